@@ -1,0 +1,24 @@
+package domain
+
+// Outcome says how a request was answered. Every request has exactly one.
+type Outcome uint8
+
+// The outcomes of a request.
+const (
+	L1Hit     Outcome = iota // from this process's memory
+	L2Hit                    // from the shared layer
+	Loaded                   // from the source, by a load that this request began
+	Coalesced                // from the source, by a load that another request began
+	Stale                    // from memory, past its life, because the load failed
+	Failed                   // with an error
+	Abandoned                // not at all: the caller left before the answer came
+
+	// Outcomes is how many there are.
+	Outcomes = iota
+)
+
+// Answer is what a request gets.
+type Answer struct {
+	Copy
+	Outcome Outcome
+}

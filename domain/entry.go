@@ -1,0 +1,73 @@
+package domain
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+)
+
+// Value is what a source answers for a key. Body is a string because strings
+// cannot be changed: a value is shared by all layers and all readers at once.
+type Value struct {
+	Body        string
+	ContentType string // a media type (RFC 9110, section 8.3); may be empty
+}
+
+// Entry is what the cache remembers of a key: a value, or the knowledge that
+// the source has none (Missing). It is immutable and safe for concurrent use;
+// pointers to it are passed around freely.
+type Entry struct {
+	value    Value
+	etag     string
+	missing  bool
+	ttl      time.Duration
+	loadTime time.Duration
+}
+
+// NewEntry returns an entry for a value that the source took loadTime to
+// answer and that is fresh for ttl. Both are kept in whole milliseconds.
+func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
+	return &Entry{value: v, etag: strongTag(v), ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime)}
+}
+
+// NewMissing returns an entry that says: the source has no such key.
+func NewMissing(ttl, loadTime time.Duration) *Entry {
+	return &Entry{missing: true, ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime)}
+}
+
+// Body returns the bytes of the value. It is empty for a missing entry.
+func (e *Entry) Body() string { return e.value.Body }
+
+// ContentType returns the media type that the source gave.
+func (e *Entry) ContentType() string { return e.value.ContentType }
+
+// ETag returns the strong entity tag of the value (RFC 9110, section 8.8.3),
+// quotes included. It is empty for a missing entry.
+func (e *Entry) ETag() string { return e.etag }
+
+// Missing reports whether the entry says that the source has no such key.
+func (e *Entry) Missing() bool { return e.missing }
+
+// TTL returns the whole life that the entry was given when it was loaded.
+func (e *Entry) TTL() time.Duration { return e.ttl }
+
+// LoadTime returns how long the source took to answer.
+func (e *Entry) LoadTime() time.Duration { return e.loadTime }
+
+// Size returns the bytes that the strings of the entry occupy.
+func (e *Entry) Size() int { return len(e.value.Body) + len(e.value.ContentType) + len(e.etag) }
+
+// strongTag derives an entity tag from the value, so that all instances give
+// the same tag to the same bytes. 128 bits of SHA-256 are beyond any accident.
+func strongTag(v Value) string {
+	h := sha256.New()
+	h.Write([]byte(v.ContentType))
+	h.Write([]byte{0})
+	h.Write([]byte(v.Body))
+	sum := h.Sum(nil)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+}
+
+// wholeMillis is the precision of the stored form, applied from the start so
+// that an entry is the same before and after it was stored.
+func wholeMillis(d time.Duration) time.Duration { return max(0, d.Truncate(time.Millisecond)) }

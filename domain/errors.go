@@ -1,0 +1,41 @@
+package domain
+
+import "errors"
+
+// The errors of the cache. Adapters translate what their vendor says into
+// these; callers compare with errors.Is.
+var (
+	// ErrInvalidKey: the text cannot be a key.
+	ErrInvalidKey = errors.New("invalid key")
+
+	// ErrNotFound: the source says that the key does not exist. It is an
+	// answer, not a failure: the cache remembers it as a missing entry.
+	ErrNotFound = errors.New("no such key")
+
+	// ErrSourceFailed: the source could not answer. It is remembered for the
+	// cool-down, on every instance.
+	ErrSourceFailed = errors.New("source failed")
+
+	// ErrTimeout: the load, or the wait for it, took too long.
+	ErrTimeout = errors.New("took too long")
+
+	// ErrOverloaded: no place for one more source call became free in time.
+	ErrOverloaded = errors.New("overloaded")
+
+	// ErrClosed: the service is shutting down and starts no more loads.
+	ErrClosed = errors.New("shutting down")
+
+	// ErrTooLarge: a value has more bytes than allowed.
+	ErrTooLarge = errors.New("value too large")
+
+	// ErrLeaseLost: the lease no longer stands, because it ran out, was given
+	// back or was voided by a write. What was to be done under it was not done.
+	ErrLeaseLost = errors.New("lease lost")
+
+	// ErrLeaseEnded: another holder's lease ended while we waited for it. What
+	// it was taken for may be done: look again.
+	ErrLeaseEnded = errors.New("lease ended")
+
+	// ErrUndecodable: a stored entry is not in a form that this version reads.
+	ErrUndecodable = errors.New("undecodable entry")
+)

@@ -1,0 +1,38 @@
+package domain
+
+import (
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxKeyBytes is the longest key accepted, in bytes after percent-decoding.
+const MaxKeyBytes = 512
+
+// Key names one value of the source. The only way to a usable Key is ParseKey,
+// so whoever holds one need not check it again. The zero Key is not valid.
+// Keys are comparable and may be used as map keys.
+type Key struct{ name string }
+
+// ParseKey checks s and returns it as a Key. A key has 1 to MaxKeyBytes bytes,
+// is valid UTF-8 and contains no control characters; everything else, slashes,
+// spaces, braces and emoji included, is allowed. The error wraps ErrInvalidKey.
+func ParseKey(s string) (Key, error) {
+	switch {
+	case s == "":
+		return Key{}, fmt.Errorf("%w: it is empty", ErrInvalidKey)
+	case len(s) > MaxKeyBytes:
+		return Key{}, fmt.Errorf("%w: it has %d bytes, at most %d are allowed", ErrInvalidKey, len(s), MaxKeyBytes)
+	case !utf8.ValidString(s):
+		return Key{}, fmt.Errorf("%w: it is not valid UTF-8", ErrInvalidKey)
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return Key{}, fmt.Errorf("%w: it contains the control character %U", ErrInvalidKey, r)
+		}
+	}
+	return Key{name: s}, nil
+}
+
+// String returns the key as it was parsed.
+func (k Key) String() string { return k.name }

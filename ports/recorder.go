@@ -1,0 +1,37 @@
+package ports
+
+import (
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// Event is something worth counting that is not the outcome of a request.
+type Event uint8
+
+// The events.
+const (
+	SourceCalled   Event = iota // a call of the source began
+	SourceFailed                // a call of the source failed ("no such key" is no failure)
+	L2Failed                    // a call of the second layer or of the locker failed
+	L2Undecodable               // the second layer held something that cannot be read
+	LoadedUnleased              // a load went on without a lease, because the locker failed
+	LeaseWaited                 // a flight waited for a lease that another instance held
+	LeaseLost                   // a loaded value was stored nowhere, because its lease was lost
+
+	// Events is how many there are.
+	Events = iota
+)
+
+// Recorder counts. Its methods neither block nor fail, and are called on the
+// hot path: they must be cheap.
+type Recorder interface {
+	// Request counts one request, exactly once, by its outcome.
+	Request(o domain.Outcome)
+	// Event counts one event.
+	Event(e Event)
+	// L1Evicted counts n entries that left L1 to make room.
+	L1Evicted(n int)
+	// SourceTook takes note of how long a call of the source lasted.
+	SourceTook(d time.Duration)
+}

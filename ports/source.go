@@ -1,0 +1,15 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// Source is the slow system of record.
+type Source interface {
+	// Load asks for the value of key. It may take long and must end when ctx
+	// does. The error wraps domain.ErrNotFound when the source has no such
+	// key; every other error is a failure. A panic is a failure too.
+	Load(ctx context.Context, key domain.Key) (domain.Value, error)
+}
