@@ -17,7 +17,8 @@ type L2Store interface {
 
 	// Fill stores e for its whole TTL, ends the lease and wakes those who wait
 	// for it: all of it at once and only while lease stands. Otherwise it does
-	// nothing and the error wraps domain.ErrLeaseLost. An entry too large to
-	// be stored gives domain.ErrTooLarge, and the lease stands.
+	// nothing and the error wraps domain.ErrLeaseLost. An entry without life
+	// is not stored, and neither is its predecessor. After any other error the
+	// lease may still stand.
 	Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease Lease) error
 }

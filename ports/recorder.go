@@ -35,3 +35,12 @@ type Recorder interface {
 	// SourceTook takes note of how long a call of the source lasted.
 	SourceTook(d time.Duration)
 }
+
+// Counts is what a Recorder counted up to one moment.
+type Counts struct {
+	Requests    [domain.Outcomes]uint64 // by outcome
+	Events      [Events]uint64          // by event
+	L1Evicted   uint64
+	SourceEnded uint64        // calls of the source that have ended
+	SourceTime  time.Duration // how long they took, in sum
+}

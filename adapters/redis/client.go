@@ -1,0 +1,162 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Options say where the server is and how long it may take.
+type Options struct {
+	// URL is redis://, rediss:// or unix://, with user, password and database
+	// as go-redis reads them. Further addresses after commas, or as addr
+	// parameters, make it a Redis Cluster; a master_name parameter, Sentinel.
+	URL string
+	// Prefix stands before each key and channel. Braces are not allowed in it.
+	Prefix string
+	// Timeout bounds each call.
+	Timeout time.Duration
+	// Logger is told when the server becomes unusable and usable again.
+	Logger *slog.Logger
+}
+
+// Client is the connection to the server that Store and Locker share. It is
+// safe for concurrent use.
+type Client struct {
+	rdb     redis.UniversalClient
+	prefix  string
+	timeout time.Duration
+	log     *slog.Logger
+	down    atomic.Bool
+}
+
+// NewClient returns a client for o. It does not connect: a server that cannot
+// be reached now may come later. The error says what is wrong with o, without
+// the password.
+func NewClient(o Options) (*Client, error) {
+	if strings.ContainsAny(o.Prefix, "{}") {
+		return nil, fmt.Errorf("redis: prefix %q contains a brace", o.Prefix)
+	}
+	if o.Timeout <= 0 {
+		return nil, fmt.Errorf("redis: timeout %v is not positive", o.Timeout)
+	}
+	rdb, err := dial(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{rdb: rdb, prefix: o.Prefix, timeout: o.Timeout, log: o.Logger}, nil
+}
+
+// UseLogger sends what go-redis itself has to say to log, at debug level. That
+// logger is one for the whole program, so the program sets it, not a Client.
+func UseLogger(log *slog.Logger) { redis.SetLogger(debugLog{log}) }
+
+type debugLog struct{ log *slog.Logger }
+
+func (d debugLog) Printf(ctx context.Context, format string, v ...any) {
+	d.log.DebugContext(ctx, fmt.Sprintf(format, v...))
+}
+
+// Health asks the server and returns "ok" or "degraded".
+func (c *Client) Health(ctx context.Context) string {
+	if err := c.call(ctx, func(ctx context.Context) error { return c.rdb.Ping(ctx).Err() }); err != nil {
+		return "degraded"
+	}
+	return "ok"
+}
+
+// Close closes all connections.
+func (c *Client) Close() error { return c.rdb.Close() }
+
+// call runs one exchange within the client's budget and notes whether the
+// server can be used.
+func (c *Client) call(ctx context.Context, exchange func(context.Context) error) error {
+	budget, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	err := exchange(budget)
+	var reply redis.Error
+	switch {
+	case err == nil || errors.As(err, &reply): // it answers, whatever it says
+		if c.down.CompareAndSwap(true, false) {
+			c.log.Info("redis is usable again")
+		}
+	case ctx.Err() != nil: // the caller's end, not the server's
+	case c.down.CompareAndSwap(false, true):
+		c.log.Warn("redis cannot be used, going on without it", "err", err)
+	}
+	return err
+}
+
+// dial makes the client that the URL asks for, with what this program needs
+// unless the URL says otherwise: a call that meets a broken connection is tried
+// once more on a new one, and contexts end calls.
+func dial(raw string) (redis.UniversalClient, error) {
+	u, err := parseURL(raw)
+	if err != nil {
+		return nil, err
+	}
+	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	switch query := u.Query(); {
+	case query.Has("master_name"):
+		o, err := redis.ParseFailoverURL(u.String())
+		if err != nil {
+			return nil, refused(err)
+		}
+		o.ContextTimeoutEnabled = true
+		return redis.NewFailoverClient(o), nil
+	case query.Has("addr"):
+		o, err := redis.ParseClusterURL(u.String())
+		if err != nil {
+			return nil, refused(err)
+		}
+		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, quiet
+		return redis.NewClusterClient(o), nil
+	default:
+		o, err := redis.ParseURL(u.String())
+		if err != nil {
+			return nil, refused(err)
+		}
+		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, quiet
+		return redis.NewClient(o), nil
+	}
+}
+
+// parseURL reads the URL, turns addresses after commas into parameters and adds
+// the defaults of this package.
+func parseURL(raw string) (*url.URL, error) {
+	first, more, _ := strings.Cut(raw, ",")
+	u, err := url.Parse(first)
+	if err != nil || u.Scheme == "" {
+		return nil, errors.New("redis: the URL cannot be read; want redis://, rediss:// or unix://")
+	}
+	query := u.Query()
+	for addr := range strings.SplitSeq(more, ",") {
+		if addr != "" {
+			query.Add("addr", addr)
+		}
+	}
+	for name, value := range map[string]string{"max_retries": "1", "min_retry_backoff": "1ms", "dial_timeout": "1s"} {
+		if !query.Has(name) {
+			query.Set(name, value)
+		}
+	}
+	u.RawQuery = query.Encode()
+	return u, nil
+}
+
+// refused keeps the password out of the error: url.Error quotes the whole URL.
+func refused(err error) error {
+	var quoting *url.Error
+	if errors.As(err, &quoting) {
+		err = quoting.Err
+	}
+	return fmt.Errorf("redis: the URL is refused: %w", err)
+}

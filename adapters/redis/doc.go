@@ -1,0 +1,22 @@
+// Package redis is the second layer on a Redis server that all instances
+// share: the values (Store) and the leases with their wake-ups (Locker). Both
+// stand in one package because value, lock, failure and waiters of a key are
+// one protocol, carried out by scripts that see all of them at once.
+//
+// Per cache key there are up to four Redis keys, in one hash slot:
+//
+//	mlc:{key}           the stored form of the entry, for its TTL
+//	mlc:{key}:lock      the token of the lease, for the lock's TTL
+//	mlc:{key}:failure   how the last load failed, for the cool-down
+//	mlc:{key}:waiters   the channels of the instances to wake when the lease ends
+//
+// The lock is SET NX PX with a random token, ended only by whoever shows the
+// token (redis.io, "Distributed Locks with Redis", single instance). It is for
+// efficiency and for fencing: a fill is done by the script that checks the
+// token, so whoever lost the lease cannot write (Nishtala et al., "Scaling
+// Memcache at Facebook", NSDI 2013, section 3.2.1).
+//
+// An instance that finds the lock taken leaves its channel in the waiters'
+// set, in the same script, so that no wake-up can fall between the two. It
+// polls as well, slowly, for the case that a message or its sender was lost.
+package redis

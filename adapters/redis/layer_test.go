@@ -1,0 +1,103 @@
+package redis
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const prefix = "mlc:"
+
+// instance is what one process has of the server.
+type instance struct {
+	client *Client
+	store  *Store
+	locker *Locker
+}
+
+func open(t *testing.T, url string, o LockerOptions) instance {
+	t.Helper()
+	client, err := NewClient(Options{
+		// Roomier than in production: a busy test machine must not look like a broken server.
+		URL: url, Prefix: prefix, Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	require.NoError(t, err)
+	locker, err := NewLocker(client, o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, locker.Close())
+		require.NoError(t, client.Close())
+	})
+	return instance{client: client, store: NewStore(client), locker: locker}
+}
+
+// awaitListening returns when in hears wake-ups.
+func awaitListening(t *testing.T, in instance) {
+	t.Helper()
+	probe, err := domain.ParseKey("probe")
+	require.NoError(t, err)
+	called, forget := in.locker.wakes.await(probe)
+	defer forget()
+	// Arrives if the channel is subscribed; otherwise its subscription calls all.
+	require.NoError(t, in.client.rdb.Publish(t.Context(), in.locker.wakes.channel, probe.String()).Err())
+	select {
+	case <-called:
+	case <-time.After(10 * time.Second):
+		require.FailNow(t, "no subscription")
+	}
+}
+
+// older makes everything on the server d older without waiting.
+func older(t *testing.T, c *Client, d time.Duration) {
+	t.Helper()
+	ctx := context.Background()
+	keys, err := c.rdb.Keys(ctx, "*").Result()
+	require.NoError(t, err)
+	for _, k := range keys {
+		left, err := c.rdb.PTTL(ctx, k).Result()
+		require.NoError(t, err)
+		// A life that is not positive deletes.
+		require.NoError(t, c.rdb.PExpire(ctx, k, left-d).Err())
+	}
+}
+
+func corrupt(t *testing.T, c *Client, key domain.Key, raw string) {
+	t.Helper()
+	ctx, name := context.Background(), namesOf(prefix, key).value
+	left, err := c.rdb.PTTL(ctx, name).Result()
+	require.NoError(t, err)
+	if left <= 0 {
+		left = time.Minute
+	}
+	require.NoError(t, c.rdb.Set(ctx, name, raw, left).Err())
+}
+
+func TestTheContractsOfL2StoreAndLockerAreKeptOnARealServer(t *testing.T) {
+	server := redistest.Start(t)
+	portstest.L2AndLocker(t, portstest.Layer{
+		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
+			o := LockerOptions{TTL: l.LockTTL, Cooldown: l.Cooldown}
+			a, b := open(t, server.URL(), o), open(t, server.URL(), o)
+			require.NoError(t, a.client.rdb.FlushAll(t.Context()).Err())
+			awaitListening(t, a)
+			awaitListening(t, b)
+			return portstest.Harness{
+				A:       portstest.Instance{L2: a.store, Locker: a.locker},
+				B:       portstest.Instance{L2: b.store, Locker: b.locker},
+				Advance: func(d time.Duration) { older(t, a.client, d) },
+				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client, k, raw) },
+			}
+		},
+	})
+}

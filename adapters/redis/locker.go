@@ -1,0 +1,163 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+var _ ports.Locker = (*Locker)(nil)
+
+const (
+	// pollEvery is how often, at least, a waiter asks by itself; half as much
+	// again is added at random, so that waiters do not ask in step.
+	pollEvery = time.Second
+	// staggered is up to how long after a lease ran out a waiter asks for it.
+	staggered = 20 * time.Millisecond
+	// waitersLife is how long a waiter's channel is remembered; each poll
+	// renews it.
+	waitersLife = 10 * time.Second
+)
+
+// LockerOptions are the times of a Locker.
+type LockerOptions struct {
+	TTL      time.Duration // life of a lease, at least 1 ms
+	Cooldown time.Duration // for how long a failure is remembered; 0: not at all
+}
+
+// Locker hands out leases on the server. It is safe for concurrent use and
+// must be closed.
+type Locker struct {
+	client *Client
+	opts   LockerOptions
+	wakes  *wakes
+}
+
+// NewLocker returns a Locker on c, which stays the caller's to close. It
+// listens for wake-ups from then on, as soon as the server can be reached.
+func NewLocker(c *Client, o LockerOptions) (*Locker, error) {
+	if o.TTL < time.Millisecond || o.Cooldown < 0 {
+		return nil, fmt.Errorf("redis: lock TTL %v is below 1ms or cool-down %v is negative", o.TTL, o.Cooldown)
+	}
+	return &Locker{client: c, opts: o, wakes: listen(c, c.prefix+"wake:"+rand.Text())}, nil
+}
+
+// Close stops listening. Waiters learn that their lease ended.
+func (l *Locker) Close() error { return l.wakes.close() }
+
+// Acquire takes the lease of key, or waits for the end of another's.
+func (l *Locker) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
+	lease := ports.Lease(rand.Text())
+	// Before asking, so that no wake-up can come in between.
+	woken, forget := l.wakes.await(key)
+	defer forget()
+	for {
+		left, err := l.ask(ctx, key, lease)
+		if err == nil {
+			return lease, nil
+		}
+		if !errors.Is(err, errHeld) {
+			return "", err
+		}
+		pause := time.NewTimer(pollAfter(left))
+		select {
+		case <-woken:
+			pause.Stop()
+			return "", domain.ErrLeaseEnded
+		case <-ctx.Done():
+			pause.Stop()
+			return "", ctx.Err()
+		case <-pause.C:
+		}
+	}
+}
+
+// pollAfter returns when to ask again for a lease that has left to live.
+func pollAfter(left time.Duration) time.Duration {
+	poll := pollEvery + mathrand.N(pollEvery/2)
+	return min(poll, left+mathrand.N(staggered)) + time.Millisecond
+}
+
+var errHeld = errors.New("held by another")
+
+// ask tries once to take the lease. errHeld comes with the life that the
+// other's lease has left.
+func (l *Locker) ask(ctx context.Context, key domain.Key, lease ports.Lease) (time.Duration, error) {
+	n := namesOf(l.client.prefix, key)
+	var reply []any
+	err := l.client.call(ctx, func(ctx context.Context) (err error) {
+		reply, err = acquireScript.Run(ctx, l.client.rdb, []string{n.lock, n.failure, n.waiters},
+			string(lease), l.opts.TTL.Milliseconds(), l.wakes.channel, waitersLife.Milliseconds()).Slice()
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case err != nil:
+		return 0, fmt.Errorf("redis acquire: %w", err)
+	case len(reply) == 1 && reply[0] == "won":
+		return 0, nil
+	case len(reply) == 2 && reply[0] == "failed":
+		return 0, recalled(reply[1])
+	case len(reply) == 2 && reply[0] == "held":
+		ms, _ := reply[1].(int64)
+		return time.Duration(max(0, ms)) * time.Millisecond, errHeld
+	}
+	return 0, fmt.Errorf("redis acquire: unexpected reply %v", reply)
+}
+
+// Renew gives the lease its full TTL again.
+func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) error {
+	n := namesOf(l.client.prefix, key)
+	var stands int
+	err := l.client.call(ctx, func(ctx context.Context) (err error) {
+		stands, err = renewScript.Run(ctx, l.client.rdb, []string{n.lock}, string(lease), l.opts.TTL.Milliseconds()).Int()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("redis renew: %w", err)
+	}
+	if stands == 0 {
+		return domain.ErrLeaseLost
+	}
+	return nil
+}
+
+// Release ends the lease and publishes the failure, if there is one, for the
+// cool-down.
+func (l *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {
+	n := namesOf(l.client.prefix, key)
+	left := parting{name: n.failure}
+	if failure != nil {
+		left.text, left.life = kindOf(failure), l.opts.Cooldown
+	}
+	return l.client.endLease(context.WithoutCancel(ctx), n, key, lease, left)
+}
+
+// The kinds of failure as they are stored. The text of an error stays where it
+// happened.
+const (
+	kindTimeout = "timeout"
+	kindFailed  = "failed"
+)
+
+func kindOf(failure error) string {
+	if errors.Is(failure, domain.ErrTimeout) {
+		return kindTimeout
+	}
+	return kindFailed
+}
+
+// recalled turns a stored kind back into an error.
+func recalled(kind any) error {
+	if kind == kindTimeout {
+		return fmt.Errorf("cooling down after a load that %w", domain.ErrTimeout)
+	}
+	return fmt.Errorf("cooling down: %w", domain.ErrSourceFailed)
+}

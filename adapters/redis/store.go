@@ -1,0 +1,93 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+var _ ports.L2Store = (*Store)(nil)
+
+// Store keeps entries on the server. It is safe for concurrent use.
+type Store struct{ client *Client }
+
+// NewStore returns a Store on c, which stays the caller's to close.
+func NewStore(c *Client) *Store { return &Store{client: c} }
+
+// Get reads the entry of key and the life it has left in one round trip.
+func (s *Store) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
+	// The server says what is left when it answers. Counting from before we
+	// asked errs on the side of a shorter life.
+	asked := time.Now()
+	var reply []any
+	err := s.client.call(ctx, func(ctx context.Context) (err error) {
+		reply, err = getScript.Run(ctx, s.client.rdb, []string{namesOf(s.client.prefix, key).value}).Slice()
+		return err
+	})
+	if errors.Is(err, redis.Nil) {
+		return domain.Copy{}, false, nil
+	}
+	if err != nil {
+		return domain.Copy{}, false, fmt.Errorf("redis get: %w", err)
+	}
+	stored, left, err := valueAndLife(reply)
+	if err != nil {
+		return domain.Copy{}, false, err
+	}
+	e, err := domain.ParseStored(stored)
+	if err != nil {
+		return domain.Copy{}, false, err
+	}
+	c := domain.Copy{Entry: e, Left: left - time.Since(asked)}
+	return c, c.Fresh(), nil
+}
+
+func valueAndLife(reply []any) (string, time.Duration, error) {
+	if len(reply) == 2 {
+		stored, isText := reply[0].(string)
+		ms, isNumber := reply[1].(int64)
+		if isText && isNumber {
+			return stored, time.Duration(ms) * time.Millisecond, nil
+		}
+	}
+	return "", 0, fmt.Errorf("redis get: unexpected reply %T", reply)
+}
+
+// Fill stores e under the lease, ends the lease and wakes its waiters.
+func (s *Store) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) error {
+	n := namesOf(s.client.prefix, key)
+	stored := domain.AppendStored(make([]byte, 0, e.Size()+64), e)
+	return s.client.endLease(ctx, n, key, lease, parting{name: n.value, text: stored, life: e.TTL()})
+}
+
+// parting is what the end of a lease leaves behind.
+type parting struct {
+	name string
+	text any // a string or bytes
+	life time.Duration
+}
+
+func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease ports.Lease, left parting) error {
+	if lease == "" {
+		return domain.ErrLeaseLost
+	}
+	var ended int
+	err := c.call(ctx, func(ctx context.Context) (err error) {
+		ended, err = endScript.Run(ctx, c.rdb, []string{n.lock, n.waiters, left.name},
+			string(lease), key.String(), left.text, left.life.Milliseconds()).Int()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("redis end lease: %w", err)
+	}
+	if ended == 0 {
+		return domain.ErrLeaseLost
+	}
+	return nil
+}

@@ -1,0 +1,445 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
+	"github.com/multi-layer-cache/multi-layer-cache/app"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+	"github.com/multi-layer-cache/multi-layer-cache/ports/mocks"
+)
+
+const (
+	lease    = ports.Lease("lease-1")
+	loadTime = 2 * time.Second
+)
+
+// world is a Service over mocked ports and real counters.
+type world struct {
+	l1     *mocks.L1Store
+	l2     *mocks.L2Store
+	locker *mocks.Locker
+	source *mocks.Source
+	count  *counters.Recorder
+	svc    *app.Service
+	key    domain.Key
+	ctx    context.Context
+}
+
+func newWorld(t *testing.T, change ...func(*app.Options)) *world {
+	t.Helper()
+	w := &world{
+		l1: mocks.NewL1Store(t), l2: mocks.NewL2Store(t), locker: mocks.NewLocker(t), source: mocks.NewSource(t),
+		count: counters.New(), key: mustKey(t, "test"), ctx: t.Context(),
+	}
+	o := app.DefaultOptions()
+	for _, f := range change {
+		f(&o)
+	}
+	var err error
+	w.svc, err = app.New(app.Ports{
+		L1: w.l1, L2: w.l2, Locker: w.locker, Source: w.source, Recorder: w.count,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}, o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.svc.Close(context.Background())) })
+	return w
+}
+
+func mustKey(t *testing.T, s string) domain.Key {
+	t.Helper()
+	key, err := domain.ParseKey(s)
+	require.NoError(t, err)
+	return key
+}
+
+func (w *world) get() (domain.Answer, error) { return w.svc.Get(w.ctx, w.key) }
+
+func (w *world) requests(o domain.Outcome) int { return int(w.count.Snapshot().Requests[o]) }
+func (w *world) events(e ports.Event) int      { return int(w.count.Snapshot().Events[e]) }
+
+// nothingHeld makes both layers empty.
+func (w *world) nothingHeld() {
+	w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+	w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil)
+}
+
+func (w *world) leaseIsFree() {
+	w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(lease, nil).Once()
+}
+
+func (w *world) leaseIsRenewed() {
+	w.locker.EXPECT().Renew(mock.Anything, w.key, lease).Return(nil).Maybe()
+}
+
+// sourceAnswers makes the source take loadTime.
+func (w *world) sourceAnswers(v domain.Value, err error) {
+	w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(ctx context.Context, _ domain.Key) (domain.Value, error) {
+		select {
+		case <-time.After(loadTime):
+			return v, err
+		case <-ctx.Done():
+			return domain.Value{}, ctx.Err()
+		}
+	}).Once()
+}
+
+func held(body string, left time.Duration) domain.Copy {
+	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, 30*time.Second, 0), Left: left}
+}
+
+func TestAFreshCopyInL1IsTheAnswerAndNothingElseIsAsked(t *testing.T) {
+	w := newWorld(t)
+	c := held("v", 7*time.Second)
+	w.l1.EXPECT().Get(w.key).Return(c, true).Once()
+
+	got, err := w.get()
+
+	require.NoError(t, err)
+	require.Equal(t, domain.Answer{Copy: c, Outcome: domain.L1Hit}, got)
+	require.Equal(t, 1, w.requests(domain.L1Hit))
+}
+
+func TestAFreshCopyInL2IsPromotedWithTheLifeItHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := held("v", 7*time.Second)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
+		w.l1.EXPECT().Set(w.key, c).Return(2).Once()
+
+		got, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, domain.Answer{Copy: c, Outcome: domain.L2Hit}, got)
+		require.Equal(t, 1, w.requests(domain.L2Hit))
+		require.EqualValues(t, 2, w.count.Snapshot().L1Evicted)
+	})
+}
+
+func TestAMissLoadsUnderALeaseLooksAgainAndFillsFarToNear(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Twice()
+		look := w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
+		acquire := w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(lease, nil).Once().NotBefore(look)
+		again := w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once().NotBefore(acquire)
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{Body: "loaded", ContentType: "text/plain"}, nil)
+		fill := w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).
+			RunAndReturn(func(context.Context, domain.Key, *domain.Entry, ports.Lease) error {
+				time.Sleep(10 * time.Millisecond)
+				return nil
+			}).Once().NotBefore(again)
+		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once().NotBefore(fill)
+
+		got, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, domain.Loaded, got.Outcome)
+		require.Equal(t, "loaded", got.Entry.Body())
+		require.Equal(t, "text/plain", got.Entry.ContentType())
+		require.Equal(t, loadTime, got.Entry.LoadTime())
+		require.Equal(t, 30*time.Second-10*time.Millisecond, got.Left, "its life in L2 began while it was being filled")
+		require.Equal(t, 1, w.events(ports.SourceCalled))
+		require.Equal(t, loadTime, w.count.Snapshot().SourceTime)
+	})
+}
+
+func TestAValueThatAppearedBeforeTheLeaseWasWonIsNotLoadedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := held("filled by another", time.Second)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
+		w.leaseIsFree()
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
+		w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(nil).Once()
+		w.l1.EXPECT().Set(w.key, c).Return(0).Once()
+
+		got, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, domain.L2Hit, got.Outcome)
+		require.Zero(t, w.events(ports.SourceCalled))
+	})
+}
+
+func TestALoadElsewhereIsWaitedForAndItsValueTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := held("filled by another", time.Second)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", domain.ErrLeaseEnded).Once()
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
+		w.l1.EXPECT().Set(w.key, c).Return(0).Once()
+
+		got, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, domain.Coalesced, got.Outcome)
+		require.Equal(t, 1, w.events(ports.LeaseWaited))
+		require.Zero(t, w.events(ports.SourceCalled))
+	})
+}
+
+func TestALeaseThatEndedWithNothingIsCompetedForAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.nothingHeld()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", domain.ErrLeaseEnded).Once()
+		w.leaseIsFree()
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{Body: "v"}, nil)
+		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+
+		got, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, domain.Loaded, got.Outcome)
+	})
+}
+
+func TestAFailureElsewhereIsThisRequestsFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.nothingHeld()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", domain.ErrSourceFailed).Once()
+
+		_, err := w.get()
+
+		require.ErrorIs(t, err, domain.ErrSourceFailed)
+		require.Equal(t, 1, w.requests(domain.Failed))
+		require.Zero(t, w.events(ports.SourceCalled))
+	})
+}
+
+func TestAKeyThatTheSourceDoesNotHaveIsRememberedAsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.nothingHeld()
+		w.leaseIsFree()
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{}, domain.ErrNotFound)
+		isMissing := mock.MatchedBy(func(e *domain.Entry) bool { return e.Missing() && e.TTL() == 5*time.Second })
+		w.l2.EXPECT().Fill(mock.Anything, w.key, isMissing, lease).Return(nil).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+
+		got, err := w.get()
+
+		require.NoError(t, err)
+		require.True(t, got.Entry.Missing())
+		require.Zero(t, w.events(ports.SourceFailed), "an absence is an answer")
+	})
+}
+
+func TestWithoutANegativeTTLAbsenceIsNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *app.Options) { o.NegativeTTL = 0 })
+		w.nothingHeld()
+		w.leaseIsFree()
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{}, domain.ErrNotFound)
+		withoutLife := mock.MatchedBy(func(e *domain.Entry) bool { return e.Missing() && e.TTL() == 0 })
+		w.l2.EXPECT().Fill(mock.Anything, w.key, withoutLife, lease).Return(nil).Once()
+
+		got, err := w.get() // an L1 Set would be an unexpected call
+
+		require.NoError(t, err)
+		require.True(t, got.Entry.Missing())
+	})
+}
+
+func TestAFailingSourceIsAnErrorThatIsPublishedForTheCooldown(t *testing.T) {
+	for name, c := range map[string]struct {
+		load func(context.Context, domain.Key) (domain.Value, error)
+		want error
+	}{
+		"an error": {func(context.Context, domain.Key) (domain.Value, error) {
+			return domain.Value{}, errors.New("ORA-00600")
+		}, domain.ErrSourceFailed},
+		"a panic": {func(context.Context, domain.Key) (domain.Value, error) { panic("ouch") }, domain.ErrSourceFailed},
+		"a value too large": {func(context.Context, domain.Key) (domain.Value, error) {
+			return domain.Value{Body: "123456789"}, nil
+		}, domain.ErrTooLarge},
+		"a hang": {func(ctx context.Context, _ domain.Key) (domain.Value, error) {
+			<-ctx.Done()
+			return domain.Value{}, ctx.Err()
+		}, domain.ErrTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, func(o *app.Options) { o.MaxValueBytes = 8 })
+				w.nothingHeld()
+				w.leaseIsFree()
+				w.leaseIsRenewed()
+				w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(c.load).Once()
+				published := mock.MatchedBy(func(err error) bool { return errors.Is(err, c.want) })
+				w.locker.EXPECT().Release(mock.Anything, w.key, lease, published).Return(nil).Once()
+
+				_, err := w.get()
+
+				require.ErrorIs(t, err, c.want)
+				require.Equal(t, 1, w.requests(domain.Failed))
+				require.Equal(t, 1, w.events(ports.SourceFailed))
+			})
+		})
+	}
+}
+
+func TestAStaleCopyAnswersWhenTheLoadFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.l1.EXPECT().Get(w.key).Return(held("old", -time.Second), true)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil)
+		w.leaseIsFree()
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{}, errors.New("down"))
+		w.locker.EXPECT().Release(mock.Anything, w.key, lease, mock.Anything).Return(nil).Once()
+
+		got, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, domain.Stale, got.Outcome)
+		require.Equal(t, "old", got.Entry.Body())
+		require.Equal(t, -time.Second-loadTime, got.Left)
+		require.Equal(t, 1, w.requests(domain.Stale))
+	})
+}
+
+func TestACopyThatIsStaleForTooLongDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *app.Options) { o.StaleIfError = 3 * time.Second })
+		w.l1.EXPECT().Get(w.key).Return(held("old", -time.Second), true)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil)
+		w.leaseIsFree()
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{}, errors.New("down"))
+		w.locker.EXPECT().Release(mock.Anything, w.key, lease, mock.Anything).Return(nil).Once()
+
+		_, err := w.get()
+
+		require.ErrorIs(t, err, domain.ErrSourceFailed)
+	})
+}
+
+func TestWithoutRedisTheSourceIsAskedWithoutALease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		down := errors.New("connection refused")
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", down).Once()
+		w.sourceAnswers(domain.Value{Body: "v"}, nil)
+		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+
+		got, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, domain.Loaded, got.Outcome)
+		require.Equal(t, 1, w.events(ports.LoadedUnleased))
+		require.Equal(t, 2, w.events(ports.L2Failed))
+	})
+}
+
+func TestWhatL2CannotReadIsAMiss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, domain.ErrUndecodable).Twice()
+		w.leaseIsFree()
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{Body: "v"}, nil)
+		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+
+		_, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, 2, w.events(ports.L2Undecodable))
+		require.Zero(t, w.events(ports.L2Failed))
+	})
+}
+
+func TestAValueWhoseLeaseWasLostEntersNoLayer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.nothingHeld()
+		w.leaseIsFree()
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{Body: "v"}, nil)
+		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(domain.ErrLeaseLost).Once()
+
+		got, err := w.get() // an L1 Set would be an unexpected call
+
+		require.NoError(t, err)
+		require.Equal(t, "v", got.Entry.Body())
+		require.Equal(t, 1, w.events(ports.LeaseLost))
+	})
+}
+
+func TestAFillThatFailsStillPromotesAndGivesTheLeaseBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.nothingHeld()
+		w.leaseIsFree()
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{Body: "v"}, nil)
+		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(errors.New("OOM")).Once()
+		w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(nil).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+
+		_, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, 1, w.events(ports.L2Failed))
+	})
+}
+
+func TestTheLeaseIsRenewedAtAThirdOfItsLifeWhileTheSourceRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *app.Options) { o.LockTTL = 1500 * time.Millisecond })
+		w.nothingHeld()
+		w.leaseIsFree()
+		w.locker.EXPECT().Renew(mock.Anything, w.key, lease).Return(nil).Times(3) // at 0.5 s, 1 s, 1.5 s
+		w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Value, error) {
+			time.Sleep(1900 * time.Millisecond)
+			return domain.Value{Body: "v"}, nil
+		}).Once()
+		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+
+		_, err := w.get()
+
+		require.NoError(t, err)
+	})
+}
+
+func TestOptionsOutOfRangeAreRefused(t *testing.T) {
+	for name, change := range map[string]func(*app.Options){
+		"TTL":               func(o *app.Options) { o.TTL = 0 },
+		"TTLJitter":         func(o *app.Options) { o.TTLJitter = 1 },
+		"NegativeTTL":       func(o *app.Options) { o.NegativeTTL = -1 },
+		"SourceTimeout":     func(o *app.Options) { o.SourceTimeout = 0 },
+		"LockTTL":           func(o *app.Options) { o.LockTTL = time.Millisecond },
+		"SourceConcurrency": func(o *app.Options) { o.SourceConcurrency = 0 },
+		"MaxValueBytes":     func(o *app.Options) { o.MaxValueBytes = 0 },
+	} {
+		o := app.DefaultOptions()
+		change(&o)
+		_, err := app.New(app.Ports{}, o)
+		require.ErrorContains(t, err, name)
+	}
+}

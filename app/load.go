@@ -1,0 +1,181 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// fetch is the work of a flight. Whatever it waited for the right to do may
+// have been done meanwhile, so it looks again after each such wait: in L1,
+// because an earlier flight may have landed between the request's look there
+// and the beginning of this flight; in L2, because another instance may have
+// filled it before this one got the lease.
+func (s *Service) fetch(ctx context.Context, key domain.Key) (domain.Answer, error) {
+	if held, _ := s.l1.Get(key); held.Fresh() {
+		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
+	}
+	if c, ok := s.lookInL2(ctx, key); ok {
+		return domain.Answer{Copy: c, Outcome: domain.L2Hit}, nil
+	}
+	found := domain.L2Hit // what a copy in L2 means from here on
+	for {
+		lease, err := s.locker.Acquire(ctx, key)
+		switch {
+		case err == nil:
+			return s.loadUnderLease(ctx, key, lease, found)
+		case errors.Is(err, domain.ErrLeaseEnded):
+			s.rec.Event(ports.LeaseWaited)
+			found = domain.Coalesced
+			if c, ok := s.lookInL2(ctx, key); ok {
+				return domain.Answer{Copy: c, Outcome: found}, nil
+			}
+		case ctx.Err() != nil:
+			return domain.Answer{}, context.Cause(ctx)
+		case isLoadFailure(err):
+			return domain.Answer{}, err
+		default:
+			s.l2Failed(ctx, "acquire", err)
+			return s.loadWithoutLease(ctx, key)
+		}
+	}
+}
+
+// loadUnderLease loads key and ends the lease, which is the caller's no more.
+func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease ports.Lease, found domain.Outcome) (domain.Answer, error) {
+	if c, ok := s.lookInL2(ctx, key); ok {
+		s.release(ctx, key, lease, nil)
+		return domain.Answer{Copy: c, Outcome: found}, nil
+	}
+	stopRenewing := s.renewing(ctx, key, lease)
+	e, err := s.callSource(ctx, key)
+	stopRenewing()
+	if err != nil {
+		var failure error // only a failure of the source makes others wait for the cool-down
+		if isLoadFailure(err) {
+			failure = err
+		}
+		s.release(ctx, key, lease, failure)
+		return domain.Answer{}, err
+	}
+	return domain.Answer{Copy: s.store(ctx, key, e, lease), Outcome: domain.Loaded}, nil
+}
+
+// loadWithoutLease is for when the locker cannot be used: the flight still
+// makes it one load for this process. Nothing is written to L2, since nothing
+// would keep it from undoing a newer write there.
+func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key) (domain.Answer, error) {
+	s.rec.Event(ports.LoadedUnleased)
+	e, err := s.callSource(ctx, key)
+	if err != nil {
+		return domain.Answer{}, err
+	}
+	c := domain.Copy{Entry: e, Left: e.TTL()}
+	s.promote(key, c)
+	return domain.Answer{Copy: c, Outcome: domain.Loaded}, nil
+}
+
+// store fills L2 with e and then L1, and ends the lease. An entry whose lease
+// was lost goes to those who wait for it and into no layer: it may be older
+// than what took the lease away.
+func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) domain.Copy {
+	began := time.Now()
+	c := domain.Copy{Entry: e, Left: e.TTL()}
+	err := s.l2.Fill(context.WithoutCancel(ctx), key, e, lease)
+	c = c.After(time.Since(began)) // its life in L2 may have begun at once
+	switch {
+	case errors.Is(err, domain.ErrLeaseLost):
+		s.rec.Event(ports.LeaseLost)
+		return c
+	case err != nil:
+		s.l2Failed(ctx, "fill", err)
+		s.release(ctx, key, lease, nil)
+	}
+	s.promote(key, c)
+	return c
+}
+
+// lookInL2 returns the fresh copy that L2 has, and promotes it. A failing
+// layer is a counted miss.
+func (s *Service) lookInL2(ctx context.Context, key domain.Key) (domain.Copy, bool) {
+	c, ok, err := s.l2.Get(ctx, key)
+	switch {
+	case errors.Is(err, domain.ErrUndecodable):
+		s.rec.Event(ports.L2Undecodable)
+		s.log.Debug("l2 entry unreadable", "key", key, "err", err)
+	case err != nil:
+		s.l2Failed(ctx, "get", err)
+	case ok && c.Fresh():
+		s.promote(key, c)
+		return c, true
+	}
+	return domain.Copy{}, false
+}
+
+// promote puts a copy into L1, unless its life is over already.
+func (s *Service) promote(key domain.Key, c domain.Copy) {
+	if !c.Fresh() {
+		return
+	}
+	if n := s.l1.Set(key, c); n > 0 {
+		s.rec.L1Evicted(n)
+	}
+}
+
+// release gives a lease back. That it was lost already is no news.
+func (s *Service) release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) {
+	err := s.locker.Release(ctx, key, lease, failure)
+	if err != nil && !errors.Is(err, domain.ErrLeaseLost) {
+		s.l2Failed(context.WithoutCancel(ctx), "release", err)
+	}
+}
+
+// renewing renews the lease until the function it returns is called, which
+// also waits for the end of a renewal under way. A lease that is lost is not
+// fought for: the fill will notice.
+func (s *Service) renewing(ctx context.Context, key domain.Key, lease ports.Lease) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	s.flights.running.Go(func() {
+		defer close(ended)
+		tick := time.NewTicker(s.opts.LockTTL / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			err := s.locker.Renew(ctx, key, lease)
+			if errors.Is(err, domain.ErrLeaseLost) {
+				return
+			}
+			if err != nil {
+				s.l2Failed(ctx, "renew", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// l2Failed counts an error of the second layer, unless it is the flight that
+// ended. The adapter logs when the layer's state changes; a line for each
+// failing call would bury that.
+func (s *Service) l2Failed(ctx context.Context, op string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	s.rec.Event(ports.L2Failed)
+	s.log.Debug("l2 failed", "op", op, "err", err)
+}
+
+// isLoadFailure reports whether err says that the source did not deliver.
+func isLoadFailure(err error) bool {
+	return errors.Is(err, domain.ErrSourceFailed) || errors.Is(err, domain.ErrTimeout)
+}
