@@ -127,6 +127,19 @@ func TestAFreshCopyInL2IsPromotedWithTheLifeItHasLeft(t *testing.T) {
 	})
 }
 
+func TestWhatLandedBetweenTheLookAndTheFlightIsNotFetchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Once()
+		w.l1.EXPECT().Get(w.key).Return(held("v", time.Second), true).Once()
+
+		got, err := w.get() // L2 and the locker would be unexpected calls
+
+		require.NoError(t, err)
+		require.Equal(t, domain.L1Hit, got.Outcome)
+	})
+}
+
 func TestAMissLoadsUnderALeaseLooksAgainAndFillsFarToNear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -61,7 +61,7 @@ func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease port
 		s.release(ctx, key, lease, failure)
 		return domain.Answer{}, err
 	}
-	return domain.Answer{Copy: s.store(ctx, key, e, lease), Outcome: domain.Loaded}, nil
+	return s.store(ctx, key, e, lease), nil
 }
 
 // loadWithoutLease is for when the locker cannot be used: the flight still
@@ -75,13 +75,13 @@ func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key) (domain.
 	}
 	c := domain.Copy{Entry: e, Left: e.TTL()}
 	s.promote(key, c)
-	return domain.Answer{Copy: c, Outcome: domain.Loaded}, nil
+	return domain.Answer{Copy: c, Outcome: domain.Loaded, Stored: c.Fresh()}, nil
 }
 
 // store fills L2 with e and then L1, and ends the lease. An entry whose lease
 // was lost goes to those who wait for it and into no layer: it may be older
 // than what took the lease away.
-func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) domain.Copy {
+func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) domain.Answer {
 	began := time.Now()
 	c := domain.Copy{Entry: e, Left: e.TTL()}
 	err := s.l2.Fill(context.WithoutCancel(ctx), key, e, lease)
@@ -89,13 +89,13 @@ func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, le
 	switch {
 	case errors.Is(err, domain.ErrLeaseLost):
 		s.rec.Event(ports.LeaseLost)
-		return c
+		return domain.Answer{Copy: c, Outcome: domain.Loaded}
 	case err != nil:
 		s.l2Failed(ctx, "fill", err)
 		s.release(ctx, key, lease, nil)
 	}
 	s.promote(key, c)
-	return c
+	return domain.Answer{Copy: c, Outcome: domain.Loaded, Stored: c.Fresh()}
 }
 
 // lookInL2 returns the fresh copy that L2 has, and promotes it. A failing

@@ -21,4 +21,7 @@ const (
 type Answer struct {
 	Copy
 	Outcome Outcome
+	// Stored says of a value that was loaded for this answer that a layer
+	// keeps it.
+	Stored bool
 }

@@ -3,6 +3,8 @@ package domain
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
+	"io"
 	"time"
 )
 
@@ -61,9 +63,10 @@ func (e *Entry) Size() int { return len(e.value.Body) + len(e.value.ContentType)
 // the same tag to the same bytes. 128 bits of SHA-256 are beyond any accident.
 func strongTag(v Value) string {
 	h := sha256.New()
-	h.Write([]byte(v.ContentType))
-	h.Write([]byte{0})
-	h.Write([]byte(v.Body))
+	// The length in front keeps the two apart, whatever they contain.
+	h.Write(binary.AppendUvarint(nil, uint64(len(v.ContentType))))
+	io.WriteString(h, v.ContentType)
+	io.WriteString(h, v.Body)
 	sum := h.Sum(nil)
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 }

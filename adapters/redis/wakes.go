@@ -22,6 +22,7 @@ type wakes struct {
 	pubsub  *redis.PubSub
 	stop    context.CancelFunc
 	ended   chan struct{}
+	close   func() error // ends the listening; again does nothing
 
 	mu      sync.Mutex
 	waiting map[string]*wake // by cache key
@@ -43,11 +44,12 @@ func listen(c *Client, channel string) *wakes {
 		ended:   make(chan struct{}),
 		waiting: make(map[string]*wake),
 	}
+	w.close = sync.OnceValue(w.end)
 	go w.run(ctx)
 	return w
 }
 
-func (w *wakes) close() error {
+func (w *wakes) end() error {
 	w.stop()
 	err := w.pubsub.Close() // ends a Receive under way
 	<-w.ended

@@ -1,0 +1,316 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.ReleaseMode)
+	goleak.VerifyTestMain(m)
+}
+
+// parts is everything that the API stands on, with answers set by the test.
+type parts struct {
+	asked  []string
+	answer domain.Answer
+	err    error
+	counts ports.Counts
+	health string
+	panics bool
+}
+
+func (p *parts) Get(_ context.Context, key domain.Key) (domain.Answer, error) {
+	if p.panics {
+		panic("ouch: secret")
+	}
+	p.asked = append(p.asked, key.String())
+	return p.answer, p.err
+}
+
+func (p *parts) Snapshot() ports.Counts        { return p.counts }
+func (p *parts) Len() int                      { return 7 }
+func (p *parts) Bytes() int64                  { return 700 }
+func (p *parts) Health(context.Context) string { return p.health }
+
+func (p *parts) api() *httpapi.API {
+	return httpapi.New(httpapi.Parts{
+		Cache: p, Counter: p, L1: p, L2: p, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}, httpapi.Labels{Version: "v9", Source: "oracle"})
+}
+
+func do(t *testing.T, api http.Handler, method, target string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	api.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, target, http.NoBody))
+	return w
+}
+
+func copyOf(body string, left time.Duration) domain.Copy {
+	return domain.Copy{
+		Entry: domain.NewEntry(domain.Value{Body: body, ContentType: "application/json"}, 30*time.Second, 0),
+		Left:  left,
+	}
+}
+
+func requireProblem(t *testing.T, w *httptest.ResponseRecorder, status int, kind string) httpapi.Problem {
+	t.Helper()
+	require.Equal(t, status, w.Code)
+	require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
+	var p httpapi.Problem
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &p))
+	require.Equal(t, status, p.Status)
+	require.Equal(t, "urn:mlcache:"+kind, p.Type)
+	require.NotEmpty(t, p.Title)
+	return p
+}
+
+func TestTheValueIsAnsweredByteForByteWithItsHeaders(t *testing.T) {
+	c := copyOf(`{"a":"é"}`, 21500*time.Millisecond)
+	p := &parts{answer: domain.Answer{Copy: c, Outcome: domain.L1Hit}}
+	w := do(t, p.api(), "GET", "/data/test")
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, `{"a":"é"}`, w.Body.String())
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	require.Equal(t, c.Entry.ETag(), w.Header().Get("ETag"))
+	require.Equal(t, "8", w.Header().Get("Age"))
+	require.Equal(t, "no-cache", w.Header().Get("Cache-Control"))
+	require.Equal(t, "mlcache; hit; ttl=22; detail=l1", w.Header().Get("Cache-Status"))
+	require.Equal(t, "10", w.Header().Get("Content-Length"))
+}
+
+func TestCacheStatusSaysWhereTheAnswerCameFrom(t *testing.T) {
+	for _, c := range []struct {
+		outcome domain.Outcome
+		left    time.Duration
+		stored  bool
+		want    string
+	}{
+		{domain.L1Hit, 30 * time.Second, false, "mlcache; hit; ttl=30; detail=l1"},
+		{domain.L2Hit, time.Millisecond, false, "mlcache; hit; ttl=1; detail=l2"},
+		{domain.Loaded, 30*time.Second - 1, true, "mlcache; fwd=uri-miss; fwd-status=200; stored; ttl=30; detail=source"},
+		{domain.Loaded, 30 * time.Second, false, "mlcache; fwd=uri-miss; fwd-status=200; ttl=30; detail=source"},
+		{domain.Coalesced, 30 * time.Second, true, "mlcache; fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=30; detail=source"},
+		{domain.Stale, -time.Millisecond, false, "mlcache; hit; ttl=-1; detail=stale"},
+		{domain.Stale, -3 * time.Second, false, "mlcache; hit; ttl=-3; detail=stale"},
+	} {
+		p := &parts{answer: domain.Answer{Copy: copyOf("v", c.left), Outcome: c.outcome, Stored: c.stored}}
+		require.Equal(t, c.want, do(t, p.api(), "GET", "/data/k").Header().Get("Cache-Status"))
+	}
+}
+
+func TestHeadAnswersAsGetWithoutTheBody(t *testing.T) {
+	p := &parts{answer: domain.Answer{Copy: copyOf("value", time.Second), Outcome: domain.L2Hit}}
+	server := httptest.NewServer(p.api())
+	defer server.Close()
+	for _, path := range []string{"/data/k", "/", "/health", "/metrics", "/docs", "/redoc", "/openapi.json"} {
+		get, err := server.Client().Get(server.URL + path)
+		require.NoError(t, err)
+		head, err := server.Client().Head(server.URL + path)
+		require.NoError(t, err)
+		require.Equal(t, 200, head.StatusCode, path)
+		require.Equal(t, get.ContentLength, head.ContentLength, path)
+		require.Equal(t, get.Header.Get("ETag"), head.Header.Get("ETag"), path)
+		none, err := io.ReadAll(head.Body)
+		require.NoError(t, err)
+		require.Empty(t, none, path)
+		require.NoError(t, get.Body.Close())
+		require.NoError(t, head.Body.Close())
+	}
+	server.Client().CloseIdleConnections()
+}
+
+func TestKeysAreThePathAfterPercentDecoding(t *testing.T) {
+	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+	api := p.api()
+	for target, want := range map[string]string{
+		"/data/test":              "test",
+		"/data/a/b":               "a/b",
+		"/data/a%2Fb":             "a/b",
+		"/data//":                 "/",
+		"/data/a/":                "a/",
+		"/data/..%2F..":           "../..",
+		"/data/a%20b":             "a b",
+		"/data/a+b":               "a+b",
+		"/data/%7D":               "}",
+		"/data/%F0%9F%98%80":      "😀",
+		"/data/100%25":            "100%",
+		"/data/x?y=z":             "x",
+		"/data/" + long('k', 512): long('k', 512),
+	} {
+		p.asked = nil
+		require.Equal(t, 200, do(t, api, "GET", target).Code, target)
+		require.Equal(t, []string{want}, p.asked)
+	}
+}
+
+func TestInvalidKeysAreProblems(t *testing.T) {
+	p := &parts{}
+	for _, target := range []string{"/data/", "/data/%00", "/data/a%0Ab", "/data/%7F", "/data/%C2%85", "/data/%FF", "/data/" + long('k', 513)} {
+		got := requireProblem(t, do(t, p.api(), "GET", target), 400, "invalid-key")
+		require.NotEmpty(t, got.Detail)
+	}
+	require.Empty(t, p.asked)
+}
+
+func TestErrorsBecomeProblemsWithoutInternalText(t *testing.T) {
+	for err, want := range map[error]struct {
+		status int
+		kind   string
+	}{
+		domain.ErrSourceFailed: {502, "source-failed"},
+		domain.ErrTimeout:      {504, "took-too-long"},
+		domain.ErrOverloaded:   {503, "overloaded"},
+		domain.ErrClosed:       {503, "shutting-down"},
+		io.ErrUnexpectedEOF:    {500, "internal"},
+	} {
+		p := &parts{err: fmt.Errorf("%w: password=hunter2", err)}
+		w := do(t, p.api(), "GET", "/data/k")
+		requireProblem(t, w, want.status, want.kind)
+		require.NotContains(t, w.Body.String(), "hunter2")
+		require.Equal(t, want.status == 503, w.Header().Get("Retry-After") != "")
+	}
+}
+
+func TestAKeyThatTheSourceDoesNotHaveIs404AndSaysWhoKnew(t *testing.T) {
+	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Left: 5 * time.Second}
+	p := &parts{answer: domain.Answer{Copy: missing, Outcome: domain.Loaded, Stored: true}}
+	w := do(t, p.api(), "GET", "/data/k")
+	requireProblem(t, w, 404, "no-such-key")
+	require.Equal(t, "mlcache; fwd=uri-miss; fwd-status=404; stored; ttl=5; detail=source", w.Header().Get("Cache-Status"))
+
+	p.answer.Outcome = domain.L1Hit
+	require.Equal(t, "mlcache; hit; ttl=5; detail=l1", do(t, p.api(), "GET", "/data/k").Header().Get("Cache-Status"))
+}
+
+func TestAClientThatLeftGetsNothing(t *testing.T) {
+	p := &parts{err: context.Canceled}
+	require.Equal(t, 499, do(t, p.api(), "GET", "/data/k").Code)
+}
+
+func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
+	api := (&parts{}).api()
+	for _, target := range []string{"/nothing", "/data", "/health/", "/docs/nothing.js", "/docs/swagger-ui.js.map", "/docs/a/index.html"} {
+		requireProblem(t, do(t, api, "GET", target), 404, "no-route")
+	}
+	w := do(t, api, "POST", "/data/k")
+	requireProblem(t, w, 405, "no-method")
+	require.ElementsMatch(t, []string{"GET", "HEAD"}, strings.Split(strings.ReplaceAll(w.Header().Get("Allow"), " ", ""), ","))
+}
+
+func TestAPanicInAHandlerIsAProblem(t *testing.T) {
+	w := do(t, (&parts{panics: true}).api(), "GET", "/data/k")
+	requireProblem(t, w, 500, "internal")
+	require.NotContains(t, w.Body.String(), "secret")
+}
+
+func TestTheRootSaysWhatThisIs(t *testing.T) {
+	var got httpapi.Index
+	require.NoError(t, json.Unmarshal(do(t, (&parts{}).api(), "GET", "/").Body.Bytes(), &got))
+	require.Equal(t, "Multi-layer cache service running", got.Message)
+	require.Equal(t, "v9", got.Version)
+	require.Equal(t, "/docs", got.Links.Docs)
+}
+
+func TestHealthNamesTheStateOfEachPart(t *testing.T) {
+	w := do(t, (&parts{health: "degraded"}).api(), "GET", "/health")
+	require.Equal(t, 200, w.Code, "a dead L2 does not make an instance unhealthy")
+	require.JSONEq(t, `{"status":"ok","l1":"ok","l2":"degraded","source":"oracle","version":"v9"}`, w.Body.String())
+}
+
+func TestReadinessIsWhatItWasSetTo(t *testing.T) {
+	api := (&parts{}).api()
+	requireProblem(t, do(t, api, "GET", "/ready"), 503, "not-ready")
+	api.SetReady(true)
+	require.Equal(t, 200, do(t, api, "GET", "/ready").Code)
+	api.SetReady(false)
+	requireProblem(t, do(t, api, "GET", "/ready"), 503, "not-ready")
+}
+
+func TestMetricsShowEachCounterUnderItsName(t *testing.T) {
+	p := &parts{}
+	want := map[string]float64{"l1_entries": 7, "l1_bytes": 700, "l1_evictions": 99, "source_seconds": 1.5, "requests": 1 + 2 + 3 + 4 + 5 + 6 + 7}
+	p.counts.L1Evicted, p.counts.SourceTime = 99, 1500*time.Millisecond
+	for i, name := range []string{"l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed", "abandoned"} {
+		p.counts.Requests[i] = uint64(i + 1)
+		want[name] = float64(i + 1)
+	}
+	for i, name := range []string{"cache_misses", "source_failures", "l2_failures", "l2_undecodable", "loads_unleased", "lease_waits", "leases_lost"} {
+		p.counts.Events[i] = uint64(i + 11)
+		want[name] = float64(i + 11)
+	}
+	var got map[string]float64
+	require.NoError(t, json.Unmarshal(do(t, p.api(), "GET", "/metrics").Body.Bytes(), &got))
+	require.Equal(t, want, got)
+}
+
+func TestThePagesAnswerAndLoadOnlyWhatIsServed(t *testing.T) {
+	api := (&parts{}).api()
+	for _, path := range []string{"/docs", "/docs/", "/docs/index.html"} {
+		w := do(t, api, "GET", path)
+		require.Equal(t, 200, w.Code, path)
+		require.Contains(t, w.Body.String(), `id="swagger-ui"`)
+		for _, part := range strings.Split(w.Body.String(), `"`) {
+			if strings.HasPrefix(part, "/docs/") {
+				require.Equal(t, 200, do(t, api, "GET", part).Code, part)
+			}
+		}
+	}
+	require.Contains(t, do(t, api, "GET", "/docs/swagger-initializer.js?/evil/swagger-ui.css").Body.String(), "/openapi.json")
+	require.Equal(t, 200, do(t, api, "GET", "/docs/swagger-ui.css").Code)
+
+	redoc := do(t, api, "GET", "/redoc").Body.String()
+	require.Contains(t, redoc, `spec-url="/openapi.json"`)
+	require.NotContains(t, redoc, "REDOC_SCRIPT")
+	require.Contains(t, redoc, `disable-telemetry="true"`)
+}
+
+func TestTheDescriptionNamesEveryRouteOfTheContract(t *testing.T) {
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]any `json:"responses"`
+		} `json:"paths"`
+	}
+	w := do(t, (&parts{}).api(), "GET", "/openapi.json")
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &doc))
+	for path, statuses := range map[string][]string{
+		"/": {"200"}, "/health": {"200"}, "/ready": {"200", "503"}, "/metrics": {"200"},
+		"/data/{key}": {"200", "400", "404", "502", "503", "504"},
+	} {
+		for _, status := range statuses {
+			require.Contains(t, doc.Paths[path]["get"].Responses, status, path)
+		}
+	}
+	require.Contains(t, doc.Paths["/data/{key}"], "head")
+}
+
+func TestRequestsAreLoggedAtDebugOnly(t *testing.T) {
+	for level, lines := range map[slog.Level]int{slog.LevelDebug: 1, slog.LevelInfo: 0} {
+		var out strings.Builder
+		p := &parts{err: domain.ErrTimeout}
+		api := httpapi.New(httpapi.Parts{
+			Cache: p, Counter: p, L1: p, L2: p,
+			Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level})),
+		}, httpapi.Labels{})
+		do(t, api, "GET", "/data/k")
+		require.Equal(t, lines, strings.Count(out.String(), "status=504"))
+	}
+}
+
+func long(c byte, n int) string { return strings.Repeat(string(c), n) }

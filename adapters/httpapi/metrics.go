@@ -1,0 +1,74 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// Metrics are the counters of this instance since it started. Every request
+// for a key is counted in exactly one of those that requests is the sum of.
+type Metrics struct {
+	Requests uint64 `json:"requests" example:"1000"` // l1_hits + l2_hits + loaded + coalesced + stale_served + failed + abandoned
+
+	L1Hits      uint64 `json:"l1_hits" example:"900"`    // answered from this instance's memory
+	L2Hits      uint64 `json:"l2_hits" example:"60"`     // answered from the shared layer
+	Loaded      uint64 `json:"loaded" example:"30"`      // answered by a load that the request began
+	Coalesced   uint64 `json:"coalesced" example:"10"`   // answered by a load that another request began
+	StaleServed uint64 `json:"stale_served" example:"0"` // answered with a value past its life, because the load failed
+	Failed      uint64 `json:"failed" example:"0"`       // answered with an error
+	Abandoned   uint64 `json:"abandoned" example:"0"`    // the client left before the answer
+
+	CacheMisses    uint64  `json:"cache_misses" example:"30"`      // calls of the source
+	SourceFailures uint64  `json:"source_failures" example:"0"`    // calls of the source that failed
+	SourceSeconds  float64 `json:"source_seconds" example:"60.02"` // time that ended calls of the source took, in sum
+
+	L1Entries   int    `json:"l1_entries" example:"30"`  // entries in memory now
+	L1Bytes     int64  `json:"l1_bytes" example:"6120"`  // bytes that they occupy
+	L1Evictions uint64 `json:"l1_evictions" example:"0"` // entries that had to go to make room
+
+	L2Failures    uint64 `json:"l2_failures" example:"0"`    // calls of the shared layer that failed
+	L2Undecodable uint64 `json:"l2_undecodable" example:"0"` // entries there that could not be read
+	LeaseWaits    uint64 `json:"lease_waits" example:"0"`    // waits for another instance's load
+	LeasesLost    uint64 `json:"leases_lost" example:"0"`    // loads whose value was not stored, because the lease was lost
+	LoadsUnleased uint64 `json:"loads_unleased" example:"0"` // loads without a lease, because the shared layer failed
+} //	@name	Metrics
+
+// metrics tells what was counted.
+//
+//	@Summary		Tell what was counted
+//	@Description	The counters of this instance since it started.
+//	@Tags			service
+//	@Produce		json
+//	@Success		200	{object}	Metrics	"The counters"
+//	@Router			/metrics [get]
+func (a *API) metrics(c *gin.Context) {
+	n := a.parts.Counter.Snapshot()
+	m := Metrics{
+		L1Hits:         n.Requests[domain.L1Hit],
+		L2Hits:         n.Requests[domain.L2Hit],
+		Loaded:         n.Requests[domain.Loaded],
+		Coalesced:      n.Requests[domain.Coalesced],
+		StaleServed:    n.Requests[domain.Stale],
+		Failed:         n.Requests[domain.Failed],
+		Abandoned:      n.Requests[domain.Abandoned],
+		CacheMisses:    n.Events[ports.SourceCalled],
+		SourceFailures: n.Events[ports.SourceFailed],
+		SourceSeconds:  n.SourceTime.Seconds(),
+		L1Entries:      a.parts.L1.Len(),
+		L1Bytes:        a.parts.L1.Bytes(),
+		L1Evictions:    n.L1Evicted,
+		L2Failures:     n.Events[ports.L2Failed],
+		L2Undecodable:  n.Events[ports.L2Undecodable],
+		LeaseWaits:     n.Events[ports.LeaseWaited],
+		LeasesLost:     n.Events[ports.LeaseLost],
+		LoadsUnleased:  n.Events[ports.LoadedUnleased],
+	}
+	for _, count := range n.Requests {
+		m.Requests += count
+	}
+	c.JSON(http.StatusOK, m)
+}

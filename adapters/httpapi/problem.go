@@ -1,0 +1,88 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// Problem is the body of every error (RFC 9457). It never carries internal text.
+type Problem struct {
+	Type   string `json:"type" example:"urn:mlcache:source-failed"` // names the kind of problem, for programs
+	Title  string `json:"title" example:"The source failed"`        // names the kind of problem, for people
+	Status int    `json:"status" example:"502"`                     // the HTTP status
+	Detail string `json:"detail,omitempty" example:"Try again later."`
+} //	@name	Problem
+
+func kind(name string, status int, title, detail string) Problem {
+	return Problem{Type: "urn:mlcache:" + name, Title: title, Status: status, Detail: detail}
+}
+
+var (
+	problemNoRoute    = kind("no-route", http.StatusNotFound, "There is nothing at this path", "See /docs for what there is.")
+	problemNoMethod   = kind("no-method", http.StatusMethodNotAllowed, "This path does not take that method", "The Allow header names those it takes.")
+	problemInvalidKey = kind("invalid-key", http.StatusBadRequest, "The key is not valid", "")
+	problemNoSuchKey  = kind("no-such-key", http.StatusNotFound, "The source has no such key", "")
+	problemSource     = kind("source-failed", http.StatusBadGateway, "The source failed", "Try again later.")
+	problemTimeout    = kind("took-too-long", http.StatusGatewayTimeout, "The source took too long", "Try again later.")
+	problemOverloaded = kind("overloaded", http.StatusServiceUnavailable, "Too many loads are under way", "Try again after the time in Retry-After.")
+	problemClosed     = kind("shutting-down", http.StatusServiceUnavailable, "This instance is shutting down", "Try again; another one may answer.")
+	problemNotReady   = kind("not-ready", http.StatusServiceUnavailable, "This instance is starting or shutting down", "")
+	problemInternal   = kind("internal", http.StatusInternalServerError, "Something went wrong here", "")
+)
+
+// problems is the one place where errors become statuses. The first that
+// matches counts.
+var problems = []struct {
+	err error
+	is  Problem
+}{
+	{domain.ErrTimeout, problemTimeout},
+	{domain.ErrSourceFailed, problemSource},
+	{domain.ErrOverloaded, problemOverloaded},
+	{domain.ErrClosed, problemClosed},
+}
+
+// clientClosed is what nginx calls a request whose client left. Nobody reads
+// it but the log.
+const clientClosed = 499
+
+// fail answers with the problem that err is.
+func (a *API) fail(c *gin.Context, err error) {
+	if errors.Is(err, domain.ErrInvalidKey) {
+		p := problemInvalidKey
+		_, p.Detail, _ = strings.Cut(err.Error(), ": ")
+		problem(c, p)
+		return
+	}
+	for _, candidate := range problems {
+		if errors.Is(err, candidate.err) {
+			problem(c, candidate.is)
+			return
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		c.Status(clientClosed)
+		return
+	}
+	a.parts.Logger.Error("request failed for an unknown reason", "path", c.Request.URL.Path, "err", err)
+	problem(c, problemInternal)
+}
+
+// problem ends the request with p.
+func problem(c *gin.Context, p Problem) {
+	c.Abort()
+	h := c.Writer.Header()
+	if p.Status == http.StatusServiceUnavailable {
+		h["Retry-After"] = []string{"1"}
+	}
+	h["Cache-Control"] = []string{"no-store"}
+	body, _ := json.Marshal(p) // strings and a number always can be
+	c.Data(p.Status, "application/problem+json", body)
+}

@@ -1,0 +1,90 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Index is the answer at the root.
+type Index struct {
+	Message string `json:"message" example:"Multi-layer cache service running"`
+	Version string `json:"version" example:"v1.0.0"`
+	Links   Links  `json:"links"`
+} //	@name	Index
+
+// Links are the places to go from the root.
+type Links struct {
+	Data    string `json:"data" example:"/data/{key}"`
+	Health  string `json:"health" example:"/health"`
+	Ready   string `json:"ready" example:"/ready"`
+	Metrics string `json:"metrics" example:"/metrics"`
+	Docs    string `json:"docs" example:"/docs"`
+	Redoc   string `json:"redoc" example:"/redoc"`
+	OpenAPI string `json:"openapi" example:"/openapi.json"`
+} //	@name	Links
+
+// index says what this is.
+//
+//	@Summary		Say what this is
+//	@Description	Names the service, its version and where to go from here.
+//	@Tags			service
+//	@Produce		json
+//	@Success		200	{object}	Index	"The service runs"
+//	@Router			/ [get]
+func (a *API) index(c *gin.Context) {
+	c.JSON(http.StatusOK, Index{
+		Message: "Multi-layer cache service running",
+		Version: a.labels.Version,
+		Links: Links{
+			Data: "/data/{key}", Health: "/health", Ready: "/ready", Metrics: "/metrics",
+			Docs: "/docs", Redoc: "/redoc", OpenAPI: "/openapi.json",
+		},
+	})
+}
+
+// Health is the state of the parts.
+type Health struct {
+	Status  string `json:"status" example:"ok"`                                // ok while the process serves
+	L1      string `json:"l1" example:"ok"`                                    // the memory of this instance
+	L2      string `json:"l2" enums:"ok,degraded,embedded" example:"embedded"` // degraded: it cannot be used now, the service goes on without
+	Source  string `json:"source" enums:"oracle,http" example:"oracle"`        // the kind of source
+	Version string `json:"version" example:"v1.0.0"`
+} //	@name	Health
+
+// health tells the state of each part.
+//
+//	@Summary		Tell the state of each part
+//	@Description	200 while the process serves. A dead L2 is named here, but is no reason to restart the instance or to take it out of service.
+//	@Tags			service
+//	@Produce		json
+//	@Success		200	{object}	Health	"The process serves"
+//	@Router			/health [get]
+func (a *API) health(c *gin.Context) {
+	c.JSON(http.StatusOK, Health{
+		Status: "ok", L1: "ok", L2: a.parts.L2.Health(c.Request.Context()), Source: a.labels.Source, Version: a.labels.Version,
+	})
+}
+
+// Readiness says that the instance wants traffic.
+type Readiness struct {
+	Status string `json:"status" example:"ready"`
+} //	@name	Readiness
+
+// readiness tells whether the instance wants traffic.
+//
+//	@Summary		Tell whether this instance wants traffic
+//	@Description	200, or 503 when it is starting or shutting down. For load balancers.
+//	@Tags			service
+//	@Produce		json
+//	@Success		200	{object}	Readiness	"It does"
+//	@Failure		503	{object}	Problem		"It is starting or shutting down"
+//	@Header			503	{integer}	Retry-After	"Seconds after which to try again"
+//	@Router			/ready [get]
+func (a *API) readiness(c *gin.Context) {
+	if !a.ready.Load() {
+		problem(c, problemNotReady)
+		return
+	}
+	c.JSON(http.StatusOK, Readiness{Status: "ready"})
+}

@@ -1,0 +1,98 @@
+package redis
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+)
+
+func options(url string) Options {
+	return Options{URL: url, Prefix: prefix, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+}
+
+func TestTheURLSaysWhichKindOfServerItIs(t *testing.T) {
+	for url, want := range map[string]any{
+		"redis://localhost:6379/2":                                    &redis.Client{},
+		"rediss://user:pw@localhost":                                  &redis.Client{},
+		"unix:///tmp/redis.sock?db=1":                                 &redis.Client{},
+		"redis://a:1,b:2,c:3":                                         &redis.ClusterClient{},
+		"redis://a:1?addr=b:2":                                        &redis.ClusterClient{},
+		"redis://localhost:26379?master_name=main&addr=other:26379":   &redis.Client{},
+		"redis://localhost:6379?max_retries=2&dial_timeout=2s":        &redis.Client{},
+		"redis://user:p%40ss@localhost:6379/0?read_timeout=1s&db=0":   &redis.Client{},
+		"redis://localhost:6379?min_retry_backoff=2ms&pool_size=1000": &redis.Client{},
+	} {
+		c, err := NewClient(options(url))
+		require.NoError(t, err, url)
+		require.IsType(t, want, c.rdb, url)
+		require.NoError(t, c.Close())
+	}
+}
+
+func TestABadURLIsRefusedWithoutItsPassword(t *testing.T) {
+	for _, url := range []string{
+		"localhost:6379", "http://u:hunter2@localhost", "redis://u:hunter2@localhost/x", "redis://u:hunter2@local host",
+		"redis://u:hunter2@localhost?nonsense=1", "://hunter2", "redis://u:hunter2@localhost:port",
+	} {
+		_, err := NewClient(options(url))
+		require.Error(t, err, url)
+		require.NotContains(t, err.Error(), "hunter2")
+		require.NotContains(t, err.Error(), "\n")
+	}
+}
+
+func TestOptionsOutOfRangeAreRefused(t *testing.T) {
+	o := options("redis://localhost")
+	o.Prefix = "a{b"
+	_, err := NewClient(o)
+	require.ErrorContains(t, err, "brace")
+	o = options("redis://localhost")
+	o.Timeout = 0
+	_, err = NewClient(o)
+	require.ErrorContains(t, err, "timeout")
+	_, err = NewLocker(nil, LockerOptions{})
+	require.ErrorContains(t, err, "lock TTL")
+}
+
+func TestHealthFollowsTheServerAndEachChangeIsLoggedOnce(t *testing.T) {
+	server := redistest.Start(t)
+	var log strings.Builder
+	o := options(server.URL())
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	c, err := NewClient(o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close()) }()
+
+	require.Equal(t, "ok", c.Health(t.Context()))
+	server.Kill()
+	for range 3 {
+		require.Equal(t, "degraded", c.Health(t.Context()))
+	}
+	server.Restart()
+	require.Eventually(t, func() bool { return c.Health(t.Context()) == "ok" }, 5*time.Second, 10*time.Millisecond)
+	require.Equal(t, 1, strings.Count(log.String(), "redis cannot be used"))
+	require.Equal(t, 1, strings.Count(log.String(), "usable again"))
+}
+
+func TestACallOfAServerThatHangsEndsWithinItsBudget(t *testing.T) {
+	server := redistest.Start(t)
+	o := options(server.URL())
+	o.Timeout = 50 * time.Millisecond
+	c, err := NewClient(o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close()) }()
+	require.Equal(t, "ok", c.Health(t.Context()))
+	server.Pause()
+	defer server.Resume()
+	began := time.Now()
+	require.Equal(t, "degraded", c.Health(t.Context()))
+	// Far above the budget, for slow machines; without one it would hang.
+	require.Less(t, time.Since(began), 2*time.Second)
+}

@@ -1,0 +1,159 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+var times = LockerOptions{TTL: 30 * time.Second, Cooldown: time.Second}
+
+func parse(t *testing.T, s string) domain.Key {
+	t.Helper()
+	key, err := domain.ParseKey(s)
+	require.NoError(t, err)
+	return key
+}
+
+// acquire runs Acquire in the background.
+func acquire(in instance, key domain.Key) <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		_, err := in.locker.Acquire(context.Background(), key)
+		ended <- err
+	}()
+	return ended
+}
+
+func awaitWaiting(t *testing.T, in instance, key domain.Key) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		n, err := in.client.rdb.SCard(t.Context(), namesOf(prefix, key).waiters).Result()
+		return err == nil && n > 0
+	}, 5*time.Second, time.Millisecond)
+}
+
+func TestAFillLeavesTheValueWithItsTTLAndNothingElse(t *testing.T) {
+	in := open(t, redistest.Start(t).URL(), times)
+	key := parse(t, "k")
+	lease, err := in.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	waiting := acquire(in, key)
+	awaitWaiting(t, in, key)
+	e := domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0)
+	require.NoError(t, in.store.Fill(t.Context(), key, e, lease))
+	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
+
+	keys, err := in.client.rdb.Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	require.Equal(t, []string{"mlc:{k}"}, keys, "no lock and no waiters stay behind")
+	ttl, err := in.client.rdb.PTTL(t.Context(), "mlc:{k}").Result()
+	require.NoError(t, err)
+	require.Greater(t, ttl, 20*time.Second)
+	require.LessOrEqual(t, ttl, 30*time.Second)
+}
+
+func TestAMissedWakeUpIsMadeUpForByThePoll(t *testing.T) {
+	in := open(t, redistest.Start(t).URL(), times)
+	key := parse(t, "k")
+	awaitListening(t, in)
+	_, err := in.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	waiting := acquire(in, key)
+	awaitWaiting(t, in, key)
+	// The lease ends without a word.
+	require.NoError(t, in.client.rdb.Del(t.Context(), namesOf(prefix, key).lock).Err())
+	require.NoError(t, <-waiting, "the waiter wins the lease by asking again")
+}
+
+func TestASubscriptionThatBrokeMakesWaitersLookAgain(t *testing.T) {
+	in := open(t, redistest.Start(t).URL(), times)
+	key := parse(t, "k")
+	awaitListening(t, in)
+	_, err := in.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	waiting := acquire(in, key)
+	awaitWaiting(t, in, key)
+	require.NoError(t, in.client.rdb.Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub").Err())
+	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
+	awaitListening(t, in)
+}
+
+func TestClosingTheLockerEndsTheWaits(t *testing.T) {
+	server := redistest.Start(t)
+	holder, in := open(t, server.URL(), times), open(t, server.URL(), times)
+	key := parse(t, "k")
+	awaitListening(t, in)
+	_, err := holder.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	waiting := acquire(in, key)
+	awaitWaiting(t, in, key)
+	require.NoError(t, in.locker.Close())
+	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
+}
+
+func TestWithoutAServerEveryCallFailsAndMissesAreNotMistakenForIt(t *testing.T) {
+	server := redistest.Start(t)
+	in := open(t, server.URL(), times)
+	key := parse(t, "k")
+	_, ok, err := in.store.Get(t.Context(), key)
+	require.NoError(t, err)
+	require.False(t, ok)
+	server.Kill()
+
+	_, _, err = in.store.Get(t.Context(), key)
+	require.Error(t, err)
+	_, err = in.locker.Acquire(t.Context(), key)
+	require.Error(t, err)
+	for _, not := range []error{domain.ErrLeaseEnded, domain.ErrSourceFailed, domain.ErrTimeout, domain.ErrLeaseLost} {
+		require.NotErrorIs(t, err, not)
+	}
+	require.Error(t, in.locker.Renew(t.Context(), key, "x"))
+	require.Error(t, in.locker.Release(t.Context(), key, "x", nil))
+	e := domain.NewEntry(domain.Value{}, time.Second, 0)
+	require.False(t, errors.Is(in.store.Fill(t.Context(), key, e, "x"), domain.ErrLeaseLost))
+
+	server.Restart()
+	var lease ports.Lease
+	require.Eventually(t, func() bool {
+		lease, err = in.locker.Acquire(t.Context(), key)
+		return err == nil
+	}, 5*time.Second, 10*time.Millisecond)
+	require.NoError(t, in.store.Fill(t.Context(), key, e, lease), "scripts are sent again to a server that lost them")
+}
+
+func TestAForeignValueWithoutATTLIsNeverFresh(t *testing.T) {
+	in := open(t, redistest.Start(t).URL(), times)
+	form := domain.AppendStored(nil, domain.NewEntry(domain.Value{Body: "v"}, time.Hour, 0))
+	require.NoError(t, in.client.rdb.Set(t.Context(), "mlc:{k}", form, 0).Err())
+	_, ok, err := in.store.Get(t.Context(), parse(t, "k"))
+	require.NoError(t, err)
+	require.False(t, ok)
+}
+
+func TestPollsAreSlowButNotSlowerThanTheLeaseRunsOut(t *testing.T) {
+	for range 1000 {
+		require.GreaterOrEqual(t, pollAfter(time.Hour), pollEvery)
+		require.LessOrEqual(t, pollAfter(time.Hour), pollEvery*3/2+time.Millisecond)
+		require.Greater(t, pollAfter(40*time.Millisecond), 40*time.Millisecond)
+		require.LessOrEqual(t, pollAfter(40*time.Millisecond), 40*time.Millisecond+staggered+time.Millisecond)
+	}
+}
+
+func TestAPauseEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		pause(ctx, time.Hour)
+		require.Equal(t, time.Second, time.Since(began))
+	})
+}

@@ -1,0 +1,72 @@
+package domain_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+func TestKeysAreAnyTextWithoutControlCharactersUpTo512Bytes(t *testing.T) {
+	for _, s := range []string{"a", "a/b", " ", "}", "{}", "😀", "é", "..", strings.Repeat("k", 512), "\u200b", "%2F"} {
+		key, err := domain.ParseKey(s)
+		require.NoError(t, err, "%q", s)
+		require.Equal(t, s, key.String())
+	}
+	for _, s := range []string{"", "\x00", "a\nb", "\x7f", "\u0085", "\xff", "a\xc3", strings.Repeat("k", 513), strings.Repeat("é", 257)} {
+		_, err := domain.ParseKey(s)
+		require.ErrorIs(t, err, domain.ErrInvalidKey, "%q", s)
+	}
+}
+
+func TestTheEntityTagIsStrongQuotedAndFollowsTheValue(t *testing.T) {
+	tag := func(body, contentType string) string {
+		return domain.NewEntry(domain.Value{Body: body, ContentType: contentType}, time.Second, 0).ETag()
+	}
+	require.Regexp(t, `^"[A-Za-z0-9_-]{22}"$`, tag("a", "b"))
+	require.Equal(t, tag("a", "b"), tag("a", "b"))
+	require.NotEqual(t, tag("a", "b"), tag("b", "b"))
+	require.NotEqual(t, tag("a", "b"), tag("a", "c"))
+	require.NotEqual(t, tag("a", "b\x00"), tag("\x00a", "b"))
+	require.Empty(t, domain.NewMissing(time.Second, 0).ETag())
+}
+
+func TestEntriesKeepWholeMillisecondsAndNoNegativeLives(t *testing.T) {
+	e := domain.NewEntry(domain.Value{}, 1500*time.Microsecond, -time.Second)
+	require.Equal(t, time.Millisecond, e.TTL())
+	require.Zero(t, e.LoadTime())
+}
+
+func TestACopyIsFreshUntilNothingIsLeft(t *testing.T) {
+	e := domain.NewEntry(domain.Value{}, 30*time.Second, 0)
+	require.True(t, domain.Copy{Entry: e, Left: 1}.Fresh())
+	require.False(t, domain.Copy{Entry: e, Left: 0}.Fresh())
+	require.False(t, domain.Copy{Entry: e, Left: -1}.Fresh())
+	require.False(t, domain.Copy{Left: time.Second}.Fresh(), "there is no entry")
+}
+
+func TestACopyIsUsableStaleFromItsEndToTheEndOfTheWindow(t *testing.T) {
+	e := domain.NewEntry(domain.Value{}, 30*time.Second, 0)
+	for left, want := range map[time.Duration]bool{1: false, 0: true, -4: true, -5: false} {
+		require.Equal(t, want, domain.Copy{Entry: e, Left: left}.UsableStale(5), left)
+	}
+	require.False(t, domain.Copy{Left: -1}.UsableStale(5))
+	require.False(t, domain.Copy{Entry: e}.UsableStale(0))
+}
+
+func TestTheAgeIsWhatTheLifeLeftTells(t *testing.T) {
+	e := domain.NewEntry(domain.Value{}, 30*time.Second, 0)
+	require.Equal(t, 8*time.Second, domain.Copy{Entry: e, Left: 22 * time.Second}.Age())
+	require.Equal(t, 35*time.Second, domain.Copy{Entry: e, Left: -5 * time.Second}.Age())
+	require.Zero(t, domain.Copy{Entry: e, Left: time.Minute}.Age())
+	require.Equal(t, 9*time.Second, domain.Copy{Entry: e, Left: 22 * time.Second}.After(time.Second).Age())
+}
+
+func TestJitterOnlyShortens(t *testing.T) {
+	require.Equal(t, 10*time.Second, domain.Jittered(10*time.Second, 0, 0.99))
+	require.Equal(t, 10*time.Second, domain.Jittered(10*time.Second, 0.2, 0))
+	require.Equal(t, 9*time.Second, domain.Jittered(10*time.Second, 0.2, 0.5))
+}
