@@ -1,0 +1,199 @@
+package embedded
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// leases is who may load which key, and which loads failed of late.
+type leases struct {
+	ttl, cooldown time.Duration
+
+	mu     sync.Mutex
+	held   map[domain.Key]*lease
+	failed map[domain.Key]failure
+	swept  time.Time
+}
+
+// lease is one holder's right. It leaves the map when it ends; whoever waits
+// for it keeps it.
+type lease struct {
+	token ports.Lease
+	ended chan struct{} // closed when the lease was ended, not when it ran out
+	cause error         // the failure it ended with; set before ended is closed
+
+	// Guarded by leases.mu.
+	deadline time.Time
+	filling  bool // a fill is under way: the lease cannot run out
+}
+
+type failure struct {
+	cause error
+	until time.Time
+}
+
+func newLeases(ttl, cooldown time.Duration) *leases {
+	return &leases{
+		ttl: ttl, cooldown: cooldown, swept: time.Now(),
+		held: map[domain.Key]*lease{}, failed: map[domain.Key]failure{},
+	}
+}
+
+// take gives out the lease of k or says why not: by an error, or by the lease to
+// wait for and the time for which to wait before asking again.
+func (ls *leases) take(k domain.Key) (token ports.Lease, holder *lease, patience time.Duration, err error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	now := time.Now()
+	if f, ok := ls.failed[k]; ok && now.Before(f.until) {
+		return "", nil, 0, f.cause
+	}
+	if l := ls.held[k]; l != nil && l.standsAt(now) {
+		return "", l, l.patience(now, ls.ttl), nil
+	}
+	ls.sweepLocked(now)
+	l := &lease{token: ports.Lease(rand.Text()), ended: make(chan struct{}), deadline: now.Add(ls.ttl)}
+	ls.held[k] = l
+	return l.token, nil, 0, nil
+}
+
+func (l *lease) standsAt(now time.Time) bool { return l.filling || now.Before(l.deadline) }
+
+// patience is the time until the lease may have run out. While a fill keeps it
+// alive past its deadline that is not known: the fill ends the lease and wakes,
+// and only for the case that it fails one looks again.
+func (l *lease) patience(now time.Time, ttl time.Duration) time.Duration {
+	if left := l.deadline.Sub(now); left > 0 {
+		return left
+	}
+	return ttl / 8
+}
+
+// wait returns how the lease ended, the error of ctx, or nil when the lease may
+// have run out.
+func (l *lease) wait(ctx context.Context, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-l.ended:
+		if l.cause != nil {
+			return l.cause
+		}
+		return domain.ErrLeaseEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (ls *leases) renew(k domain.Key, token ports.Lease) error {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l, err := ls.findLocked(k, token)
+	if err != nil {
+		return err
+	}
+	l.deadline = time.Now().Add(ls.ttl)
+	return nil
+}
+
+// release ends the lease, with a cause when the load failed.
+func (ls *leases) release(k domain.Key, token ports.Lease, cause error) error {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l, err := ls.findLocked(k, token)
+	if err != nil {
+		return err
+	}
+	if l.filling {
+		return fmt.Errorf("release %q during its fill: %w", k, domain.ErrLeaseLost)
+	}
+	if cause != nil && ls.cooldown > 0 {
+		now := time.Now()
+		ls.sweepLocked(now)
+		ls.failed[k] = failure{cause: cause, until: now.Add(ls.cooldown)}
+	}
+	ls.endLocked(k, l, cause)
+	return nil
+}
+
+// beginFill reserves the lease for one fill: until endFill it neither runs out
+// nor ends in another way, so that the entry can be written without holding mu.
+func (ls *leases) beginFill(k domain.Key, token ports.Lease) (*lease, error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l, err := ls.findLocked(k, token)
+	if err != nil {
+		return nil, err
+	}
+	if l.filling {
+		return nil, fmt.Errorf("second fill of %q: %w", k, domain.ErrLeaseLost)
+	}
+	l.filling = true
+	return l, nil
+}
+
+// endFill ends the lease if the fill was done. Otherwise the lease stands, for
+// as long as it has left; who waits for it looks again when that is over.
+func (ls *leases) endFill(k domain.Key, l *lease, done bool) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l.filling = false
+	if done {
+		ls.endLocked(k, l, nil)
+	}
+}
+
+func (ls *leases) findLocked(k domain.Key, token ports.Lease) (*lease, error) {
+	l := ls.held[k]
+	if l == nil || l.token != token || !l.standsAt(time.Now()) {
+		return nil, fmt.Errorf("lease of %q: %w", k, domain.ErrLeaseLost)
+	}
+	return l, nil
+}
+
+func (ls *leases) endLocked(k domain.Key, l *lease, cause error) {
+	delete(ls.held, k)
+	l.cause = cause
+	close(l.ended)
+}
+
+// sweepLocked forgets what nobody asked for again. It runs when something is
+// added, and not before all that the last sweep kept has had time to run out:
+// so each item is looked at twice at most, unless it is renewed.
+func (ls *leases) sweepLocked(now time.Time) {
+	if now.Sub(ls.swept) < max(ls.ttl, ls.cooldown) {
+		return
+	}
+	ls.swept = now
+	for k, l := range ls.held {
+		if !l.standsAt(now) {
+			delete(ls.held, k)
+		}
+	}
+	for k, f := range ls.failed {
+		if !now.Before(f.until) {
+			delete(ls.failed, k)
+		}
+	}
+}
+
+// kindOf reduces a failure to what is remembered of it.
+func kindOf(failure error) error {
+	switch {
+	case failure == nil:
+		return nil
+	case errors.Is(failure, domain.ErrTimeout):
+		return domain.ErrTimeout
+	default:
+		return domain.ErrSourceFailed
+	}
+}

@@ -1,0 +1,36 @@
+package embedded
+
+import (
+	"context"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+var _ ports.Locker = (*Layer)(nil)
+
+// Acquire takes the lease of key or waits for its holder.
+func (l *Layer) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		token, holder, patience, err := l.leases.take(key)
+		if holder == nil {
+			return token, err
+		}
+		if err := holder.wait(ctx, patience); err != nil {
+			return "", err
+		}
+	}
+}
+
+// Renew gives the lease its full TTL again.
+func (l *Layer) Renew(_ context.Context, key domain.Key, lease ports.Lease) error {
+	return l.leases.renew(key, lease)
+}
+
+// Release ends the lease, with the failure for those who wait and come later.
+func (l *Layer) Release(_ context.Context, key domain.Key, lease ports.Lease, failure error) error {
+	return l.leases.release(key, lease, kindOf(failure))
+}

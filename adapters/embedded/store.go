@@ -1,0 +1,68 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+var _ ports.L2Store = (*Layer)(nil)
+
+// Get returns what is stored for key and has not ended. Reads are local and
+// short, so ctx is looked at once, at the beginning.
+func (l *Layer) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return domain.Copy{}, false, err
+	}
+	if err := l.using.enter(); err != nil {
+		return domain.Copy{}, false, err
+	}
+	defer l.using.leave()
+	form, err := l.read(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return domain.Copy{}, false, nil
+	}
+	if err != nil {
+		return domain.Copy{}, false, fmt.Errorf("embedded layer: get: %w", err)
+	}
+	return decode(form, l.now())
+}
+
+func (l *Layer) read(key domain.Key) (form string, err error) {
+	err = l.db.View(func(txn *badger.Txn) (err error) {
+		form, err = join(txn, key)
+		return err
+	})
+	return form, err
+}
+
+// Fill stores e and ends the lease. The entry is there before the lease ends, so
+// whoever is woken, or finds the lease free, finds the entry as well. Between
+// the two the lease is marked as filling: it cannot run out, nor pass to another
+// holder whose newer value this one would replace, and no lock is held while
+// Badger writes.
+func (l *Layer) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := l.using.enter(); err != nil {
+		return err
+	}
+	defer l.using.leave()
+	held, err := l.leases.beginFill(key, lease)
+	if err != nil {
+		return err
+	}
+	done := false // also when Badger panics
+	defer func() { l.leases.endFill(key, held, done) }()
+	if err := l.write(key, e); err != nil {
+		return err
+	}
+	done = true
+	return nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/multi-layer-cache/multi-layer-cache/"
+
+// allowed says which packages of the module a package may import, by the first
+// folder of its path: domain ← ports ← app and domain, ports ← adapters. Only
+// cmd sees all. docs is the generated API description.
+func allowed(importer, imported string) bool {
+	from, _, _ := strings.Cut(importer, "/")
+	to, _, _ := strings.Cut(imported, "/")
+	switch from {
+	case "domain", "docs":
+		return false
+	case "ports":
+		return to == "domain" || to == "ports"
+	case "app":
+		return to == "domain" || imported == "ports"
+	case "adapters":
+		sameAdapter := strings.HasPrefix(imported+"/", importer+"/") || strings.HasPrefix(importer+"/", imported+"/")
+		return to == "domain" || imported == "ports" || sameAdapter || importer == "adapters/httpapi" && to == "docs"
+	default:
+		return from == "cmd"
+	}
+}
+
+func TestImportsFollowTheArrowsOfTheDesign(t *testing.T) {
+	root := filepath.Join("..", "..")
+	checked := 0
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(file))
+		require.NoError(t, err)
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, spec := range parsed.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			require.NoError(t, err)
+			imported, ours := strings.CutPrefix(name, module)
+			if !ours {
+				requireNoVendor(t, rel, name)
+				continue
+			}
+			checked++
+			require.True(t, allowed(filepath.ToSlash(rel), imported), "%s must not import %s", file, imported)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Greater(t, checked, 30, "the walk should have seen the module")
+}
+
+// requireNoVendor keeps everything but the standard library out of the inner
+// packages.
+func requireNoVendor(t *testing.T, importer, imported string) {
+	t.Helper()
+	switch importer {
+	case "domain", "ports", "app":
+		first, _, _ := strings.Cut(imported, "/")
+		require.NotContains(t, first, ".", "%s must not import %s", importer, path.Clean(imported))
+	}
+}

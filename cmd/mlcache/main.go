@@ -1,0 +1,36 @@
+// Command mlcache is the cache as a service. "mlcache serve", or just
+// "mlcache", runs it; "mlcache healthcheck" asks a running one whether it
+// serves, for containers without a shell.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr, nil); err != nil {
+		fmt.Fprintln(os.Stderr, "mlcache:", err)
+		os.Exit(1)
+	}
+}
+
+// run does what the arguments and the environment say, until it is done or ctx
+// ends. A service that listens tells listening its address, if that is not nil.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, listening func(net.Addr)) error {
+	command, done, err := parse(args, stdout)
+	if err != nil || done {
+		return err
+	}
+	if command.name == "healthcheck" {
+		return checkHealth(ctx, command.Addr)
+	}
+	return serve(ctx, command.Config, stderr, listening)
+}

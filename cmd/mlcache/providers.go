@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/embedded"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpsource"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/lru"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/oracle"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
+	"github.com/multi-layer-cache/multi-layer-cache/app"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// embeddedMaxBytes bounds what the embedded layer keeps.
+const embeddedMaxBytes = 256 << 20
+
+func newL1(cfg Config) (*lru.Cache, error) {
+	return lru.New(lru.Options{
+		MaxEntries: cfg.L1MaxEntries,
+		MaxBytes:   int64(cfg.L1MaxBytes),
+		KeepStale:  cfg.StaleIfError,
+	})
+}
+
+// sharedLayer is the second layer in its three roles, by Redis or embedded.
+type sharedLayer struct {
+	Store  ports.L2Store
+	Locker ports.Locker
+	Health httpapi.SharedLayer
+}
+
+func newL2(cfg Config, log *slog.Logger) (sharedLayer, func(), error) {
+	if cfg.RedisURL == "" {
+		return newEmbedded(cfg, log)
+	}
+	client, err := redis.NewClient(redis.Options{
+		URL: cfg.RedisURL, Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, Logger: log,
+	})
+	if err != nil {
+		return sharedLayer{}, nil, fmt.Errorf("MLCACHE_REDIS_URL (--redis-url): %w", err)
+	}
+	locker, err := redis.NewLocker(client, redis.LockerOptions{TTL: cfg.LockTTL, Cooldown: cfg.FailureCooldown})
+	if err != nil {
+		return sharedLayer{}, nil, errors.Join(err, client.Close())
+	}
+	closeAll := func() {
+		if err := errors.Join(locker.Close(), client.Close()); err != nil {
+			log.Debug("closing redis", "err", err)
+		}
+	}
+	return sharedLayer{Store: redis.NewStore(client), Locker: locker, Health: client}, closeAll, nil
+}
+
+func newEmbedded(cfg Config, log *slog.Logger) (sharedLayer, func(), error) {
+	layer, err := embedded.Open(embedded.Options{
+		Dir:           cfg.DataDir,
+		LockTTL:       cfg.LockTTL,
+		Cooldown:      cfg.FailureCooldown,
+		MaxBytes:      embeddedMaxBytes,
+		MaxValueBytes: int(cfg.MaxValueBytes),
+		Logger:        log,
+	})
+	if err != nil {
+		return sharedLayer{}, nil, fmt.Errorf("MLCACHE_DATA_DIR (--data-dir): %w", err)
+	}
+	where := "in memory"
+	if cfg.DataDir != "" {
+		where = cfg.DataDir
+	}
+	log.Info("MLCACHE_REDIS_URL is empty: the second layer is embedded, for this instance alone", "kept", where)
+	closeLayer := func() {
+		if err := layer.Close(); err != nil {
+			log.Error("closing the embedded layer", "err", err)
+		}
+	}
+	return sharedLayer{Store: layer, Locker: layer, Health: layer}, closeLayer, nil
+}
+
+func newSource(cfg Config) (ports.Source, func(), error) {
+	if cfg.Source == "http" {
+		source, err := httpsource.New(httpsource.Options{
+			URL:      cfg.SourceURL,
+			Timeout:  cfg.SourceTimeout,
+			MaxBytes: int64(cfg.MaxValueBytes),
+			MaxConns: cfg.SourceConcurrency,
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("MLCACHE_SOURCE_URL (--source-url): %w", err)
+		}
+		return source, source.Close, nil
+	}
+	source, err := oracle.New(cfg.OracleDelay)
+	return source, func() {}, err
+}
+
+func appOptions(cfg Config) app.Options {
+	return app.Options{
+		TTL:               cfg.TTL,
+		TTLJitter:         cfg.TTLJitter,
+		NegativeTTL:       cfg.NegativeTTL,
+		StaleIfError:      cfg.StaleIfError,
+		SourceTimeout:     cfg.SourceTimeout,
+		SourceConcurrency: cfg.SourceConcurrency,
+		LockTTL:           cfg.LockTTL,
+		RequestTimeout:    cfg.RequestTimeout,
+		MaxValueBytes:     int(cfg.MaxValueBytes),
+	}
+}
+
+func labels(cfg Config) httpapi.Labels {
+	return httpapi.Labels{Version: programVersion(), Source: cfg.Source}
+}

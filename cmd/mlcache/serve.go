@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
+	"github.com/multi-layer-cache/multi-layer-cache/app"
+)
+
+// program is what Wire puts together.
+type program struct {
+	service *app.Service
+	api     *httpapi.API
+	l2      httpapi.SharedLayer
+}
+
+// serve runs the service until ctx ends, then shuts it down.
+func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net.Addr)) error {
+	log := newLogger(cfg, stderr)
+	gin.SetMode(gin.ReleaseMode)
+	redis.UseLogger(log)
+
+	p, cleanup, err := assemble(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("MLCACHE_ADDR (--addr): cannot listen on %q: %w", cfg.Addr, err)
+	}
+	log.Info("listening", "addr", listener.Addr().String(), "version", programVersion(),
+		"l2", p.l2.Health(ctx), "source", cfg.Source)
+
+	server := newServer(p.api, log)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	p.api.SetReady(true)
+	if listening != nil {
+		listening(listener.Addr())
+	}
+	select {
+	case err := <-failed:
+		return errors.Join(err, shutDown(p, server, cfg.ShutdownTimeout, log))
+	case <-ctx.Done():
+		err := shutDown(p, server, cfg.ShutdownTimeout, log)
+		<-failed
+		return err
+	}
+}
+
+// newServer bounds what a client may take: headers in time and size, and idle
+// connections. Whole requests are bounded by the use case.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// shutDown tells the balancer, lets the loads under way finish while it still
+// answers, then the requests, and gives back what leases are left.
+func shutDown(p *program, server *http.Server, timeout time.Duration, log *slog.Logger) error {
+	log.Info("shutting down", "timeout", timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	p.api.SetReady(false)
+	if err := p.service.Drain(ctx); err != nil {
+		log.Warn("loads were cut short", "err", err)
+	}
+	finished := server.Shutdown(ctx)
+	// Ends what flights are left and gives their leases back. That takes a call
+	// of L2 at most; a source that ignores its end is left behind.
+	last, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := p.service.Close(last); err != nil {
+		log.Warn("calls of the source were left behind", "err", err)
+	}
+	if finished != nil { // those who waited for such a flight still get to know
+		log.Warn("requests were cut short", "err", finished)
+		if err := server.Shutdown(last); err != nil {
+			_ = server.Close()
+		}
+	}
+	log.Info("bye")
+	return nil
+}
+
+func newLogger(cfg Config, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // validated
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}

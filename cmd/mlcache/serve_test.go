@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+)
+
+func TestTheFirstRequestLoadsAndTheSecondIsAnsweredFromMemory(t *testing.T) {
+	in := start(t, "--oracle-delay=50ms")
+	first := in.mustGet("/data/test")
+	require.Equal(t, 200, first.status)
+	require.JSONEq(t, `{"key":"test","value":"Data for test from Oracle"}`, first.body)
+	require.Equal(t, "source", detail(first))
+	second := in.mustGet("/data/test")
+	require.Equal(t, first.body, second.body)
+	require.Equal(t, first.header.Get("ETag"), second.header.Get("ETag"))
+	require.Equal(t, "l1", detail(second))
+
+	m := in.metrics()
+	require.EqualValues(t, 1, m["cache_misses"])
+	require.EqualValues(t, 1, m["l1_hits"])
+	require.EqualValues(t, 2, m["requests"])
+	require.Contains(t, in.mustGet("/health").body, `"l2":"embedded"`)
+	require.Equal(t, 200, in.mustGet("/ready").status)
+	require.Contains(t, in.log.String(), "MLCACHE_REDIS_URL is empty")
+}
+
+func TestThreeEntriesAreKeptAsAnLRUKeepsThem(t *testing.T) {
+	in := start(t, "--oracle-delay=0", "--l1-max-entries=3")
+	var got []string
+	for _, key := range []string{"a", "b", "c", "a", "d", "b"} {
+		got = append(got, detail(in.mustGet("/data/"+key)))
+	}
+	require.Equal(t, []string{"source", "source", "source", "l1", "source", "l2"}, got)
+	m := in.metrics()
+	require.EqualValues(t, 2, m["l1_evictions"], "d takes the place of b, then b that of c")
+	require.EqualValues(t, 3, m["l1_entries"])
+	for key, want := range map[string]string{"a": "l1", "d": "l1", "b": "l1"} {
+		require.Equal(t, want, detail(in.mustGet("/data/"+key)))
+	}
+	require.Equal(t, "l2", detail(in.mustGet("/data/c")))
+}
+
+func TestThreeInstancesOnOneRedisLoadAColdKeyOnce(t *testing.T) {
+	server := redistest.Start(t)
+	var fleet []*instance
+	for range 3 {
+		fleet = append(fleet, start(t, "--redis-url="+server.URL(), "--oracle-delay=1s", "--l2-timeout=2s"))
+	}
+	const requests = 300
+	replies := make([]reply, requests)
+	var all sync.WaitGroup
+	for i := range requests {
+		all.Go(func() {
+			var err error
+			replies[i], err = fleet[i%3].get("/data/cold")
+			assert.NoError(t, err)
+		})
+	}
+	all.Wait()
+	for _, r := range replies {
+		require.Equal(t, 200, r.status)
+		require.Equal(t, replies[0].body, r.body)
+		require.Equal(t, replies[0].header.Get("ETag"), r.header.Get("ETag"))
+	}
+	var misses, counted float64
+	for _, in := range fleet {
+		m := in.metrics()
+		misses += m["cache_misses"]
+		counted += m["requests"]
+	}
+	require.EqualValues(t, 1, misses)
+	require.EqualValues(t, requests, counted)
+}
+
+func TestOneThousandRequestsForAColdKeyMakeOneCall(t *testing.T) {
+	in := start(t, "--oracle-delay=1s")
+	var all sync.WaitGroup
+	for range 1000 {
+		all.Go(func() {
+			r, err := in.get("/data/cold")
+			assert.NoError(t, err)
+			assert.Equal(t, 200, r.status)
+		})
+	}
+	all.Wait()
+	m := in.metrics()
+	require.EqualValues(t, 1, m["cache_misses"])
+	require.EqualValues(t, 1000, m["requests"])
+}
+
+func TestARedisThatIsGoneCostsNoAnswerAndIsUsedAgainWhenItIsBack(t *testing.T) {
+	server := redistest.Start(t)
+	in := start(t, "--redis-url="+server.URL(), "--oracle-delay=10ms")
+	require.Equal(t, "source", detail(in.mustGet("/data/a")))
+	server.Kill()
+	require.Equal(t, "l1", detail(in.mustGet("/data/a")))
+	require.Equal(t, "source", detail(in.mustGet("/data/b")))
+	require.Equal(t, "l1", detail(in.mustGet("/data/b")))
+	require.Contains(t, in.mustGet("/health").body, `"l2":"degraded"`)
+	require.EqualValues(t, 1, in.metrics()["loads_unleased"])
+	server.Restart()
+	require.Eventually(t, func() bool {
+		return strings.Contains(in.mustGet("/health").body, `"l2":"ok"`)
+	}, 5*time.Second, 10*time.Millisecond)
+	require.Equal(t, "source", detail(in.mustGet("/data/c")))
+	require.EqualValues(t, 1, in.metrics()["loads_unleased"])
+}
+
+func TestAnUnreachableRedisAtStartIsSaidAndDoesNotEndTheProgram(t *testing.T) {
+	in := start(t, "--redis-url=redis://127.0.0.1:1", "--oracle-delay=0")
+	require.Equal(t, 1, strings.Count(in.log.String(), "redis cannot be used"))
+	require.Equal(t, 200, in.mustGet("/data/test").status)
+	require.Contains(t, in.mustGet("/health").body, `"l2":"degraded"`)
+	require.Equal(t, 200, in.mustGet("/ready").status)
+}
+
+func TestAnyRESTBackendCanBeTheSource(t *testing.T) {
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v/missing":
+			http.NotFound(w, r)
+		case "/v/broken":
+			w.WriteHeader(http.StatusInternalServerError)
+		default:
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			_, _ = io.WriteString(w, "value of "+r.URL.EscapedPath())
+		}
+	}))
+	defer origin.Close()
+	in := start(t, "--source=http", "--source-url="+origin.URL+"/v/{key}")
+	r := in.mustGet("/data/a%2Fb%20c")
+	require.Equal(t, "value of /v/a%2Fb%20c", r.body)
+	require.Equal(t, "text/plain; charset=utf-8", r.header.Get("Content-Type"))
+	require.Equal(t, 404, in.mustGet("/data/missing").status)
+	require.Equal(t, 404, in.mustGet("/data/missing").status)
+	require.Equal(t, 502, in.mustGet("/data/broken").status)
+	require.Equal(t, 502, in.mustGet("/data/broken").status, "from the cool-down")
+	require.EqualValues(t, 3, in.metrics()["cache_misses"])
+}
+
+func TestASourceThatTakesTooLongIs504(t *testing.T) {
+	in := start(t, "--oracle-delay=1m", "--source-timeout=50ms")
+	require.Equal(t, 504, in.mustGet("/data/k").status)
+}
+
+func TestADataDirectoryKeepsTheCacheOverARestart(t *testing.T) {
+	dir := "--data-dir=" + t.TempDir()
+	in := start(t, dir, "--oracle-delay=0")
+	body := in.mustGet("/data/test").body
+	require.NoError(t, in.stop())
+	again := start(t, dir, "--oracle-delay=0")
+	r := again.mustGet("/data/test")
+	require.Equal(t, "l2", detail(r))
+	require.Equal(t, body, r.body)
+}
+
+func TestOnShutdownLoadsFinishWhileReadySaysNo(t *testing.T) {
+	in := start(t, "--oracle-delay=2s")
+	loading := make(chan reply, 1)
+	go func() {
+		r, err := in.get("/data/slow")
+		assert.NoError(t, err)
+		loading <- r
+	}()
+	require.Eventually(t, func() bool { return in.metrics()["cache_misses"] == 1 }, 5*time.Second, 5*time.Millisecond)
+	stopped := make(chan error, 1)
+	go func() { stopped <- in.stop() }()
+	require.Eventually(t, func() bool {
+		r, err := in.get("/ready")
+		return err == nil && r.status == 503
+	}, 5*time.Second, 5*time.Millisecond)
+	require.Equal(t, 200, (<-loading).status)
+	require.NoError(t, <-stopped)
+	_, err := in.get("/ready")
+	require.Error(t, err, "nobody listens any more")
+}
+
+func TestAShutdownThatLastsTooLongGivesTheLeasesBack(t *testing.T) {
+	server := redistest.Start(t)
+	flags := []string{"--redis-url=" + server.URL(), "--oracle-delay=1m", "--source-timeout=1m", "--request-timeout=1m", "--shutdown-timeout=50ms"}
+	in, other := start(t, flags...), start(t, append(flags, "--oracle-delay=0")...)
+	cut := make(chan int, 1)
+	go func() {
+		r, _ := in.get("/data/k")
+		cut <- r.status
+	}()
+	require.Eventually(t, func() bool { return in.metrics()["cache_misses"] == 1 }, 5*time.Second, 5*time.Millisecond)
+	require.NoError(t, in.stop())
+	require.Equal(t, 503, <-cut)
+	// Far below the lock's TTL of 5 s, which a lease not given back would cost.
+	r := other.mustGet("/data/k")
+	require.Equal(t, 200, r.status)
+	require.Less(t, r.took, 3*time.Second)
+}
+
+func TestTheHealthcheckCommandAsksTheRunningService(t *testing.T) {
+	in := start(t)
+	addr := strings.TrimPrefix(in.base, "http://")
+	require.NoError(t, run(t.Context(), []string{"healthcheck", "--addr=" + addr}, io.Discard, io.Discard, nil))
+	_, port, _ := strings.Cut(addr, ":")
+	require.NoError(t, checkHealth(t.Context(), ":"+port))
+	require.NoError(t, in.stop())
+	require.Error(t, checkHealth(t.Context(), addr))
+	require.Error(t, checkHealth(t.Context(), "nonsense"))
+}
+
+func TestATakenPortIsOneClearLine(t *testing.T) {
+	in := start(t)
+	addr := strings.TrimPrefix(in.base, "http://")
+	err := run(context.Background(), []string{"serve", "--addr=" + addr}, io.Discard, io.Discard, nil)
+	require.ErrorContains(t, err, fmt.Sprintf("MLCACHE_ADDR (--addr): cannot listen on %q", addr))
+	require.NotContains(t, err.Error(), "\n")
+}

@@ -1,0 +1,111 @@
+package portstest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+const (
+	// rest is how long a call must stay under way to count as waiting, and is
+	// given to it to begin waiting. A call that took longer to begin would make
+	// the test fail, never pass.
+	rest = 200 * time.Millisecond
+
+	// promptly is the time within which a call must end that has nothing to
+	// wait for, or was woken. It tells a wake from a lease that ran out.
+	promptly = 2 * time.Second
+
+	// long is a life that no test outlasts.
+	long = time.Hour
+)
+
+// bench is a harness with the steps that the checks are made of. The steps fail
+// the test, so they run on its own goroutine only.
+type bench struct {
+	*testing.T
+	Limits
+	Harness
+}
+
+func (b *bench) key(s string) domain.Key {
+	b.Helper()
+	k, err := domain.ParseKey(s)
+	require.NoError(b, err)
+	return k
+}
+
+// soon returns a context for a call that must not wait.
+func (b *bench) soon() context.Context {
+	ctx, cancel := context.WithTimeout(b.Context(), promptly)
+	b.Cleanup(cancel)
+	return ctx
+}
+
+// win acquires the lease of k, which must be free.
+func (b *bench) win(in Instance, k domain.Key) ports.Lease {
+	b.Helper()
+	lease, err := in.Locker.Acquire(b.soon(), k)
+	require.NoError(b, err, "the lease of %q should be free", k)
+	require.NotEmpty(b, lease)
+	return lease
+}
+
+// fill loads and stores e for k, as an instance does.
+func (b *bench) fill(in Instance, k domain.Key, e *domain.Entry) {
+	b.Helper()
+	require.NoError(b, in.L2.Fill(b.soon(), k, e, b.win(in, k)))
+}
+
+// fail loads k in vain, as an instance does.
+func (b *bench) fail(in Instance, k domain.Key, failure error) {
+	b.Helper()
+	require.NoError(b, in.Locker.Release(b.soon(), k, b.win(in, k), failure))
+}
+
+// holds requires that every instance gets e for k, and returns the shorter of
+// the lives left.
+func (b *bench) holds(k domain.Key, e *domain.Entry) time.Duration {
+	b.Helper()
+	left := e.TTL()
+	for _, in := range []Instance{b.A, b.B} {
+		c, ok, err := in.L2.Get(b.soon(), k)
+		require.NoError(b, err)
+		require.True(b, ok, "%q should be stored", k)
+		require.Equal(b, e, c.Entry)
+		require.Positive(b, c.Left)
+		require.LessOrEqual(b, c.Left, e.TTL())
+		left = min(left, c.Left)
+	}
+	return left
+}
+
+// lacks requires that no instance gets anything for k, without an error.
+func (b *bench) lacks(k domain.Key) {
+	b.Helper()
+	for _, in := range []Instance{b.A, b.B} {
+		c, ok, err := in.L2.Get(b.soon(), k)
+		require.NoError(b, err)
+		require.False(b, ok, "%q should not be stored", k)
+		require.Zero(b, c)
+	}
+}
+
+// refused requires that every instance is given this failure instead of a lease.
+func (b *bench) refused(k domain.Key, failure error) {
+	b.Helper()
+	for _, in := range []Instance{b.A, b.B} {
+		lease, err := in.Locker.Acquire(b.soon(), k)
+		require.ErrorIs(b, err, failure)
+		require.Empty(b, lease)
+	}
+}
+
+func value(body string) *domain.Entry {
+	return domain.NewEntry(domain.Value{Body: body, ContentType: "text/plain"}, long, time.Second)
+}

@@ -1,0 +1,102 @@
+package portstest
+
+import (
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+func fenceContracts() []contract {
+	return []contract{
+		{says: "a fill without the lease stores nothing", check: fillWithoutLease},
+		{says: "a fill after the lease ran out stores nothing", check: fillAfterExpiry},
+		{says: "a fill after the lease was given back stores nothing", check: fillAfterRelease},
+		{says: "a fill ends the lease", check: fillEndsLease},
+		{says: "a refused fill leaves the holder its lease", check: refusedFillHarmless},
+		{says: "no two leases are the same", check: leasesDiffer},
+	}
+}
+
+// lost requires that neither a fill nor anything else works with lease.
+func (b *bench) lost(in Instance, k domain.Key, lease ports.Lease) {
+	b.Helper()
+	require.ErrorIs(b, in.L2.Fill(b.soon(), k, value("stray"), lease), domain.ErrLeaseLost)
+	require.ErrorIs(b, in.Locker.Renew(b.soon(), k, lease), domain.ErrLeaseLost)
+	require.ErrorIs(b, in.Locker.Release(b.soon(), k, lease, nil), domain.ErrLeaseLost)
+	require.ErrorIs(b, in.Locker.Release(b.soon(), k, lease, domain.ErrSourceFailed), domain.ErrLeaseLost)
+}
+
+func fillWithoutLease(b *bench) {
+	k, other := b.key("k"), b.key("other")
+	b.lost(b.A, k, "")
+	b.lost(b.A, k, "forged")
+	foreign := b.win(b.A, other)
+	b.lost(b.A, k, foreign)
+	b.lacks(k)
+	b.lacks(other)
+	b.win(b.B, k)
+}
+
+func fillAfterExpiry(b *bench) {
+	k := b.key("k")
+	lease := b.win(b.A, k)
+	b.Advance(b.LockTTL)
+	b.lost(b.A, k, lease)
+	b.lacks(k)
+	second := b.win(b.B, k)
+	b.lost(b.A, k, lease)
+	b.lacks(k)
+	require.NoError(b, b.B.L2.Fill(b.soon(), k, value("v"), second))
+	b.holds(k, value("v"))
+}
+
+func fillAfterRelease(b *bench) {
+	k := b.key("k")
+	lease := b.win(b.A, k)
+	require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, nil))
+	b.lost(b.A, k, lease)
+	b.lacks(k)
+}
+
+func fillEndsLease(b *bench) {
+	k := b.key("k")
+	lease := b.win(b.A, k)
+	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("first"), lease))
+	b.lost(b.A, k, lease)
+	b.holds(k, value("first"))
+	b.win(b.B, k)
+	b.lost(b.A, k, lease)
+	b.holds(k, value("first"))
+}
+
+func refusedFillHarmless(b *bench) {
+	k := b.key("k")
+	b.fill(b.A, k, value("old"))
+	lease := b.win(b.A, k)
+	waiting := b.acquire(k, 1, b.A, b.B)
+	waiting.wait(rest)
+	for _, in := range []Instance{b.A, b.B} {
+		b.lost(in, k, "")
+		b.lost(in, k, "forged")
+		b.lost(in, k, lease+"x")
+		b.lost(in, k, lease[:len(lease)-1])
+	}
+	b.holds(k, value("old"))
+	waiting.wait(rest)
+	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("new"), lease))
+	waiting.end(domain.ErrLeaseEnded)
+	b.holds(k, value("new"))
+}
+
+func leasesDiffer(b *bench) {
+	k, seen := b.key("k"), map[ports.Lease]bool{}
+	for range 50 {
+		for _, in := range []Instance{b.A, b.B} {
+			lease := b.win(in, k)
+			require.False(b, seen[lease], "given out twice: %q", lease)
+			seen[lease] = true
+			require.NoError(b, in.Locker.Release(b.soon(), k, lease, nil))
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package portstest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// Layer is a kind of second layer, put to the test.
+type Layer struct {
+	// Open starts an empty server with these limits and closes it with t. It
+	// takes values of up to 1 MiB.
+	Open func(t *testing.T, l Limits) Harness
+
+	// Run wraps each test whole, Open included: synctest.Test for a layer that
+	// lives in one process. Nil calls the test directly, in real time.
+	Run func(t *testing.T, test func(t *testing.T))
+}
+
+// Limits is what a server is opened with. Each test picks its own, so that the
+// few which must wait for a lease to run out in real time wait briefly.
+type Limits struct{ LockTTL, Cooldown time.Duration }
+
+// Instance is the server as one instance of the service sees it.
+type Instance struct {
+	L2     ports.L2Store
+	Locker ports.Locker
+}
+
+// Harness is one server seen by two instances of the service.
+type Harness struct {
+	// A and B share the server. Within one process they may be the same.
+	A, B Instance
+
+	// Advance makes everything that is stored d older: values, leases and
+	// cool-downs.
+	Advance func(d time.Duration)
+
+	// Corrupt puts raw in the place of the stored form of key, with the life
+	// that it had or, if it was not stored, a minute.
+	Corrupt func(key domain.Key, raw string)
+}
+
+// L2AndLocker checks the contracts of ports.L2Store and ports.Locker as kept by
+// one server, on which values, leases and wakes are one protocol.
+func L2AndLocker(t *testing.T, layer Layer) {
+	run := layer.Run
+	if run == nil {
+		run = func(t *testing.T, test func(t *testing.T)) { test(t) }
+	}
+	for _, group := range [][]contract{storeContracts(), fenceContracts(), leaseContracts(), waitContracts(), failureContracts()} {
+		for _, c := range group {
+			t.Run(c.says, func(t *testing.T) {
+				run(t, func(t *testing.T) {
+					l := c.limits()
+					c.check(&bench{T: t, Limits: l, Harness: layer.Open(t, l)})
+				})
+			})
+		}
+	}
+}
+
+// contract is one sentence of a contract and the check that it holds.
+type contract struct {
+	says    string
+	check   func(b *bench)
+	lockTTL time.Duration // zero means one that does not run out by itself
+}
+
+func (c contract) limits() Limits {
+	l := Limits{LockTTL: 30 * time.Second, Cooldown: 10 * time.Second}
+	if c.lockTTL > 0 {
+		l.LockTTL = c.lockTTL
+	}
+	return l
+}

@@ -1,0 +1,115 @@
+package portstest
+
+import (
+	"context"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+func leaseContracts() []contract {
+	return []contract{
+		{says: "exactly one of many acquires wins", check: oneWins},
+		{says: "a lease may be ended by another instance that has its token", check: tokenTravels},
+		{says: "a renewed lease has its full life again", check: renewExtends},
+		{says: "a lease that ran out is free for all", check: expiredIsFree},
+		{says: "a release works although its context is done", check: releaseWhenDone},
+		{says: "an acquire with a context that is done returns its error and takes nothing", check: acquireWhenDone},
+	}
+}
+
+func oneWins(b *bench) {
+	k := b.key("k")
+	ctx, cancel := context.WithTimeout(b.Context(), 3*rest)
+	defer cancel()
+	const each = 20
+	ended := make(chan acquired, 2*each)
+	for _, in := range []Instance{b.A, b.B} {
+		for range each {
+			go func() {
+				lease, err := in.Locker.Acquire(ctx, k)
+				ended <- acquired{lease, err}
+			}()
+		}
+	}
+	var won []ports.Lease
+	for range 2 * each {
+		got := <-ended
+		if got.err == nil {
+			won = append(won, got.lease)
+			continue
+		}
+		assert.ErrorIs(b, got.err, context.DeadlineExceeded)
+		assert.Empty(b, got.lease)
+	}
+	require.Len(b, won, 1)
+	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("v"), won[0]))
+}
+
+func tokenTravels(b *bench) {
+	k := b.key("k")
+	lease := b.win(b.A, k)
+	require.NoError(b, b.B.Locker.Renew(b.soon(), k, lease))
+	require.NoError(b, b.B.L2.Fill(b.soon(), k, value("v"), lease))
+	b.holds(k, value("v"))
+	lease = b.win(b.A, k)
+	require.NoError(b, b.B.Locker.Release(b.soon(), k, lease, nil))
+	b.win(b.A, k)
+}
+
+func renewExtends(b *bench) {
+	k := b.key("k")
+	lease := b.win(b.A, k)
+	for range 3 {
+		b.Advance(b.LockTTL / 2)
+		require.NoError(b, b.A.Locker.Renew(b.soon(), k, lease))
+	}
+	b.Advance(b.LockTTL * 3 / 4)
+	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("v"), lease))
+	b.holds(k, value("v"))
+
+	lease = b.win(b.A, k)
+	require.NoError(b, b.A.Locker.Renew(b.soon(), k, lease))
+	b.Advance(b.LockTTL) // renewing must not make it longer than its full life
+	b.lost(b.A, k, lease)
+}
+
+func expiredIsFree(b *bench) {
+	k := b.key("k")
+	for _, in := range []Instance{b.B, b.A} {
+		lease := b.win(b.A, k)
+		b.Advance(b.LockTTL)
+		next := b.win(in, k)
+		require.NotEqual(b, lease, next)
+		b.lost(b.A, k, lease)
+		require.NoError(b, in.Locker.Release(b.soon(), k, next, nil))
+	}
+}
+
+func releaseWhenDone(b *bench) {
+	k := b.key("k")
+	done, cancel := context.WithDeadline(b.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	require.NoError(b, b.A.Locker.Release(done, k, b.win(b.A, k), nil))
+	lease := b.win(b.B, k)
+	require.NoError(b, b.B.Locker.Release(done, k, lease, domain.ErrSourceFailed))
+	b.refused(k, domain.ErrSourceFailed)
+}
+
+func acquireWhenDone(b *bench) {
+	k := b.key("k")
+	done, cancel := context.WithCancel(b.Context())
+	cancel()
+	for _, in := range []Instance{b.A, b.B} {
+		lease, err := in.Locker.Acquire(done, k)
+		require.ErrorIs(b, err, context.Canceled)
+		require.Empty(b, lease)
+	}
+	b.win(b.A, k)
+	_, err := b.B.Locker.Acquire(done, k)
+	require.ErrorIs(b, err, context.Canceled)
+}
