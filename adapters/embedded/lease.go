@@ -47,10 +47,15 @@ func newLeases(ttl, cooldown time.Duration) *leases {
 }
 
 // take gives out the lease of k or says why not: by an error, or by the lease to
-// wait for and the time for which to wait before asking again.
-func (ls *leases) take(k domain.Key) (token ports.Lease, holder *lease, patience time.Duration, err error) {
+// wait for and the time for which to wait before asking again. Whoever asks
+// again passes the lease waited for: it may have been ended at the very moment
+// when the patience was over, and that end must not be missed.
+func (ls *leases) take(k domain.Key, last *lease) (token ports.Lease, holder *lease, patience time.Duration, err error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
+	if last != nil && last.isEnded() {
+		return "", nil, 0, last.outcome()
+	}
 	now := time.Now()
 	if f, ok := ls.failed[k]; ok && now.Before(f.until) {
 		return "", nil, 0, f.cause
@@ -83,15 +88,29 @@ func (l *lease) wait(ctx context.Context, patience time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-l.ended:
-		if l.cause != nil {
-			return l.cause
-		}
-		return domain.ErrLeaseEnded
+		return l.outcome()
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
 		return nil
 	}
+}
+
+func (l *lease) isEnded() bool {
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// outcome is what those who waited are told. The lease must have been ended.
+func (l *lease) outcome() error {
+	if l.cause != nil {
+		return l.cause
+	}
+	return domain.ErrLeaseEnded
 }
 
 func (ls *leases) renew(k domain.Key, token ports.Lease) error {

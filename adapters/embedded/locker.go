@@ -11,14 +11,16 @@ var _ ports.Locker = (*Layer)(nil)
 
 // Acquire takes the lease of key or waits for its holder.
 func (l *Layer) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
+	var holder *lease
 	for {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		token, holder, patience, err := l.leases.take(key)
-		if holder == nil {
+		token, next, patience, err := l.leases.take(key, holder)
+		if next == nil {
 			return token, err
 		}
+		holder = next
 		if err := holder.wait(ctx, patience); err != nil {
 			return "", err
 		}

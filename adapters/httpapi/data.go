@@ -19,18 +19,18 @@ import (
 //	@Description	A key has 1 to 512 bytes after percent-decoding, is valid UTF-8 and has no control characters. It may contain slashes.
 //	@Tags			data
 //	@Produce		json,octet-stream
-//	@Param			key	path		string	true	"The key"	minlength(1)	maxlength(512)	example(test)
-//	@Success		200	{object}	oracleValue	"The value, in the media type that the source gave. The example is what the simulated Oracle answers."
-//	@Header			200	{string}	ETag			"Strong entity tag of the value"
-//	@Header			200	{integer}	Age				"Seconds since the value was loaded from the source"
-//	@Header			200	{string}	Cache-Control	"Always no-cache: clients revalidate with the ETag"
+//	@Param			key		path		string			true	"The key"	minlength(1)	maxlength(512)	example(test)
+//	@Success		200		{object}	oracleValue		"The value, in the media type that the source gave. The example is what the simulated Oracle answers."
+//	@Header			200		{string}	ETag			"Strong entity tag of the value"
+//	@Header			200		{integer}	Age				"Seconds since the value was loaded from the source"
+//	@Header			200		{string}	Cache-Control	"Always no-cache: clients revalidate with the ETag"
 //	@Header			200,404	{string}	Cache-Status	"Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined"
-//	@Failure		400	{object}	Problem	"The key is not valid"
-//	@Failure		404	{object}	Problem	"The source has no such key"
-//	@Failure		502	{object}	Problem	"The source failed"
-//	@Failure		503	{object}	Problem	"Overloaded or shutting down"
-//	@Header			503	{integer}	Retry-After	"Seconds after which to try again"
-//	@Failure		504	{object}	Problem	"The source took too long"
+//	@Failure		400		{object}	Problem			"The key is not valid"
+//	@Failure		404		{object}	Problem			"The source has no such key"
+//	@Failure		502		{object}	Problem			"The source failed"
+//	@Failure		503		{object}	Problem			"Overloaded or shutting down"
+//	@Header			503		{integer}	Retry-After		"Seconds after which to try again"
+//	@Failure		504		{object}	Problem			"The source took too long"
 //	@Router			/data/{key} [get]
 //	@Router			/data/{key} [head]
 func (a *API) data(c *gin.Context) {
@@ -58,7 +58,7 @@ func (a *API) data(c *gin.Context) {
 }
 
 // oracleValue is for the API description only.
-type oracleValue struct {
+type oracleValue struct { //nolint:unused // swag reads it
 	Key   string `json:"key" example:"test"`
 	Value string `json:"value" example:"Data for test from Oracle"`
 } //	@name	OracleValue

@@ -168,6 +168,7 @@ func TestCredentialsReachTheBackendAndNoError(t *testing.T) {
 		require.Error(t, err)
 		assert.NotContains(t, err.Error(), "secret")
 	}
+	assert.NotContains(t, s.target.path, "secret", "net/http puts the URL into its errors")
 	check("hang")
 	check("loop")
 	check("abort")

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,7 +118,7 @@ func TestWithoutAServerEveryCallFailsAndMissesAreNotMistakenForIt(t *testing.T) 
 	require.Error(t, in.locker.Renew(t.Context(), key, "x"))
 	require.Error(t, in.locker.Release(t.Context(), key, "x", nil))
 	e := domain.NewEntry(domain.Value{}, time.Second, 0)
-	require.False(t, errors.Is(in.store.Fill(t.Context(), key, e, "x"), domain.ErrLeaseLost))
+	require.NotErrorIs(t, in.store.Fill(t.Context(), key, e, "x"), domain.ErrLeaseLost)
 
 	server.Restart()
 	var lease ports.Lease

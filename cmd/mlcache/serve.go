@@ -50,13 +50,16 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 		listening(listener.Addr())
 	}
 	select {
-	case err := <-failed:
-		return errors.Join(err, shutDown(p, server, cfg.ShutdownTimeout, log))
+	case err = <-failed:
+		shutDown(p, server, cfg.ShutdownTimeout, log)
 	case <-ctx.Done():
-		err := shutDown(p, server, cfg.ShutdownTimeout, log)
-		<-failed
-		return err
+		shutDown(p, server, cfg.ShutdownTimeout, log)
+		err = <-failed
 	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
 // newServer bounds what a client may take: headers in time and size, and idle
@@ -73,7 +76,7 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 
 // shutDown tells the balancer, lets the loads under way finish while it still
 // answers, then the requests, and gives back what leases are left.
-func shutDown(p *program, server *http.Server, timeout time.Duration, log *slog.Logger) error {
+func shutDown(p *program, server *http.Server, timeout time.Duration, log *slog.Logger) {
 	log.Info("shutting down", "timeout", timeout)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -96,7 +99,6 @@ func shutDown(p *program, server *http.Server, timeout time.Duration, log *slog.
 		}
 	}
 	log.Info("bye")
-	return nil
 }
 
 func newLogger(cfg Config, w io.Writer) *slog.Logger {
