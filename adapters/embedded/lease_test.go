@@ -77,3 +77,18 @@ func TestWaitersHearOfAFailureEvenWithoutCooldown(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+func TestAnEndIsNotMissedByWhoAsksAgainAtThatMoment(t *testing.T) {
+	ls := newLeases(time.Minute, 0)
+	k, err := domain.ParseKey("k")
+	require.NoError(t, err)
+	token, _, _, err := ls.take(k, nil)
+	require.NoError(t, err)
+	_, holder, _, err := ls.take(k, nil)
+	require.NoError(t, err)
+	require.NoError(t, ls.release(k, token, nil))
+	_, _, _, err = ls.take(k, holder)
+	require.ErrorIs(t, err, domain.ErrLeaseEnded)
+	_, _, _, err = ls.take(k, nil)
+	require.NoError(t, err)
+}

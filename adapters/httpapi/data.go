@@ -19,7 +19,7 @@ import (
 //	@Description	A key has 1 to 512 bytes after percent-decoding, is valid UTF-8 and has no control characters. It may contain slashes.
 //	@Tags			data
 //	@Produce		json,octet-stream
-//	@Param			key		path		string			true	"The key"	minlength(1)	maxlength(512)	example(test)
+//	@Param			key		path		string			true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
 //	@Success		200		{object}	oracleValue		"The value, in the media type that the source gave. The example is what the simulated Oracle answers."
 //	@Header			200		{string}	ETag			"Strong entity tag of the value"
 //	@Header			200		{integer}	Age				"Seconds since the value was loaded from the source"

@@ -15,8 +15,9 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// embeddedMaxBytes bounds what the embedded layer keeps.
-const embeddedMaxBytes = 256 << 20
+// embeddedMaxBytes bounds the live bytes that the embedded layer keeps. The
+// process takes several times as much, see docs/adr/0004.
+const embeddedMaxBytes = 64 << 20
 
 func newL1(cfg Config) (*lru.Cache, error) {
 	return lru.New(lru.Options{
