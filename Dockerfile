@@ -2,7 +2,7 @@
 
 # --- ReDoc's script, as "make assets" fetches and checks it ------------------
 FROM --platform=$BUILDPLATFORM node:24-alpine AS assets
-RUN apk add --no-cache bash coreutils make
+RUN apk add --no-cache coreutils make
 WORKDIR /src
 COPY Makefile ./
 COPY adapters/httpapi/assets adapters/httpapi/assets

@@ -1,7 +1,5 @@
 # multi-layer-cache. "make" alone lists what there is to make.
 
-SHELL := /bin/bash
-.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 
 # Tools are pinned here and fetched by Go when used, so that go.mod holds what
@@ -20,7 +18,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # What coverage is measured over: all but what is generated or only tests.
-COVERED   := $(shell go list ./... 2>/dev/null | grep -v -e /mocks -e /docs -e /portstest -e /redistest | paste -sd, -)
+COVERED    = $(shell go list ./... 2>/dev/null | grep -v -e /mocks -e /docs -e /portstest -e /redistest | paste -sd, -)
 COVER_MIN := 85
 
 TESTFLAGS ?=
@@ -64,14 +62,15 @@ bench: ## run the benchmarks
 
 .PHONY: cover
 cover: ## run the tests and print the coverage of what is not generated
-	go test $(TESTFLAGS) -coverprofile=coverage.out -coverpkg=$(COVERED) ./... | sed 's/ of statements in .*//'
+	@go test $(TESTFLAGS) -coverprofile=coverage.out -coverpkg=$(COVERED) ./... >coverage.txt 2>&1; \
+		status=$$?; sed 's/ of statements in .*//' coverage.txt; exit $$status
 	@grep -v wire_gen.go coverage.out >coverage.txt && mv coverage.txt coverage.out
 	@go tool cover -func=coverage.out | awk '/^total:/ { sub("%", "", $$3); \
 		printf "coverage of non-generated code: %s %% (at least $(COVER_MIN) %%)\n", $$3; exit $$3 < $(COVER_MIN) }'
 
 .PHONY: diagram
 diagram: ## draw docs/architecture.png from docs/architecture.svg
-	@command -v rsvg-convert >/dev/null || { echo "diagram needs rsvg-convert (Debian: apt-get install librsvg2-bin fonts-dejavu)"; exit 1; }
+	@command -v rsvg-convert >/dev/null || { echo "diagram needs rsvg-convert (Debian: apt-get install librsvg2-bin fonts-inter)"; exit 1; }
 	rsvg-convert -w 1600 docs/architecture.svg -o docs/architecture.png
 
 .PHONY: up

@@ -238,11 +238,12 @@ func TestASourceThatIgnoresCancellationKeepsItsPlaceButNotItsLease(t *testing.T)
 			}
 			return slow(ctx, call)
 		}, func(o *app.Options) { o.SourceConcurrency = 1 })
-		s := f.services[0]
+		s, began := f.services[0], time.Now()
 		_, err := s.Get(context.Background(), mustKey(t, "hangs"))
 		require.ErrorIs(t, err, domain.ErrTimeout)
+		require.Equal(t, 5*time.Second, time.Since(began), "the caller is not kept waiting for it")
 
-		began := time.Now()
+		began = time.Now()
 		_, err = s.Get(context.Background(), mustKey(t, "other"))
 		require.ErrorIs(t, err, domain.ErrOverloaded, "the place is still taken")
 		require.Equal(t, 5*time.Second, time.Since(began))

@@ -86,6 +86,20 @@ func TestASubscriptionThatBrokeMakesWaitersLookAgain(t *testing.T) {
 	awaitListening(t, in)
 }
 
+func TestAServerThatDiesMakesWaitersLookAgain(t *testing.T) {
+	server := redistest.Start(t)
+	in := open(t, server.URL(), times)
+	key := parse(t, "k")
+	awaitListening(t, in)
+	_, err := in.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	waiting := acquire(in, key)
+	awaitWaiting(t, in, key)
+	server.Kill()
+	// A poll would come later, and with the error of its connection.
+	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
+}
+
 func TestClosingTheLockerEndsTheWaits(t *testing.T) {
 	server := redistest.Start(t)
 	holder, in := open(t, server.URL(), times), open(t, server.URL(), times)
