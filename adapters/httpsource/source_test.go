@@ -120,7 +120,7 @@ func TestABodyMayBeAsLargeAsTheLimit(t *testing.T) {
 		for _, chunked := range []bool{false, true} {
 			v, err := load(t, tenMiB(size, chunked), maxBytes(limit))
 			require.NoError(t, err)
-			assert.Equal(t, size, len(v.Body))
+			assert.Len(t, v.Body, size)
 		}
 	}
 }
