@@ -33,6 +33,8 @@ run: assets ## run the service on port 8000, with an embedded second layer unles
 
 .PHONY: test
 test: ## run the tests (those against Redis need redis-server); TESTFLAGS=-race for the race detector
+	@command -v redis-server >/dev/null || echo "no redis-server: the tests against a real Redis are SKIPPED (Debian: apt-get install redis-server)"
+	@command -v chromium >/dev/null || echo "no chromium: the tests of the pages in a browser are SKIPPED (Debian: apt-get install chromium)"
 	go test $(TESTFLAGS) ./...
 
 .PHONY: lint
