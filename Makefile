@@ -23,6 +23,10 @@ COVER_MIN := 85
 
 TESTFLAGS ?=
 
+# Comparisons with other caches are a module of their own, so that none of them
+# is a dependency of this one.
+COMPARE := adapters/lru/compare
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +40,10 @@ test: ## run the tests (those against Redis need redis-server); TESTFLAGS=-race 
 	@command -v redis-server >/dev/null || echo "no redis-server: the tests against a real Redis are SKIPPED (Debian: apt-get install redis-server)"
 	@command -v chromium >/dev/null || echo "no chromium: the tests of the pages in a browser are SKIPPED (Debian: apt-get install chromium)"
 	go test $(TESTFLAGS) ./...
+
+.PHONY: test-compare
+test-compare: ## run the tests of what compares the LRU with others, a module of its own
+	cd $(COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: ## vet and lint, layer rules included
@@ -61,6 +69,11 @@ build: assets ## build bin/mlcache
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: replay
+replay: ## print hit ratios over a trace: make replay TRACE=file CAPACITY=n[,n...]
+	@test -n "$(TRACE)" && test -n "$(CAPACITY)" || { echo "usage: make replay TRACE=file CAPACITY=n[,n...]"; exit 1; }
+	cd $(COMPARE) && go run ./replay -capacity $(CAPACITY) $(abspath $(TRACE))
 
 .PHONY: cover
 cover: ## run the tests and print the coverage of what is not generated

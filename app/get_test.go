@@ -24,6 +24,8 @@ const (
 	loadTime = 2 * time.Second
 )
 
+const epoch ports.Epoch = 7
+
 // world is a Service over mocked ports and real counters.
 type world struct {
 	l1     *mocks.L1Store
@@ -42,6 +44,7 @@ func newWorld(t *testing.T, change ...func(*app.Options)) *world {
 		l1: mocks.NewL1Store(t), l2: mocks.NewL2Store(t), locker: mocks.NewLocker(t), source: mocks.NewSource(t),
 		count: counters.New(), key: mustKey(t, "test"), ctx: t.Context(),
 	}
+	w.l1.EXPECT().Epoch(w.key).Return(epoch).Maybe()
 	o := app.DefaultOptions()
 	for _, f := range change {
 		f(&o)
@@ -116,14 +119,13 @@ func TestAFreshCopyInL2IsPromotedWithTheLifeItHasLeft(t *testing.T) {
 		c := held("v", 7*time.Second)
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
-		w.l1.EXPECT().Set(w.key, c).Return(2).Once()
+		w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Once()
 
 		got, err := w.get()
 
 		require.NoError(t, err)
 		require.Equal(t, domain.Answer{Copy: c, Outcome: domain.L2Hit}, got)
 		require.Equal(t, 1, w.requests(domain.L2Hit))
-		require.EqualValues(t, 2, w.count.Snapshot().L1Evicted)
 	})
 }
 
@@ -154,7 +156,7 @@ func TestAMissLoadsUnderALeaseLooksAgainAndFillsFarToNear(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 				return nil
 			}).Once().NotBefore(again)
-		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once().NotBefore(fill)
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once().NotBefore(fill)
 
 		got, err := w.get()
 
@@ -178,7 +180,7 @@ func TestAValueThatAppearedBeforeTheLeaseWasWonIsNotLoadedAgain(t *testing.T) {
 		w.leaseIsFree()
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
 		w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(nil).Once()
-		w.l1.EXPECT().Set(w.key, c).Return(0).Once()
+		w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Once()
 
 		got, err := w.get()
 
@@ -196,7 +198,7 @@ func TestALoadElsewhereIsWaitedForAndItsValueTaken(t *testing.T) {
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
 		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", domain.ErrLeaseEnded).Once()
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
-		w.l1.EXPECT().Set(w.key, c).Return(0).Once()
+		w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Once()
 
 		got, err := w.get()
 
@@ -216,7 +218,7 @@ func TestALeaseThatEndedWithNothingIsCompetedForAnew(t *testing.T) {
 		w.leaseIsRenewed()
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
 		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
-		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 
 		got, err := w.get()
 
@@ -248,7 +250,7 @@ func TestAKeyThatTheSourceDoesNotHaveIsRememberedAsMissing(t *testing.T) {
 		w.sourceAnswers(domain.Value{}, domain.ErrNotFound)
 		isMissing := mock.MatchedBy(func(e *domain.Entry) bool { return e.Missing() && e.TTL() == 5*time.Second })
 		w.l2.EXPECT().Fill(mock.Anything, w.key, isMissing, lease).Return(nil).Once()
-		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 
 		got, err := w.get()
 
@@ -356,7 +358,7 @@ func TestWithoutRedisTheSourceIsAskedWithoutALease(t *testing.T) {
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down).Once()
 		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", down).Once()
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
-		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 
 		got, err := w.get()
 
@@ -376,7 +378,7 @@ func TestWhatL2CannotReadIsAMiss(t *testing.T) {
 		w.leaseIsRenewed()
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
 		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
-		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 
 		_, err := w.get()
 
@@ -412,7 +414,7 @@ func TestAFillThatFailsStillPromotesAndGivesTheLeaseBack(t *testing.T) {
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
 		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(errors.New("OOM")).Once()
 		w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(nil).Once()
-		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 
 		_, err := w.get()
 
@@ -432,7 +434,7 @@ func TestTheLeaseIsRenewedAtAThirdOfItsLifeWhileTheSourceRuns(t *testing.T) {
 			return domain.Value{Body: "v"}, nil
 		}).Once()
 		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
-		w.l1.EXPECT().Set(w.key, mock.Anything).Return(0).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 
 		_, err := w.get()
 

@@ -46,6 +46,7 @@ func (s *Service) fetch(ctx context.Context, key domain.Key) (domain.Answer, err
 
 // loadUnderLease loads key and ends the lease, which is the caller's no more.
 func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease ports.Lease, found domain.Outcome) (domain.Answer, error) {
+	since := s.l1.Epoch(key)
 	if c, ok := s.lookInL2(ctx, key); ok {
 		s.release(ctx, key, lease, nil)
 		return domain.Answer{Copy: c, Outcome: found}, nil
@@ -61,7 +62,7 @@ func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease port
 		s.release(ctx, key, lease, failure)
 		return domain.Answer{}, err
 	}
-	return s.store(ctx, key, e, lease), nil
+	return s.store(ctx, key, e, lease, since), nil
 }
 
 // loadWithoutLease is for when the locker cannot be used: the flight still
@@ -69,19 +70,20 @@ func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease port
 // would keep it from undoing a newer write there.
 func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key) (domain.Answer, error) {
 	s.rec.Event(ports.LoadedUnleased)
+	since := s.l1.Epoch(key)
 	e, err := s.callSource(ctx, key)
 	if err != nil {
 		return domain.Answer{}, err
 	}
 	c := domain.Copy{Entry: e, Left: e.TTL()}
-	s.promote(key, c)
+	s.promote(key, c, since)
 	return domain.Answer{Copy: c, Outcome: domain.Loaded, Stored: c.Fresh()}, nil
 }
 
 // store fills L2 with e and then L1, and ends the lease. An entry whose lease
 // was lost goes to those who wait for it and into no layer: it may be older
 // than what took the lease away.
-func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) domain.Answer {
+func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease, since ports.Epoch) domain.Answer {
 	began := time.Now()
 	c := domain.Copy{Entry: e, Left: e.TTL()}
 	err := s.l2.Fill(context.WithoutCancel(ctx), key, e, lease)
@@ -94,13 +96,14 @@ func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, le
 		s.l2Failed(ctx, "fill", err)
 		s.release(ctx, key, lease, nil)
 	}
-	s.promote(key, c)
+	s.promote(key, c, since)
 	return domain.Answer{Copy: c, Outcome: domain.Loaded, Stored: c.Fresh()}
 }
 
 // lookInL2 returns the fresh copy that L2 has, and promotes it. A failing
 // layer is a counted miss.
 func (s *Service) lookInL2(ctx context.Context, key domain.Key) (domain.Copy, bool) {
+	since := s.l1.Epoch(key)
 	c, ok, err := s.l2.Get(ctx, key)
 	switch {
 	case errors.Is(err, domain.ErrUndecodable):
@@ -109,19 +112,17 @@ func (s *Service) lookInL2(ctx context.Context, key domain.Key) (domain.Copy, bo
 	case err != nil:
 		s.l2Failed(ctx, "get", err)
 	case ok && c.Fresh():
-		s.promote(key, c)
+		s.promote(key, c, since)
 		return c, true
 	}
 	return domain.Copy{}, false
 }
 
-// promote puts a copy into L1, unless its life is over already.
-func (s *Service) promote(key domain.Key, c domain.Copy) {
-	if !c.Fresh() {
-		return
-	}
-	if n := s.l1.Set(key, c); n > 0 {
-		s.rec.L1Evicted(n)
+// promote puts a copy into L1, unless its life is over or what it was read
+// from may have changed since.
+func (s *Service) promote(key domain.Key, c domain.Copy, since ports.Epoch) {
+	if c.Fresh() {
+		s.l1.Set(key, c, since)
 	}
 }
 

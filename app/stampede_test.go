@@ -69,6 +69,7 @@ func newFleet(t *testing.T, instances int, load func(context.Context, int64) (do
 	for range instances {
 		l1, err := lru.New(lru.Options{MaxEntries: 100, MaxBytes: 1 << 20, KeepStale: o.StaleIfError})
 		require.NoError(t, err)
+		t.Cleanup(l1.Close)
 		count := counters.New()
 		s, err := app.New(app.Ports{
 			L1: l1, L2: l2, Locker: l2, Source: f.source, Recorder: count,

@@ -406,14 +406,34 @@ const docTemplate = `{
                     "example": 30
                 },
                 "l1_evictions": {
-                    "description": "entries that had to go to make room",
+                    "description": "entries that had to go: l1_evictions_entries + l1_evictions_bytes + l1_evictions_expired",
+                    "type": "integer",
+                    "example": 3
+                },
+                "l1_evictions_bytes": {
+                    "description": "fresh ones, because they took too much room",
                     "type": "integer",
                     "example": 0
+                },
+                "l1_evictions_entries": {
+                    "description": "fresh ones, because there were too many",
+                    "type": "integer",
+                    "example": 1
+                },
+                "l1_evictions_expired": {
+                    "description": "past their life, to make room or because their time as stale was over",
+                    "type": "integer",
+                    "example": 2
                 },
                 "l1_hits": {
                     "description": "answered from this instance's memory",
                     "type": "integer",
                     "example": 900
+                },
+                "l1_misses": {
+                    "description": "requests - l1_hits",
+                    "type": "integer",
+                    "example": 100
                 },
                 "l2_failures": {
                     "description": "calls of the shared layer that failed",

@@ -30,8 +30,6 @@ type Recorder interface {
 	Request(o domain.Outcome)
 	// Event counts one event.
 	Event(e Event)
-	// L1Evicted counts n entries that left L1 to make room.
-	L1Evicted(n int)
 	// SourceTook takes note of how long a call of the source lasted.
 	SourceTook(d time.Duration)
 }
@@ -40,7 +38,6 @@ type Recorder interface {
 type Counts struct {
 	Requests    [domain.Outcomes]uint64 // by outcome
 	Events      [Events]uint64          // by event
-	L1Evicted   uint64
-	SourceEnded uint64        // calls of the source that have ended
-	SourceTime  time.Duration // how long they took, in sum
+	SourceEnded uint64                  // calls of the source that have ended
+	SourceTime  time.Duration           // how long they took, in sum
 }

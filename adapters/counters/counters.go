@@ -18,7 +18,6 @@ var _ ports.Recorder = (*Recorder)(nil)
 type Recorder struct {
 	requests    [domain.Outcomes]atomic.Uint64
 	events      [ports.Events]atomic.Uint64
-	l1Evicted   atomic.Uint64
 	sourceNanos atomic.Uint64
 	sourceEnded atomic.Uint64
 }
@@ -31,9 +30,6 @@ func (r *Recorder) Request(o domain.Outcome) { r.requests[o].Add(1) }
 
 // Event counts one event.
 func (r *Recorder) Event(e ports.Event) { r.events[e].Add(1) }
-
-// L1Evicted counts n entries that left L1 to make room.
-func (r *Recorder) L1Evicted(n int) { r.l1Evicted.Add(uint64(n)) }
 
 // SourceTook adds one call of the source that lasted d.
 func (r *Recorder) SourceTook(d time.Duration) {
@@ -52,7 +48,6 @@ func (r *Recorder) Snapshot() ports.Counts {
 	for i := range r.events {
 		c.Events[i] = r.events[i].Load()
 	}
-	c.L1Evicted = r.l1Evicted.Load()
 	c.SourceTime = time.Duration(r.sourceNanos.Load())
 	c.SourceEnded = r.sourceEnded.Load()
 	return c

@@ -21,11 +21,8 @@ type Cache interface {
 // Counter tells what was counted.
 type Counter interface{ Snapshot() ports.Counts }
 
-// Memory tells what L1 holds.
-type Memory interface {
-	Len() int
-	Bytes() int64
-}
+// Memory tells what L1 holds and what had to go.
+type Memory interface{ Stats() ports.L1Stats }
 
 // SharedLayer tells the state of L2: ok, degraded or embedded.
 type SharedLayer interface {

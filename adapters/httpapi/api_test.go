@@ -32,6 +32,7 @@ type parts struct {
 	answer domain.Answer
 	err    error
 	counts ports.Counts
+	l1     ports.L1Stats
 	health string
 	panics bool
 }
@@ -45,8 +46,7 @@ func (p *parts) Get(_ context.Context, key domain.Key) (domain.Answer, error) {
 }
 
 func (p *parts) Snapshot() ports.Counts        { return p.counts }
-func (p *parts) Len() int                      { return 7 }
-func (p *parts) Bytes() int64                  { return 700 }
+func (p *parts) Stats() ports.L1Stats          { return p.l1 }
 func (p *parts) Health(context.Context) string { return p.health }
 
 func (p *parts) api() *httpapi.API {
@@ -245,8 +245,10 @@ func TestReadinessIsWhatItWasSetTo(t *testing.T) {
 
 func TestMetricsShowEachCounterUnderItsName(t *testing.T) {
 	p := &parts{}
-	want := map[string]float64{"l1_entries": 7, "l1_bytes": 700, "l1_evictions": 99, "source_seconds": 1.5, "requests": 1 + 2 + 3 + 4 + 5 + 6 + 7}
-	p.counts.L1Evicted, p.counts.SourceTime = 99, 1500*time.Millisecond
+	p.l1 = ports.L1Stats{Entries: 7, Bytes: 700, EvictedForEntries: 31, EvictedForBytes: 32, EvictedExpired: 33}
+	want := map[string]float64{"l1_entries": 7, "l1_bytes": 700, "l1_misses": 2 + 3 + 4 + 5 + 6 + 7,
+		"l1_evictions": 96, "l1_evictions_entries": 31, "l1_evictions_bytes": 32, "l1_evictions_expired": 33, "source_seconds": 1.5, "requests": 1 + 2 + 3 + 4 + 5 + 6 + 7}
+	p.counts.SourceTime = 1500 * time.Millisecond
 	for i, name := range []string{"l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed", "abandoned"} {
 		p.counts.Requests[i] = uint64(i + 1)
 		want[name] = float64(i + 1)

@@ -26,9 +26,13 @@ type Metrics struct {
 	SourceFailures uint64  `json:"source_failures" example:"0"`    // calls of the source that failed
 	SourceSeconds  float64 `json:"source_seconds" example:"60.02"` // time that ended calls of the source took, in sum
 
-	L1Entries   int    `json:"l1_entries" example:"30"`  // entries in memory now
-	L1Bytes     int64  `json:"l1_bytes" example:"6120"`  // bytes that they occupy
-	L1Evictions uint64 `json:"l1_evictions" example:"0"` // entries that had to go to make room
+	L1Misses           uint64 `json:"l1_misses" example:"100"`          // requests - l1_hits
+	L1Entries          int    `json:"l1_entries" example:"30"`          // entries in memory now
+	L1Bytes            int64  `json:"l1_bytes" example:"6120"`          // bytes that they occupy
+	L1Evictions        uint64 `json:"l1_evictions" example:"3"`         // entries that had to go: l1_evictions_entries + l1_evictions_bytes + l1_evictions_expired
+	L1EvictionsEntries uint64 `json:"l1_evictions_entries" example:"1"` // fresh ones, because there were too many
+	L1EvictionsBytes   uint64 `json:"l1_evictions_bytes" example:"0"`   // fresh ones, because they took too much room
+	L1EvictionsExpired uint64 `json:"l1_evictions_expired" example:"2"` // past their life, to make room or because their time as stale was over
 
 	L2Failures    uint64 `json:"l2_failures" example:"0"`    // calls of the shared layer that failed
 	L2Undecodable uint64 `json:"l2_undecodable" example:"0"` // entries there that could not be read
@@ -46,7 +50,7 @@ type Metrics struct {
 //	@Success		200	{object}	Metrics	"The counters"
 //	@Router			/metrics [get]
 func (a *API) metrics(c *gin.Context) {
-	n := a.parts.Counter.Snapshot()
+	n, l1 := a.parts.Counter.Snapshot(), a.parts.L1.Stats()
 	m := Metrics{
 		L1Hits:         n.Requests[domain.L1Hit],
 		L2Hits:         n.Requests[domain.L2Hit],
@@ -58,17 +62,23 @@ func (a *API) metrics(c *gin.Context) {
 		CacheMisses:    n.Events[ports.SourceCalled],
 		SourceFailures: n.Events[ports.SourceFailed],
 		SourceSeconds:  n.SourceTime.Seconds(),
-		L1Entries:      a.parts.L1.Len(),
-		L1Bytes:        a.parts.L1.Bytes(),
-		L1Evictions:    n.L1Evicted,
-		L2Failures:     n.Events[ports.L2Failed],
-		L2Undecodable:  n.Events[ports.L2Undecodable],
-		LeaseWaits:     n.Events[ports.LeaseWaited],
-		LeasesLost:     n.Events[ports.LeaseLost],
-		LoadsUnleased:  n.Events[ports.LoadedUnleased],
+		L1Entries:      l1.Entries,
+		L1Bytes:        l1.Bytes,
+		L1Evictions:    l1.Evicted(),
+
+		L1EvictionsEntries: l1.EvictedForEntries,
+		L1EvictionsBytes:   l1.EvictedForBytes,
+		L1EvictionsExpired: l1.EvictedExpired,
+
+		L2Failures:    n.Events[ports.L2Failed],
+		L2Undecodable: n.Events[ports.L2Undecodable],
+		LeaseWaits:    n.Events[ports.LeaseWaited],
+		LeasesLost:    n.Events[ports.LeaseLost],
+		LoadsUnleased: n.Events[ports.LoadedUnleased],
 	}
 	for _, count := range n.Requests {
 		m.Requests += count
 	}
+	m.L1Misses = m.Requests - m.L1Hits
 	c.JSON(http.StatusOK, m)
 }

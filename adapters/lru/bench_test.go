@@ -12,11 +12,11 @@ const benchKeys = 1 << 14
 
 func benchCache(b *testing.B, maxEntries int) (*Cache, []domain.Key, domain.Copy) {
 	b.ReportAllocs()
-	c := newCache(b, Options{MaxEntries: maxEntries, MaxBytes: 1 << 40})
+	c := newCache(b, Options{MaxEntries: maxEntries, MaxBytes: 1 << 40, Tick: DefaultTick})
 	keys, copy := make([]domain.Key, benchKeys), fresh("some value")
 	for i := range keys {
 		keys[i] = key("user/" + strconv.Itoa(i))
-		c.Set(keys[i], copy)
+		c.Set(keys[i], copy, 0)
 	}
 	return c, keys, copy
 }
@@ -33,7 +33,7 @@ func BenchmarkGetHit(b *testing.B) {
 func BenchmarkSetEvict(b *testing.B) {
 	c, keys, copy := benchCache(b, benchKeys/2)
 	for i := 0; b.Loop(); i++ {
-		c.Set(keys[i%benchKeys], copy)
+		c.Set(keys[i%benchKeys], copy, 0)
 	}
 }
 
@@ -43,7 +43,7 @@ func BenchmarkMix90_10(b *testing.B) {
 		for pb.Next() {
 			r := rand.Uint32()
 			if k := keys[r%benchKeys]; r>>16%10 == 0 {
-				c.Set(k, copy)
+				c.Set(k, copy, 0)
 			} else {
 				c.Get(k)
 			}

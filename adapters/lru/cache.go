@@ -2,17 +2,31 @@ package lru
 
 import (
 	"fmt"
-	"sync"
+	"hash/maphash"
+	"math/bits"
+	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// entryOverhead is what an entry occupies beside its strings: the node, its
-// slot in the map and the struct domain.Entry, rounded up by the allocator.
-// Measured with 64-bit Go 1.26; TestCountedBytesAreNearTheHeapThatIsUsed.
-const entryOverhead = 200
+// entryOverhead is what an entry occupies beside its strings: the slot, its
+// share of the hash chains' heads and the struct domain.Entry. Measured with
+// 64-bit Go 1.26; TestCountedBytesAreNearTheHeapThatIsUsed.
+const entryOverhead = 176
+
+// Admission says who gets a place in a full cache.
+type Admission uint8
+
+const (
+	// PlainLRU admits every entry.
+	PlainLRU Admission = iota
+	// TinyLFU admits an entry that was asked for more often than the one that
+	// would have to go.
+	TinyLFU
+)
 
 // Options are the limits of a Cache. Both sizes hold at once; when one of them
 // is 0, the cache holds nothing.
@@ -25,110 +39,285 @@ type Options struct {
 	// KeepStale is how long an entry is kept past its life. At 0 an entry is
 	// gone as soon as it is stale.
 	KeepStale time.Duration
+	// Tick is how coarse the clock is, see DefaultTick. A life may be up to a
+	// tick longer or shorter. At 0 each Get reads the system's clock, and the
+	// cache has no goroutine.
+	Tick time.Duration
+	// Admission is PlainLRU unless set.
+	Admission Admission
 }
+
+func (o Options) validate() error {
+	switch {
+	case o.MaxEntries < 0:
+		return fmt.Errorf("lru: MaxEntries is %d, must not be negative", o.MaxEntries)
+	case o.MaxBytes < 0:
+		return fmt.Errorf("lru: MaxBytes is %d, must not be negative", o.MaxBytes)
+	case o.KeepStale < 0:
+		return fmt.Errorf("lru: KeepStale is %v, must not be negative", o.KeepStale)
+	case o.Tick < 0:
+		return fmt.Errorf("lru: Tick is %v, must not be negative", o.Tick)
+	case o.Admission > TinyLFU:
+		return fmt.Errorf("lru: Admission is %d, must be PlainLRU or TinyLFU", o.Admission)
+	}
+	return nil
+}
+
+// How a cache is split. A small one is a single list, and an exact LRU. In a
+// larger one a hit moves its entry to the front only when it has not been there
+// for an eighth of the capacity, which spares most hits the lock and costs less
+// than 0.2 points of hit ratio.
+const (
+	exactBelow      = 4096
+	entriesPerShard = 2048
+	bytesPerShard   = 4 << 20
+	maxShards       = 128
+	stepsPerCache   = 1024
+	slack           = stepsPerCache / 8
+)
+
+// maxLife is the longest life and stale window that are told apart.
+const maxLife = 4 * 365 * 24 * time.Hour
+
+const epochs = 1024
 
 var _ ports.L1Store = (*Cache)(nil)
 
-// Cache is an L1Store that evicts the least recently used entry.
+// Cache is an L1Store that evicts the least recently used entry. It is safe
+// for concurrent use, must not be copied, and must be closed.
 type Cache struct {
-	opts Options
-	// start is the zero of the cache's clock. Times are kept as durations
-	// since then: monotonic, and a third of the size of a time.Time.
-	start time.Time
+	seed     maphash.Seed
+	shift    uint // what is left of a hash after it is the shard's number
+	promote  int32
+	maxEntry int64
+	opts     Options
+	shards   []shard
+	clock    clock
 
-	mu    sync.Mutex
-	nodes map[domain.Key]*node
-	order list // exactly the values of nodes
-	bytes int64
+	_      [64]byte // what follows is written, what precedes is read by each Get
+	budget budget
+	uses   uses
+	epochs [epochs]atomic.Uint64
 }
 
-// New returns an empty cache. It fails on negative options.
+// New returns an empty cache. It fails on options out of range.
 func New(opts Options) (*Cache, error) {
-	switch {
-	case opts.MaxEntries < 0:
-		return nil, fmt.Errorf("lru: MaxEntries is %d, must not be negative", opts.MaxEntries)
-	case opts.MaxBytes < 0:
-		return nil, fmt.Errorf("lru: MaxBytes is %d, must not be negative", opts.MaxBytes)
-	case opts.KeepStale < 0:
-		return nil, fmt.Errorf("lru: KeepStale is %v, must not be negative", opts.KeepStale)
+	if err := opts.validate(); err != nil {
+		return nil, err
 	}
-	c := &Cache{opts: opts, start: time.Now(), nodes: make(map[domain.Key]*node)}
-	c.order.init()
+	n := shardCount(opts)
+	opts.KeepStale = min(opts.KeepStale, maxLife)
+	c := &Cache{
+		seed:     maphash.MakeSeed(),
+		shift:    64 - uint(bits.TrailingZeros(uint(n))),
+		promote:  slack,
+		maxEntry: min(opts.MaxBytes/int64(n), maxWeight),
+		opts:     opts,
+		shards:   make([]shard, n),
+	}
+	if opts.MaxEntries < exactBelow || opts.Admission == TinyLFU {
+		c.promote = -1
+	}
+	c.budget.entries.Store(int64(opts.MaxEntries))
+	c.budget.bytes.Store(opts.MaxBytes)
+	if n > 1 {
+		c.budget.lot = opts.MaxBytes / int64(n) / 512
+	}
+	c.uses.shift = uint(max(0, bits.Len(uint(opts.MaxEntries/stepsPerCache))-1))
+	for i := range c.shards {
+		c.shards[i].init(&c.budget, &c.uses, units(opts.KeepStale), n == 1)
+		if opts.Admission == TinyLFU {
+			c.shards[i].policy = newTinyLFU(opts.MaxEntries/n, 0)
+			c.shards[i].policy.duel = newDuel(opts.MaxEntries / n)
+		}
+	}
+	c.clock.run(opts.KeepStale+time.Second, opts.Tick, c.sweep)
 	return c, nil
 }
 
+// shardCount is a power of two.
+func shardCount(opts Options) int {
+	if opts.MaxEntries < exactBelow {
+		return 1
+	}
+	n := min(int64(opts.MaxEntries/entriesPerShard), opts.MaxBytes/bytesPerShard, maxShards)
+	return 1 << (bits.Len64(uint64(max(1, n))) - 1)
+}
+
+// Close ends the cache's goroutine. The cache must not be used afterwards.
+func (c *Cache) Close() { c.clock.close() }
+
+func (c *Cache) locate(key string) (*shard, uint64) {
+	h := maphash.String(c.seed, key)
+	return &c.shards[h>>c.shift], h
+}
+
 // Get returns the copy held for key with the life it has left now. A copy that
-// has been stale for KeepStale is not returned, and no longer held.
+// has been stale for KeepStale is not returned. A fresh hit is a use of the
+// entry. Get does not allocate and does not wait for writers.
 func (c *Cache) Get(key domain.Key) (domain.Copy, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n, ok := c.nodes[key]
+	s, h := c.locate(key.String())
+	f, ok := s.get(uint32(h), key.String())
 	if !ok {
 		return domain.Copy{}, false
 	}
-	held := domain.Copy{Entry: n.entry, Left: n.deadline - c.now()}
-	if c.useless(held) {
-		c.removeLocked(n)
-		return domain.Copy{}, false
+	held := domain.Copy{Entry: f.entry, Left: time.Duration(f.life.deadline()<<unitShift) - c.clock.now()}
+	if held.Left <= 0 {
+		if c.useless(held) {
+			return domain.Copy{}, false
+		}
+		return held, true
 	}
-	if held.Fresh() {
-		c.order.moveToFront(n)
+	if int32(s.clock.now().since(f.life.used())) > c.promote {
+		s.promote(f)
 	}
 	return held, true
 }
 
-// Set holds copy for key, as ports.L1Store says. A copy that has been stale for
-// KeepStale is treated like one that is too large. Replacing an entry or
-// refusing the copy evicts nothing.
-func (c *Cache) Set(key domain.Key, copy domain.Copy) (evicted int) {
-	n := &node{key: key, entry: copy.Entry, size: size(key, copy.Entry)}
-	n.deadline = c.now() + copy.Left // may wrap around for an endless life; Get's subtraction wraps back
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if old, ok := c.nodes[key]; ok {
-		c.removeLocked(old)
+// Epoch returns the epoch of key, which Delete ends.
+func (c *Cache) Epoch(key domain.Key) ports.Epoch {
+	_, h := c.locate(key.String())
+	return ports.Epoch(c.epoch(h).Load())
+}
+
+// epoch is shared by the keys of one in 1,024 parts of all hashes.
+func (c *Cache) epoch(h uint64) *atomic.Uint64 { return &c.epochs[h>>32%epochs] }
+
+// Set holds copy for key, as ports.L1Store says. An entry is too large if it
+// exceeds a shard's share of MaxBytes: all of it in a cache below 8 MiB or
+// 4,096 entries, a 128th in the largest. A copy that has been stale for
+// KeepStale is treated like one that is too large. A Set that replaces or
+// evicts does not allocate. The cache keeps key and the entry.
+func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
+	s, h := c.locate(key.String())
+	now := c.clock.now()
+	it := item{
+		key: key.String(), entry: copy.Entry, hash: uint32(h),
+		deadline: units(now + min(copy.Left, maxLife)),
 	}
-	if c.useless(copy) || n.size > c.opts.MaxBytes || c.opts.MaxEntries == 0 {
-		return 0
+	bytes := size(key, copy.Entry)
+	refused := c.useless(copy) || bytes > c.maxEntry || c.opts.MaxEntries == 0 || len(it.key) > maxKeyLen
+	it.weight = weight(min(bytes, maxWeight))
+	for {
+		s.mu.Lock()
+		held, done := false, true
+		if c.epoch(h).Load() == uint64(since) {
+			held, done = c.setLocked(s, &it, refused, units(now))
+		}
+		s.mu.Unlock()
+		if done {
+			return held
+		}
+		runtime.Gosched() // others hold all that could make room
 	}
-	c.addLocked(n)
-	for len(c.nodes) > c.opts.MaxEntries || c.bytes > c.opts.MaxBytes {
-		c.removeLocked(c.order.back())
-		evicted++
+}
+
+func (c *Cache) setLocked(s *shard, it *item, refused bool, now int64) (held, done bool) {
+	if s.heads == nil {
+		if refused {
+			return false, true
+		}
+		s.open()
 	}
-	return evicted
+	defer s.tidyLocked()
+	s.ageLocked(now)
+	i := s.locate(it.hash, it.key)
+	if i != 0 {
+		if !refused && s.replaceLocked(i, it) {
+			return true, true
+		}
+		s.dropLocked(i)
+	}
+	if refused {
+		return false, true
+	}
+	for {
+		paid, short := s.purse.pay(it.weight.bytes())
+		if paid {
+			s.addLocked(it)
+			return true, true
+		}
+		if !c.makeRoomLocked(s, short) {
+			return false, false
+		}
+	}
 }
 
-// Len returns how many entries are held, stale ones included.
-func (c *Cache) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.nodes)
+// makeRoomLocked drops the entry that goes next, of s or of a neighbour whose
+// entry has gone unused for clearly longer, and moves what it took to s. It
+// reports false if there was nothing to drop, in s or in shards that nobody
+// else is using now.
+func (c *Cache) makeRoomLocked(s *shard, short cause) bool {
+	if o := c.neighbour(s); o != nil && o.older(s) && o.evictFor(s, short) {
+		return true
+	}
+	if s.evictLocked(short) {
+		return true
+	}
+	for i := range c.shards {
+		if o := &c.shards[i]; o != s && o.evictFor(s, short) {
+			return true
+		}
+	}
+	return false
 }
 
-// Bytes returns what the held entries count towards MaxBytes.
-func (c *Cache) Bytes() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bytes
+// neighbour returns another shard, each in turn, or nil if there is no other.
+func (c *Cache) neighbour(s *shard) *shard {
+	if s.alone || s.policy != nil {
+		return nil
+	}
+	s.turn++
+	o := &c.shards[s.turn%uint32(len(c.shards))]
+	if o == s {
+		return nil
+	}
+	return o
 }
 
-func (c *Cache) addLocked(n *node) {
-	c.nodes[n.key] = n
-	c.order.pushFront(n)
-	c.bytes += n.size
+// Delete drops what is held for key and ends its epoch.
+func (c *Cache) Delete(key domain.Key) {
+	s, h := c.locate(key.String())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.epoch(h).Add(1)
+	if s.heads == nil {
+		return
+	}
+	if i := s.locate(uint32(h), key.String()); i != 0 {
+		s.dropLocked(i)
+	}
+	s.tidyLocked()
 }
 
-func (c *Cache) removeLocked(n *node) {
-	delete(c.nodes, n.key)
-	c.order.remove(n)
-	c.bytes -= n.size
+// Stats returns what is held now, stale entries included, and what had to go.
+// All shards are locked for it, so that the sums are those of one moment.
+func (c *Cache) Stats() ports.L1Stats {
+	var sum ports.L1Stats
+	for i := range c.shards {
+		c.shards[i].mu.Lock()
+		defer c.shards[i].mu.Unlock()
+		c.shards[i].addStatsLocked(&sum)
+	}
+	return sum
+}
+
+// sweep drops what has been stale for too long, wherever that is due.
+func (c *Cache) sweep() {
+	now := units(c.clock.now())
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		if s.heads != nil {
+			s.ageLocked(now)
+			s.tidyLocked()
+		}
+		s.mu.Unlock()
+	}
 }
 
 // useless reports whether a copy is stale for so long that it is not kept.
 func (c *Cache) useless(held domain.Copy) bool { return held.Left <= -c.opts.KeepStale }
-
-func (c *Cache) now() time.Duration { return time.Since(c.start) }
 
 func size(key domain.Key, e *domain.Entry) int64 {
 	return int64(len(key.String()) + e.Size() + entryOverhead)

@@ -2,6 +2,7 @@ package lru
 
 import (
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"strconv"
 	"strings"
@@ -14,39 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-func newCache(t testing.TB, opts Options) *Cache {
-	t.Helper()
-	c, err := New(opts)
-	require.NoError(t, err)
-	return c
-}
-
-func key(name string) domain.Key {
-	k, err := domain.ParseKey(name)
-	if err != nil {
-		panic(err)
-	}
-	return k
-}
-
-// fresh returns a copy with the given body and a minute to live.
-func fresh(body string) domain.Copy {
-	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, time.Minute, 0), Left: time.Minute}
-}
-
-// held returns the keys from the most to the least recently used.
-func held(c *Cache) (names string) {
-	for n := c.order.root.next; n != &c.order.root; n = n.next {
-		names += n.key.String()
-	}
-	return names
-}
-
-func TestNegativeOptionsAreRefusedByName(t *testing.T) {
+func TestOptionsOutOfRangeAreRefusedByName(t *testing.T) {
 	for name, opts := range map[string]Options{
 		"MaxEntries": {MaxEntries: -1}, "MaxBytes": {MaxBytes: -1}, "KeepStale": {KeepStale: -1},
+		"Tick": {Tick: -1}, "Admission": {Admission: TinyLFU + 1},
 	} {
 		_, err := New(opts)
 		require.ErrorContains(t, err, name)
@@ -55,50 +30,57 @@ func TestNegativeOptionsAreRefusedByName(t *testing.T) {
 
 func TestTheLeastRecentlyUsedEntryGoes(t *testing.T) {
 	c := newCache(t, Options{MaxEntries: 3, MaxBytes: 1 << 20})
-	hits, evicted := "", 0
+	hits := ""
 	for _, name := range []string{"a", "b", "c", "a", "d", "b"} { // read-through
 		if _, ok := c.Get(key(name)); ok {
 			hits += name
 			continue
 		}
-		evicted += c.Set(key(name), fresh(name))
+		require.True(t, c.Set(key(name), fresh(name), 0))
 	}
 	assert.Equal(t, "a", hits)
-	assert.Equal(t, 2, evicted, "d evicts b, then b evicts c")
-	assert.Equal(t, "bda", held(c))
+	assert.Equal(t, ports.L1Stats{Entries: 3, Bytes: c.Stats().Bytes, EvictedForEntries: 2}, c.Stats(), "d evicts b, then b evicts c")
+	assert.Equal(t, "b d a ", held(c, mainList))
 }
 
 func TestALargeEntryEvictsAsManyAsItNeeds(t *testing.T) {
 	one := size(key("a"), fresh("").Entry)
 	c := newCache(t, Options{MaxEntries: 10, MaxBytes: 4 * one})
 	for _, name := range []string{"a", "b", "c", "d"} {
-		require.Zero(t, c.Set(key(name), fresh("")))
+		require.True(t, c.Set(key(name), fresh(""), 0))
 	}
-	assert.Equal(t, 3, c.Set(key("e"), fresh(strings.Repeat("x", int(2*one)))))
-	assert.Equal(t, "ed", held(c))
-	assert.Equal(t, 4*one, c.Bytes(), "the limit itself is allowed")
+	require.Zero(t, c.Stats().Evicted())
+	require.True(t, c.Set(key("e"), fresh(strings.Repeat("x", int(2*one))), 0))
+	assert.Equal(t, ports.L1Stats{Entries: 2, Bytes: 4 * one, EvictedForBytes: 3}, c.Stats(), "the limit itself is allowed")
+	assert.Equal(t, "e d ", held(c, mainList))
 }
 
 func TestAnEntryTooLargeIsNotHeldAndNeitherIsItsPredecessor(t *testing.T) {
 	c := newCache(t, Options{MaxEntries: 10, MaxBytes: 1000})
-	c.Set(key("a"), fresh("old"))
-	c.Set(key("b"), fresh("other"))
-	assert.Zero(t, c.Set(key("a"), fresh(strings.Repeat("x", 1000))))
-	assert.Equal(t, "b", held(c))
+	c.Set(key("a"), fresh("old"), 0)
+	c.Set(key("b"), fresh("other"), 0)
+	assert.False(t, c.Set(key("a"), fresh(strings.Repeat("x", 1000)), 0))
+	assert.Equal(t, "b ", held(c, mainList))
 }
 
-func TestAnEntryMayFillTheCacheAlone(t *testing.T) {
-	c := newCache(t, Options{MaxEntries: 10, MaxBytes: size(key("a"), fresh("value").Entry)})
-	c.Set(key("b"), fresh(""))
-	assert.Equal(t, 1, c.Set(key("a"), fresh("value")))
-	assert.Equal(t, "a", held(c))
+func TestAnEntryAboveAShardsShareIsRefusedAndNothingGoes(t *testing.T) {
+	c := newCache(t, Options{MaxEntries: 10_000, MaxBytes: 64 << 20})
+	require.Len(t, c.shards, 4)
+	for i := range 100 {
+		c.Set(key(strconv.Itoa(i)), fresh("v"), 0)
+	}
+	assert.False(t, c.Set(key("large"), fresh(strings.Repeat("x", 16<<20)), 0))
+	assert.True(t, c.Set(key("large"), fresh(strings.Repeat("x", 15<<20)), 0))
+	assert.Equal(t, 101, c.Stats().Entries)
 }
 
 func TestACacheWithoutRoomHoldsNothing(t *testing.T) {
 	for _, opts := range []Options{{}, {MaxEntries: 1}, {MaxBytes: 1 << 20}} {
 		c := newCache(t, opts)
-		assert.Zero(t, c.Set(key("a"), fresh("")))
-		assert.Zero(t, c.Len())
+		assert.False(t, c.Set(key("a"), fresh(""), 0))
+		assert.Zero(t, c.Stats())
+		_, ok := c.Get(key("a"))
+		assert.False(t, ok)
 	}
 }
 
@@ -106,69 +88,169 @@ func TestACopyAgesUntilItIsOfNoUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, Options{MaxEntries: 2, MaxBytes: 1 << 20, KeepStale: 30 * time.Second})
 		put := fresh("v")
-		c.Set(key("a"), put)
-		c.Set(key("b"), fresh("w"))
+		c.Set(key("a"), put, 0)
+		c.Set(key("b"), fresh("w"), 0)
 
 		time.Sleep(time.Minute)
 		got, ok := c.Get(key("a"))
 		require.True(t, ok, "stale, and kept")
-		assert.Equal(t, domain.Copy{Entry: put.Entry, Left: 0}, got)
-		assert.Equal(t, "ba", held(c), "a stale hit does not count as a use")
+		assert.Equal(t, put.Entry, got.Entry)
+		assert.LessOrEqual(t, got.Left, time.Duration(0))
+		assert.Greater(t, got.Left, -2*time.Millisecond, "a life is kept to about a millisecond")
+		assert.Equal(t, "b a ", held(c, mainList), "a stale hit does not count as a use")
 
-		time.Sleep(30*time.Second - 1)
-		got, ok = c.Get(key("a"))
+		time.Sleep(30*time.Second - 2*time.Millisecond)
+		_, ok = c.Get(key("a"))
 		require.True(t, ok)
-		assert.Equal(t, 1-30*time.Second, got.Left)
 
-		time.Sleep(time.Nanosecond)
+		time.Sleep(2 * time.Millisecond)
 		_, ok = c.Get(key("a"))
 		assert.False(t, ok)
-		assert.Equal(t, "b", held(c))
+	})
+}
+
+func TestStaleEntriesAreTheFirstToGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 100
+		c := newCache(t, Options{MaxEntries: 2 * n, MaxBytes: 1 << 30, KeepStale: time.Hour})
+		for i := range n {
+			c.Set(key("long "+strconv.Itoa(i)), fresh("v"), 0)
+		}
+		for i := range n { // used later, and stale sooner
+			c.Set(key("short "+strconv.Itoa(i)), domain.Copy{Entry: fresh("v").Entry, Left: time.Second}, 0)
+		}
+		time.Sleep(2 * time.Second)
+		for i := range n {
+			c.Set(key("new "+strconv.Itoa(i)), fresh("v"), 0)
+		}
+		for i := range n {
+			_, ok := c.Get(key("long " + strconv.Itoa(i)))
+			require.True(t, ok, i)
+		}
+		assert.EqualValues(t, n, c.Stats().EvictedExpired)
+		assert.Zero(t, c.Stats().EvictedForEntries)
 	})
 }
 
 func TestALifeWithoutEndDoesNotOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCache(t, Options{MaxEntries: 1, MaxBytes: 1 << 20})
+		c := newCache(t, Options{MaxEntries: 1, MaxBytes: 1 << 20, KeepStale: math.MaxInt64})
 		time.Sleep(time.Hour)
-		c.Set(key("a"), domain.Copy{Entry: fresh("v").Entry, Left: math.MaxInt64})
+		c.Set(key("a"), domain.Copy{Entry: fresh("v").Entry, Left: math.MaxInt64}, 0)
+		time.Sleep(365 * 24 * time.Hour)
 		got, ok := c.Get(key("a"))
 		require.True(t, ok)
 		assert.True(t, got.Fresh())
 	})
 }
 
-func TestAHitDoesNotAllocate(t *testing.T) {
-	c := newCache(t, Options{MaxEntries: 2, MaxBytes: 1 << 20})
-	keys := []domain.Key{key("a"), key("b"), key("absent")}
-	c.Set(keys[0], fresh("v"))
-	c.Set(keys[1], fresh("v"))
-	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		for _, k := range keys {
-			c.Get(k)
-		}
-	}))
+func TestATickingClockKeepsLivesToATickAndEndsOnClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // a goroutine left behind fails it
+		c := newCache(t, Options{MaxEntries: 2, MaxBytes: 1 << 20, KeepStale: time.Second, Tick: DefaultTick})
+		time.Sleep(DefaultTick / 2)
+		c.Set(key("a"), domain.Copy{Entry: fresh("v").Entry, Left: 100 * time.Millisecond}, 0)
+		got, ok := c.Get(key("a"))
+		require.True(t, ok && got.Fresh())
+		time.Sleep(90 * time.Millisecond)
+		got, _ = c.Get(key("a"))
+		require.True(t, got.Fresh())
+		time.Sleep(10*time.Millisecond + DefaultTick)
+		got, _ = c.Get(key("a"))
+		require.False(t, got.Fresh(), "past its life and a tick")
+		time.Sleep(4 * time.Second)
+		require.Zero(t, c.Stats().Entries, "swept, though nobody asked")
+		require.EqualValues(t, 1, c.Stats().EvictedExpired)
+	})
 }
 
-func TestConcurrentUseKeepsTheCacheWhole(t *testing.T) {
-	c := newCache(t, Options{MaxEntries: 50, MaxBytes: 12_000, KeepStale: time.Minute})
-	var workers sync.WaitGroup
-	for w := range 8 {
-		workers.Go(func() {
-			for i := range 5_000 {
-				name := strconv.Itoa(i * (w + 1) % 97)
-				if got, ok := c.Get(key(name)); ok {
-					assert.Equal(t, name, got.Entry.Body())
-				} else {
-					c.Set(key(name), fresh(name))
-				}
-				assert.LessOrEqual(t, c.Bytes(), int64(12_000))
-				assert.LessOrEqual(t, c.Len(), 50)
+func TestWhatWasReadBeforeADeletionDoesNotComeBack(t *testing.T) {
+	c := newCache(t, Options{MaxEntries: 2, MaxBytes: 1 << 20})
+	before := c.Epoch(key("a"))
+	c.Delete(key("a"))
+	assert.False(t, c.Set(key("a"), fresh("old"), before))
+	_, ok := c.Get(key("a"))
+	assert.False(t, ok)
+
+	assert.True(t, c.Set(key("a"), fresh("new"), c.Epoch(key("a"))))
+	assert.False(t, c.Set(key("a"), fresh("old"), before), "nor over what came since")
+	got, _ := c.Get(key("a"))
+	assert.Equal(t, "new", got.Entry.Body())
+}
+
+func TestHitsAndSetsDoNotAllocate(t *testing.T) {
+	for _, admission := range []Admission{PlainLRU, TinyLFU} {
+		for _, entries := range []int{100, 8192} {
+			c := newCache(t, Options{MaxEntries: entries, MaxBytes: 1 << 30, KeepStale: time.Second, Admission: admission})
+			var keys []domain.Key
+			for i := range 3 * entries {
+				keys = append(keys, key(strconv.Itoa(i)))
+				c.Set(keys[i], fresh("v"), 0)
 			}
-		})
+			put, i := fresh("w"), 0
+			assert.Zero(t, testing.AllocsPerRun(2*entries, func() {
+				i++
+				c.Get(keys[i%len(keys)])
+				c.Set(keys[i%len(keys)], put, 0) // evicts
+				c.Set(keys[i%len(keys)], put, 0) // replaces
+				c.Get(keys[i%len(keys)])
+			}))
+		}
 	}
-	workers.Wait()
-	require.NoError(t, checkLinks(c))
+}
+
+// Readers, writers, deleters and time at once: a value is the key's own, the
+// bounds hold, what a goroutine has set is there when it asks next.
+func TestConcurrentUseKeepsTheCacheWhole(t *testing.T) {
+	for _, opts := range []Options{
+		{MaxEntries: 50, MaxBytes: 12_000},
+		{MaxEntries: 6000, MaxBytes: 1 << 22},
+		{MaxEntries: 10_000, MaxBytes: 1 << 30},
+		{MaxEntries: 6000, MaxBytes: 1 << 30, Admission: TinyLFU},
+	} {
+		opts.KeepStale, opts.Tick = 20*time.Millisecond, time.Millisecond
+		c := newCache(t, opts)
+		var workers sync.WaitGroup
+		for w := range 8 {
+			workers.Go(func() { useAtRandom(t, c, w) })
+		}
+		workers.Wait()
+		require.NoError(t, check(c))
+	}
+}
+
+func useAtRandom(t *testing.T, c *Cache, worker int) {
+	random := rand.New(rand.NewPCG(uint64(worker), 0))
+	own := 0
+	for i := range 10_000 {
+		name := strconv.Itoa(int(random.ExpFloat64() * float64(c.opts.MaxEntries)))
+		k := key(name)
+		switch op := random.IntN(100); {
+		case op < 60:
+			if got, ok := c.Get(k); ok {
+				assert.Equal(t, name, got.Entry.Body())
+			}
+		case op < 95:
+			copy := fresh(name)
+			copy.Left = time.Duration(random.IntN(30)) * time.Millisecond
+			c.Set(k, copy, c.Epoch(k))
+		case op < 98:
+			c.Delete(k)
+		default: // a key that nobody else writes
+			own++
+			mine := key("own " + strconv.Itoa(worker))
+			for !c.Set(mine, fresh(strconv.Itoa(own)), c.Epoch(mine)) {
+				continue // its epoch ended with that of a deleted key
+			}
+			if got, ok := c.Get(mine); c.opts.MaxEntries > 1000 {
+				assert.True(t, ok && got.Entry.Body() == strconv.Itoa(own), "a set was dropped")
+			}
+		}
+		if i%50 == 0 {
+			now := c.Stats()
+			assert.LessOrEqual(t, now.Entries, c.opts.MaxEntries)
+			assert.LessOrEqual(t, now.Bytes, c.opts.MaxBytes)
+		}
+	}
 }
 
 func TestCountedBytesAreNearTheHeapThatIsUsed(t *testing.T) {
@@ -176,9 +258,16 @@ func TestCountedBytesAreNearTheHeapThatIsUsed(t *testing.T) {
 	before := heap()
 	c := newCache(t, Options{MaxEntries: n, MaxBytes: 1 << 40})
 	for i := range n {
-		c.Set(key("user/"+strconv.Itoa(i)), fresh(strings.Repeat("x", 64)))
+		c.Set(key("user/"+strconv.Itoa(i)), fresh(strings.Repeat("x", 64)), 0)
 	}
-	assert.InEpsilon(t, heap()-before, c.Bytes(), 0.25)
+	assert.InEpsilon(t, heap()-before, c.Stats().Bytes, 0.1)
+	runtime.KeepAlive(c)
+}
+
+func TestAnEmptyCacheTakesLittle(t *testing.T) {
+	before := heap()
+	c := newCache(t, Options{MaxEntries: 1 << 20, MaxBytes: 1 << 40})
+	assert.Less(t, heap()-before, int64(1<<20))
 	runtime.KeepAlive(c)
 }
 

@@ -1,51 +1,58 @@
 package lru
 
-import (
-	"time"
+// listID names a list of a shard. It is also the number of the slot that is
+// the list's end.
+type listID uint8
 
-	"github.com/multi-layer-cache/multi-layer-cache/domain"
+const (
+	mainList      listID = iota // the LRU; with admission, its entries on probation
+	windowList                  // with admission: what came last
+	protectedList               // with admission: what was used again
+	expiredList                 // past its life, kept in case the source fails
+	lists
 )
 
-// node is an entry and its place in the list, in one allocation.
-type node struct {
-	prev, next *node // owned by the list; nil outside of one
-
-	key      domain.Key
-	entry    *domain.Entry
-	deadline time.Duration // the end of its life, on the cache's clock
-	size     int64         // what it counts towards the limit of bytes
+// list orders slots from the most to the least recently used. It is a ring
+// closed by a slot of its own, so that no operation has a special case at the
+// ends: the root's next is the front and its prev the back. It is not usable
+// before init, and not safe for concurrent use.
+type list struct {
+	slab *slab
+	id   listID
+	len  int
 }
 
-// list orders nodes from the most to the least recently used. It is a ring
-// closed by a sentinel, so that no operation has a special case at the ends:
-// root.next is the front and root.prev the back. It is not usable before init,
-// and not safe for concurrent use.
-type list struct{ root node }
-
-func (l *list) init() { l.root.prev, l.root.next = &l.root, &l.root }
-
-// pushFront inserts n, which must be in no list.
-func (l *list) pushFront(n *node) {
-	n.prev, n.next = &l.root, l.root.next
-	n.prev.next = n
-	n.next.prev = n
+func (l *list) init() {
+	root := l.slab.at(uint32(l.id))
+	root.prev, root.next = uint32(l.id), uint32(l.id)
 }
 
-// remove takes out n, which must be in the list.
-func (l *list) remove(n *node) {
-	n.prev.next = n.next
-	n.next.prev = n.prev
-	n.prev, n.next = nil, nil
+// pushFront inserts slot i, which must be in no list.
+func (l *list) pushFront(i uint32) {
+	root, s := l.slab.at(uint32(l.id)), l.slab.at(i)
+	s.prev, s.next = uint32(l.id), root.next
+	l.slab.at(s.next).prev = i
+	root.next = i
+	s.weight = s.weight.inList(l.id)
+	l.len++
 }
 
-// moveToFront makes n, which must be in the list, its front.
-func (l *list) moveToFront(n *node) {
-	if l.root.next == n {
+// remove takes out slot i, which must be in this list.
+func (l *list) remove(i uint32) {
+	s := l.slab.at(i)
+	l.slab.at(s.prev).next = s.next
+	l.slab.at(s.next).prev = s.prev
+	l.len--
+}
+
+// moveToFront makes slot i, which must be in this list, its front.
+func (l *list) moveToFront(i uint32) {
+	if l.slab.at(uint32(l.id)).next == i {
 		return
 	}
-	l.remove(n)
-	l.pushFront(n)
+	l.remove(i)
+	l.pushFront(i)
 }
 
-// back returns the node used least recently. The list must not be empty.
-func (l *list) back() *node { return l.root.prev }
+// back returns the slot used least recently. The list must not be empty.
+func (l *list) back() uint32 { return l.slab.at(uint32(l.id)).prev }

@@ -13,58 +13,125 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// model is the cache as one would explain it: a slice, most recently used
-// first, that is searched and rebuilt for each operation.
+// model is a small cache as one would explain it: slices, most recently used
+// first, that are searched and rebuilt for each operation.
 type model struct {
-	opts  Options
-	items []item
+	opts   Options
+	items  []item // the LRU
+	over   []item // past their life, in no order
+	aged   int64  // when items were last sorted out
+	epochs map[string]ports.Epoch
+
+	evicted, evictedOver int
 }
 
-type item struct {
-	key      domain.Key
-	entry    *domain.Entry
-	deadline time.Time
-	size     int64
-}
-
-func (m *model) get(key domain.Key) (domain.Copy, bool) {
-	i := slices.IndexFunc(m.items, func(it item) bool { return it.key == key })
+func (m *model) get(key domain.Key, now time.Duration) (domain.Copy, bool) {
+	for _, it := range m.over {
+		if it.key == key.String() {
+			return m.copy(it, now)
+		}
+	}
+	i := slices.IndexFunc(m.items, func(it item) bool { return it.key == key.String() })
 	if i < 0 {
 		return domain.Copy{}, false
 	}
 	it := m.items[i]
-	left := time.Until(it.deadline)
-	if left <= 0 && -left < m.opts.KeepStale {
-		return domain.Copy{Entry: it.entry, Left: left}, true
+	if it.deadline<<unitShift > int64(now) {
+		m.items = slices.Insert(slices.Delete(m.items, i, i+1), 0, it)
 	}
-	m.items = slices.Delete(m.items, i, i+1)
-	if left <= 0 {
+	return m.copy(it, now)
+}
+
+func (m *model) copy(it item, now time.Duration) (domain.Copy, bool) {
+	left := time.Duration(it.deadline<<unitShift) - now
+	if left <= -m.opts.KeepStale {
 		return domain.Copy{}, false
 	}
-	m.items = slices.Insert(m.items, 0, it)
 	return domain.Copy{Entry: it.entry, Left: left}, true
 }
 
-func (m *model) set(key domain.Key, c domain.Copy) (evicted int) {
-	m.items = slices.DeleteFunc(m.items, func(it item) bool { return it.key == key })
-	it := item{key: key, entry: c.Entry, deadline: time.Now().Add(c.Left),
-		size: int64(len(key.String())) + int64(c.Entry.Size()) + entryOverhead}
-	if it.size > m.opts.MaxBytes || m.opts.MaxEntries == 0 || !c.Fresh() && !c.UsableStale(m.opts.KeepStale) {
-		return 0
+// set does what the cache has done already. gone says whether the cache has
+// dropped a key: among entries past their life, the choice is its own.
+func (m *model) set(key domain.Key, c domain.Copy, since ports.Epoch, now time.Duration, gone func(item) bool) bool {
+	if since != m.epochs[key.String()] {
+		return false
+	}
+	m.age(now)
+	m.remove(key)
+	bytes := int64(len(key.String())) + int64(c.Entry.Size()) + entryOverhead
+	if bytes > m.opts.MaxBytes || m.opts.MaxEntries == 0 || c.Left <= -m.opts.KeepStale {
+		return false
+	}
+	it := item{key: key.String(), entry: c.Entry, weight: weight(bytes), deadline: int64(now+c.Left) >> unitShift}
+	if m.full(bytes) {
+		m.evictOver(bytes, gone)
+	}
+	for m.full(bytes) {
+		if len(m.over) > 0 { // should have gone first
+			m.over = nil
+			continue
+		}
+		m.items = m.items[:len(m.items)-1]
+		m.evicted++
 	}
 	m.items = slices.Insert(m.items, 0, it)
-	for len(m.items) > m.opts.MaxEntries || m.bytes() > m.opts.MaxBytes {
-		m.items = m.items[:len(m.items)-1]
-		evicted++
+	return true
+}
+
+func (m *model) full(bytes int64) bool {
+	return len(m.items)+len(m.over) >= m.opts.MaxEntries || m.bytes()+bytes > m.opts.MaxBytes
+}
+
+// evictOver drops those past their life that the cache has dropped, if there
+// is an order in which each of them was needed: with one of them kept, there
+// is not enough room.
+func (m *model) evictOver(bytes int64, gone func(item) bool) {
+	needed := false
+	for _, kept := range m.over {
+		with := *m
+		with.over = slices.DeleteFunc(slices.Clone(m.over), func(it item) bool { return it.key != kept.key && gone(it) })
+		needed = needed || gone(kept) && with.full(bytes)
 	}
-	return evicted
+	if needed {
+		before := len(m.over)
+		m.over = slices.DeleteFunc(m.over, gone)
+		m.evictedOver += before - len(m.over)
+	}
+}
+
+// age is what time does, seen when the wheel has reached a new bucket.
+func (m *model) age(now time.Duration) {
+	at := int64(now) >> unitShift
+	if at>>wheelShift == m.aged>>wheelShift {
+		return
+	}
+	m.aged = at
+	m.items = slices.DeleteFunc(m.items, func(it item) bool {
+		if it.deadline <= at {
+			m.over = append(m.over, it)
+		}
+		return it.deadline <= at
+	})
+	m.over = slices.DeleteFunc(m.over, func(it item) bool {
+		dropped := it.deadline+int64(m.opts.KeepStale)>>unitShift <= at
+		if dropped {
+			m.evictedOver++
+		}
+		return dropped
+	})
+}
+
+func (m *model) remove(key domain.Key) {
+	is := func(it item) bool { return it.key == key.String() }
+	m.items, m.over = slices.DeleteFunc(m.items, is), slices.DeleteFunc(m.over, is)
 }
 
 func (m *model) bytes() (sum int64) {
-	for _, it := range m.items {
-		sum += it.size
+	for _, it := range slices.Concat(m.items, m.over) {
+		sum += it.weight.bytes()
 	}
 	return sum
 }
@@ -82,10 +149,9 @@ func newPair(opts Options) *pair {
 	if err != nil {
 		panic(err)
 	}
-	p := &pair{cache: c, model: model{opts: opts}}
+	p := &pair{cache: c, model: model{opts: opts, epochs: map[string]ports.Epoch{}}}
 	for i := range 10 {
-		k, _ := domain.ParseKey(strings.Repeat("k", i+1))
-		p.keys = append(p.keys, k)
+		p.keys = append(p.keys, key(strings.Repeat("k", i+1)))
 	}
 	for i := range 40 {
 		body := strings.Repeat("v", i*i) // one in six is too large for options' small limit
@@ -103,67 +169,88 @@ func options(intn func(int) int) Options {
 	}
 }
 
+var pauses = []time.Duration{time.Millisecond, 20 * time.Millisecond, time.Second, 2 * time.Minute, 3 * time.Hour}
+
 // step does one operation to both, as intn (a random number below n) decides,
 // and says how their answers differ.
 func (p *pair) step(intn func(int) int) error {
-	key := p.keys[intn(len(p.keys))]
-	switch op := intn(20); {
-	case op < 10:
+	key, now := p.keys[intn(len(p.keys))], p.cache.clock.now()
+	switch op := intn(40); {
+	case op < 18:
 		got, ok := p.cache.Get(key)
-		want, wantOK := p.model.get(key)
+		want, wantOK := p.model.get(key, now)
 		if got != want || ok != wantOK {
 			return fmt.Errorf("get %v: %v %v, want %v %v", key, got, ok, want, wantOK)
 		}
-	case op < 19:
-		c := domain.Copy{Entry: p.entries[intn(len(p.entries))], Left: time.Duration(intn(12)-3) * time.Second}
-		if got, want := p.cache.Set(key, c), p.model.set(key, c); got != want {
-			return fmt.Errorf("set %v for %v: evicted %d, want %d", key, c.Left, got, want)
+	case op < 36:
+		c := domain.Copy{Entry: p.entries[intn(len(p.entries))], Left: time.Duration(intn(12)-3) * pauses[intn(len(pauses))]}
+		since := p.cache.Epoch(key) - ports.Epoch(intn(20)/19)
+		if got, want := p.cache.Set(key, c, since), p.model.set(key, c, since, now, p.gone); got != want {
+			return fmt.Errorf("set %v for %v: %v, want %v", key, c.Left, got, want)
+		}
+	case op < 38:
+		p.cache.Delete(key)
+		p.model.remove(key)
+		if p.cache.Epoch(key) == p.model.epochs[key.String()] {
+			return fmt.Errorf("the epoch of %v did not end", key)
+		}
+		for _, k := range p.keys { // some may share one
+			p.model.epochs[k.String()] = p.cache.Epoch(k)
 		}
 	default:
-		time.Sleep(time.Duration(intn(4)) * time.Second / 2)
+		time.Sleep(time.Duration(intn(4)) * pauses[intn(len(pauses))] / 2)
 	}
 	return p.compare()
 }
 
-// compare says how the states differ: the order in both directions, the index
-// and the sums.
-func (p *pair) compare() error {
-	c, want := p.cache, p.model.items
-	if c.Len() != len(want) || c.Bytes() != p.model.bytes() {
-		return fmt.Errorf("len %d, bytes %d, want %d, %d", c.Len(), c.Bytes(), len(want), p.model.bytes())
-	}
-	n := c.order.root.next
-	for i, it := range want {
-		if n == &c.order.root || n.key != it.key || c.nodes[it.key] != n {
-			return fmt.Errorf("place %d from the front does not hold %v", i, it.key)
-		}
-		n = n.next
-	}
-	if n != &c.order.root {
-		return fmt.Errorf("the list goes on after its %d entries", len(want))
-	}
-	return checkLinks(c)
+func (p *pair) gone(it item) bool {
+	s, h := p.cache.locate(it.key)
+	return s.locate(uint32(h), it.key) == 0
 }
 
-// checkLinks says what is wrong with the list in itself: each link must have
-// its counterpart, and a round must meet each node of the index once.
-func checkLinks(c *Cache) error {
-	length := 0
-	for n := c.order.root.next; n != &c.order.root; n = n.next {
-		if n.prev.next != n || n.next.prev != n {
-			return fmt.Errorf("the links around %v do not match", n.key)
+// compare says how the states differ: what is held, in which order, the sums.
+func (p *pair) compare() error {
+	m, s := &p.model, &p.cache.shards[0]
+	want := ports.L1Stats{
+		Entries: len(m.items) + len(m.over), Bytes: m.bytes(),
+		EvictedForEntries: uint64(m.evicted), EvictedExpired: uint64(m.evictedOver),
+	}
+	got := p.cache.Stats()
+	got.EvictedForEntries, got.EvictedForBytes = got.EvictedForEntries+got.EvictedForBytes, 0
+	if got != want {
+		return fmt.Errorf("stats are %+v, want %+v", got, want)
+	}
+	var names, wantNames string
+	for _, it := range m.items {
+		wantNames += it.key + " "
+	}
+	if s.heads != nil {
+		names = held(p.cache, mainList)
+	}
+	if names != wantNames {
+		return fmt.Errorf("the list is %q, want %q", names, wantNames)
+	}
+	for _, it := range m.over {
+		if i := s.locate(uint32(maphashOf(p.cache, it.key)), it.key); i == 0 || s.slab.at(i).weight.list() != expiredList {
+			return fmt.Errorf("%q is not among those past their life", it.key)
 		}
-		if length++; length > len(c.nodes) || c.nodes[n.key] != n {
-			return fmt.Errorf("the list holds %v, the index does not", n.key)
-		}
 	}
-	for n := c.order.root.prev; n != &c.order.root; n = n.prev {
-		length--
+	return check(p.cache)
+}
+
+func maphashOf(c *Cache, key string) uint64 {
+	_, h := c.locate(key)
+	return h
+}
+
+// held returns the keys of a list, from the most to the least recently used.
+func held(c *Cache, id listID) (names string) {
+	s := &c.shards[0]
+	for i := s.slab.at(uint32(id)).next; i != uint32(id); i = s.slab.at(i).next {
+		sl := s.slab.at(i)
+		names += keyString(sl.key.Load(), life(sl.life.Load())) + " "
 	}
-	if length != 0 {
-		return fmt.Errorf("backwards, the list is %d shorter", length)
-	}
-	return nil
+	return names
 }
 
 func TestAMillionRandomOperationsAgreeWithTheModel(t *testing.T) {

@@ -32,8 +32,9 @@ type Config struct {
 	RedisPrefix string `default:"mlc:" env:"MLCACHE_REDIS_PREFIX" help:"Stands before each Redis key and channel."`
 	DataDir     string `default:"" env:"MLCACHE_DATA_DIR" help:"Folder of the embedded layer, kept over restarts. Empty: in memory."`
 
-	L1MaxEntries int  `name:"l1-max-entries" default:"10000" env:"MLCACHE_L1_MAX_ENTRIES" help:"Entries in this instance's memory, at most; 0 turns that layer off."`
-	L1MaxBytes   size `name:"l1-max-bytes" default:"64MiB" env:"MLCACHE_L1_MAX_BYTES" help:"Bytes that they may occupy."`
+	L1MaxEntries int    `name:"l1-max-entries" default:"10000" env:"MLCACHE_L1_MAX_ENTRIES" help:"Entries in this instance's memory, at most; 0 turns that layer off."`
+	L1MaxBytes   size   `name:"l1-max-bytes" default:"64MiB" env:"MLCACHE_L1_MAX_BYTES" help:"Bytes that they may occupy."`
+	L1Admission  string `name:"l1-admission" default:"none" env:"MLCACHE_L1_ADMISSION" help:"Who gets a place there when it is full: none (everyone) or tinylfu (who was asked for more often)."`
 
 	TTL             time.Duration `name:"ttl" default:"30s" env:"MLCACHE_TTL" help:"Life of a value in both layers."`
 	TTLJitter       float64       `name:"ttl-jitter" default:"0" env:"MLCACHE_TTL_JITTER" help:"Up to this fraction of the life is taken off, at random."`
@@ -118,6 +119,7 @@ func (c *Config) rules() []rule {
 	return []rule{
 		{"redis-prefix", c.RedisPrefix, !strings.ContainsAny(c.RedisPrefix, "{}"), "no braces"},
 		{"l1-max-entries", c.L1MaxEntries, c.L1MaxEntries >= 0, "0 or more"},
+		oneOf("l1-admission", c.L1Admission, "none", "tinylfu"),
 		positive("ttl", c.TTL),
 		{"ttl-jitter", c.TTLJitter, c.TTLJitter >= 0 && c.TTLJitter < 1, "0 or more and below 1"},
 		notNegative("negative-ttl", c.NegativeTTL),

@@ -16,7 +16,7 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 	require.False(t, done)
 	require.Equal(t, "serve", c.name, "mlcache alone means mlcache serve")
 	require.Equal(t, Config{
-		Addr: ":8000", RedisPrefix: "mlc:", L1MaxEntries: 10000, L1MaxBytes: 64 << 20,
+		Addr: ":8000", RedisPrefix: "mlc:", L1MaxEntries: 10000, L1MaxBytes: 64 << 20, L1Admission: "none",
 		TTL: 30 * time.Second, NegativeTTL: 5 * time.Second, StaleIfError: 5 * time.Minute, FailureCooldown: time.Second,
 		Source: "oracle", OracleDelay: 2 * time.Second, SourceTimeout: 5 * time.Second, SourceConcurrency: 256,
 		LockTTL: 5 * time.Second, L2Timeout: 50 * time.Millisecond, RequestTimeout: 10 * time.Second,

@@ -19,12 +19,22 @@ import (
 // process takes several times as much, see docs/adr/0004.
 const embeddedMaxBytes = 64 << 20
 
-func newL1(cfg Config) (*lru.Cache, error) {
-	return lru.New(lru.Options{
+func newL1(cfg Config) (*lru.Cache, func(), error) {
+	admission := lru.PlainLRU
+	if cfg.L1Admission == "tinylfu" {
+		admission = lru.TinyLFU
+	}
+	cache, err := lru.New(lru.Options{
 		MaxEntries: cfg.L1MaxEntries,
 		MaxBytes:   int64(cfg.L1MaxBytes),
 		KeepStale:  cfg.StaleIfError,
+		Tick:       lru.DefaultTick,
+		Admission:  admission,
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return cache, cache.Close, nil
 }
 
 // sharedLayer is the second layer in its three roles, by Redis or embedded.

@@ -18,18 +18,20 @@ import (
 // assemble puts the program together. The adapters meet the use case here and
 // nowhere else. The function it returns closes what was opened.
 func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
-	cache, err := newL1(cfg)
+	cache, cleanup, err := newL1(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	mainSharedLayer, cleanup, err := newL2(cfg, log)
+	mainSharedLayer, cleanup2, err := newL2(cfg, log)
 	if err != nil {
+		cleanup()
 		return nil, nil, err
 	}
 	l2Store := mainSharedLayer.Store
 	locker := mainSharedLayer.Locker
-	source, cleanup2, err := newSource(cfg)
+	source, cleanup3, err := newSource(cfg)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -45,6 +47,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	options := appOptions(cfg)
 	service, err := app.New(ports, options)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -65,6 +68,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		l2:      httpapiSharedLayer,
 	}
 	return mainProgram, func() {
+		cleanup3()
 		cleanup2()
 		cleanup()
 	}, nil

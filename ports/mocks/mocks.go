@@ -48,6 +48,97 @@ func (_m *L1Store) EXPECT() *L1Store_Expecter {
 	return &L1Store_Expecter{mock: &_m.Mock}
 }
 
+// Delete provides a mock function for the type L1Store
+func (_mock *L1Store) Delete(key domain.Key) {
+	_mock.Called(key)
+	return
+}
+
+// L1Store_Delete_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Delete'
+type L1Store_Delete_Call struct {
+	*mock.Call
+}
+
+// Delete is a helper method to define mock.On call
+//   - key domain.Key
+func (_e *L1Store_Expecter) Delete(key any) *L1Store_Delete_Call {
+	return &L1Store_Delete_Call{Call: _e.mock.On("Delete", key)}
+}
+
+func (_c *L1Store_Delete_Call) Run(run func(key domain.Key)) *L1Store_Delete_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 domain.Key
+		if args[0] != nil {
+			arg0 = args[0].(domain.Key)
+		}
+		run(
+			arg0,
+		)
+	})
+	return _c
+}
+
+func (_c *L1Store_Delete_Call) Return() *L1Store_Delete_Call {
+	_c.Call.Return()
+	return _c
+}
+
+func (_c *L1Store_Delete_Call) RunAndReturn(run func(key domain.Key)) *L1Store_Delete_Call {
+	_c.Run(run)
+	return _c
+}
+
+// Epoch provides a mock function for the type L1Store
+func (_mock *L1Store) Epoch(key domain.Key) ports.Epoch {
+	ret := _mock.Called(key)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Epoch")
+	}
+
+	var r0 ports.Epoch
+	if returnFunc, ok := ret.Get(0).(func(domain.Key) ports.Epoch); ok {
+		r0 = returnFunc(key)
+	} else {
+		r0 = ret.Get(0).(ports.Epoch)
+	}
+	return r0
+}
+
+// L1Store_Epoch_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Epoch'
+type L1Store_Epoch_Call struct {
+	*mock.Call
+}
+
+// Epoch is a helper method to define mock.On call
+//   - key domain.Key
+func (_e *L1Store_Expecter) Epoch(key any) *L1Store_Epoch_Call {
+	return &L1Store_Epoch_Call{Call: _e.mock.On("Epoch", key)}
+}
+
+func (_c *L1Store_Epoch_Call) Run(run func(key domain.Key)) *L1Store_Epoch_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 domain.Key
+		if args[0] != nil {
+			arg0 = args[0].(domain.Key)
+		}
+		run(
+			arg0,
+		)
+	})
+	return _c
+}
+
+func (_c *L1Store_Epoch_Call) Return(epoch ports.Epoch) *L1Store_Epoch_Call {
+	_c.Call.Return(epoch)
+	return _c
+}
+
+func (_c *L1Store_Epoch_Call) RunAndReturn(run func(key domain.Key) ports.Epoch) *L1Store_Epoch_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Get provides a mock function for the type L1Store
 func (_mock *L1Store) Get(key domain.Key) (domain.Copy, bool) {
 	ret := _mock.Called(key)
@@ -109,18 +200,18 @@ func (_c *L1Store_Get_Call) RunAndReturn(run func(key domain.Key) (domain.Copy, 
 }
 
 // Set provides a mock function for the type L1Store
-func (_mock *L1Store) Set(key domain.Key, c domain.Copy) int {
-	ret := _mock.Called(key, c)
+func (_mock *L1Store) Set(key domain.Key, c domain.Copy, since ports.Epoch) bool {
+	ret := _mock.Called(key, c, since)
 
 	if len(ret) == 0 {
 		panic("no return value specified for Set")
 	}
 
-	var r0 int
-	if returnFunc, ok := ret.Get(0).(func(domain.Key, domain.Copy) int); ok {
-		r0 = returnFunc(key, c)
+	var r0 bool
+	if returnFunc, ok := ret.Get(0).(func(domain.Key, domain.Copy, ports.Epoch) bool); ok {
+		r0 = returnFunc(key, c, since)
 	} else {
-		r0 = ret.Get(0).(int)
+		r0 = ret.Get(0).(bool)
 	}
 	return r0
 }
@@ -133,11 +224,12 @@ type L1Store_Set_Call struct {
 // Set is a helper method to define mock.On call
 //   - key domain.Key
 //   - c domain.Copy
-func (_e *L1Store_Expecter) Set(key any, c any) *L1Store_Set_Call {
-	return &L1Store_Set_Call{Call: _e.mock.On("Set", key, c)}
+//   - since ports.Epoch
+func (_e *L1Store_Expecter) Set(key any, c any, since any) *L1Store_Set_Call {
+	return &L1Store_Set_Call{Call: _e.mock.On("Set", key, c, since)}
 }
 
-func (_c *L1Store_Set_Call) Run(run func(key domain.Key, c domain.Copy)) *L1Store_Set_Call {
+func (_c *L1Store_Set_Call) Run(run func(key domain.Key, c domain.Copy, since ports.Epoch)) *L1Store_Set_Call {
 	_c.Call.Run(func(args mock.Arguments) {
 		var arg0 domain.Key
 		if args[0] != nil {
@@ -147,20 +239,25 @@ func (_c *L1Store_Set_Call) Run(run func(key domain.Key, c domain.Copy)) *L1Stor
 		if args[1] != nil {
 			arg1 = args[1].(domain.Copy)
 		}
+		var arg2 ports.Epoch
+		if args[2] != nil {
+			arg2 = args[2].(ports.Epoch)
+		}
 		run(
 			arg0,
 			arg1,
+			arg2,
 		)
 	})
 	return _c
 }
 
-func (_c *L1Store_Set_Call) Return(evicted int) *L1Store_Set_Call {
-	_c.Call.Return(evicted)
+func (_c *L1Store_Set_Call) Return(b bool) *L1Store_Set_Call {
+	_c.Call.Return(b)
 	return _c
 }
 
-func (_c *L1Store_Set_Call) RunAndReturn(run func(key domain.Key, c domain.Copy) int) *L1Store_Set_Call {
+func (_c *L1Store_Set_Call) RunAndReturn(run func(key domain.Key, c domain.Copy, since ports.Epoch) bool) *L1Store_Set_Call {
 	_c.Call.Return(run)
 	return _c
 }
@@ -648,46 +745,6 @@ func (_c *Recorder_Event_Call) Return() *Recorder_Event_Call {
 }
 
 func (_c *Recorder_Event_Call) RunAndReturn(run func(e ports.Event)) *Recorder_Event_Call {
-	_c.Run(run)
-	return _c
-}
-
-// L1Evicted provides a mock function for the type Recorder
-func (_mock *Recorder) L1Evicted(n int) {
-	_mock.Called(n)
-	return
-}
-
-// Recorder_L1Evicted_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'L1Evicted'
-type Recorder_L1Evicted_Call struct {
-	*mock.Call
-}
-
-// L1Evicted is a helper method to define mock.On call
-//   - n int
-func (_e *Recorder_Expecter) L1Evicted(n any) *Recorder_L1Evicted_Call {
-	return &Recorder_L1Evicted_Call{Call: _e.mock.On("L1Evicted", n)}
-}
-
-func (_c *Recorder_L1Evicted_Call) Run(run func(n int)) *Recorder_L1Evicted_Call {
-	_c.Call.Run(func(args mock.Arguments) {
-		var arg0 int
-		if args[0] != nil {
-			arg0 = args[0].(int)
-		}
-		run(
-			arg0,
-		)
-	})
-	return _c
-}
-
-func (_c *Recorder_L1Evicted_Call) Return() *Recorder_L1Evicted_Call {
-	_c.Call.Return()
-	return _c
-}
-
-func (_c *Recorder_L1Evicted_Call) RunAndReturn(run func(n int)) *Recorder_L1Evicted_Call {
 	_c.Run(run)
 	return _c
 }

@@ -1,0 +1,31 @@
+package lru
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+func newCache(t testing.TB, opts Options) *Cache {
+	t.Helper()
+	c, err := New(opts)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func key(name string) domain.Key {
+	k, err := domain.ParseKey(name)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// fresh returns a copy with the given body and a minute to live.
+func fresh(body string) domain.Copy {
+	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, time.Minute, 0), Left: time.Minute}
+}

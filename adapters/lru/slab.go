@@ -1,0 +1,136 @@
+package lru
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// A chunk is 14,336 bytes, exactly one of the allocator's size classes.
+const (
+	chunkBits = 8
+	chunkSize = 1 << chunkBits
+)
+
+// slot holds one entry. Slots are named by their number, so that a link costs
+// four bytes and the collector follows none of them.
+//
+// The first four words may be read by anybody at any time and are written
+// under the shard's mutex. link holds a version and, in its lower half, the
+// next slot of the same hash chain. The version is odd while the slot is free
+// or being written: what is read between two equal, even versions belongs
+// together. The key is kept as a pointer to its bytes, because a string cannot
+// be read atomically; its length is in life.
+type slot struct {
+	link  atomic.Uint64
+	key   atomic.Pointer[byte]
+	entry atomic.Pointer[domain.Entry]
+	life  atomic.Uint64
+
+	// Guarded by the shard's mutex.
+	prev, next           uint32 // in one of the shard's lists, or the free list
+	wheelPrev, wheelNext uint32 // in the timing wheel
+	hash                 uint32
+	weight               weight
+}
+
+const versionOne = 1 << 32
+
+func nextOf(link uint64) uint32                { return uint32(link) }
+func withNext(link uint64, next uint32) uint64 { return link&^(versionOne-1) | uint64(next) }
+func beingWritten(link uint64) bool            { return link&versionOne != 0 }
+
+// keyString returns the key that p and l were read for at one version.
+func keyString(p *byte, l life) string { return unsafe.String(p, l.keyLen()) }
+
+// write fills a free slot and puts it in front of next in a hash chain. Only
+// the last step makes it valid.
+func (s *slot) write(it *item, l life, next uint32) {
+	s.hash, s.weight = it.hash, it.weight
+	s.key.Store(unsafe.StringData(it.key))
+	s.entry.Store(it.entry)
+	s.life.Store(uint64(l))
+	s.link.Store(withNext(s.link.Load()+versionOne, next))
+}
+
+// rewrite replaces the entry of the same key.
+func (s *slot) rewrite(it *item, l life) {
+	link := s.link.Load() + versionOne
+	s.link.Store(link)
+	s.weight = it.weight
+	s.entry.Store(it.entry)
+	s.life.Store(uint64(l))
+	s.link.Store(link + versionOne)
+}
+
+// invalidate makes the slot free for all who may still look at it.
+func (s *slot) invalidate() { s.link.Store(s.link.Load() + versionOne) }
+
+// life packs what a reader needs to know beside the entry: the deadline in
+// units of the clock, the moment of last use, and the length of the key.
+type life uint64
+
+const (
+	keyLenBits = 10
+	stampBits  = 16
+	maxKeyLen  = 1<<keyLenBits - 1
+	maxTime    = 1<<(64-keyLenBits-stampBits) - 1 // nine years, in units of the clock
+)
+
+func newLife(deadline int64, used stamp, keyLen int) life {
+	return life(deadline)<<(keyLenBits+stampBits) | life(used)<<keyLenBits | life(keyLen)
+}
+
+func (l life) deadline() int64 { return int64(l >> (keyLenBits + stampBits)) }
+func (l life) used() stamp     { return stamp(l >> keyLenBits) }
+func (l life) keyLen() int     { return int(l & maxKeyLen) }
+
+func (l life) withUsed(used stamp) life { return newLife(l.deadline(), used, l.keyLen()) }
+
+// weight packs the bytes that an entry counts with the list it is in.
+type weight uint32
+
+const maxWeight = 1<<30 - 1
+
+func (w weight) bytes() int64           { return int64(w & maxWeight) }
+func (w weight) list() listID           { return listID(w >> 30) }
+func (w weight) inList(l listID) weight { return w&maxWeight | weight(l)<<30 }
+
+// slab is the memory of a shard: chunks of slots, allocated as they are needed
+// and then kept. Slot 0 and the few after it are the ends of the lists.
+type slab struct {
+	chunks []*[chunkSize]slot
+	free   uint32 // a freed slot, whose next is another one
+	fresh  uint32 // the first slot that was never used
+}
+
+func (s *slab) at(i uint32) *slot { return &s.chunks[i>>chunkBits][i%chunkSize] }
+
+// full reports whether the next take needs a chunk more.
+func (s *slab) full() bool { return s.free == 0 && int(s.fresh) == len(s.chunks)*chunkSize }
+
+// grow adds a chunk. The old slice of chunks stays as it is, for readers.
+func (s *slab) grow() {
+	s.chunks = append(s.chunks[:len(s.chunks):len(s.chunks)], new([chunkSize]slot))
+}
+
+// take returns a free slot. The slab must not be full.
+func (s *slab) take() uint32 {
+	if i := s.free; i != 0 {
+		s.free = s.at(i).next
+		return i
+	}
+	i := s.fresh
+	s.fresh++
+	s.at(i).link.Store(versionOne)
+	return i
+}
+
+// give takes back an invalid slot and lets go of what it held.
+func (s *slab) give(i uint32) {
+	sl := s.at(i)
+	sl.key.Store(nil)
+	sl.entry.Store(nil)
+	sl.next, s.free = s.free, i
+}
