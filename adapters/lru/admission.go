@@ -38,17 +38,17 @@ func (p *tinyLFU) setWindow(share float64) { p.window = max(1, int(share*float64
 
 // seen takes note that the key of slot i was asked for, or written.
 func (p *tinyLFU) seen(s *shard, i uint32) {
-	sl := s.slab.at(i)
-	p.sketch.add(sl.hash)
+	sl, hash := s.slab.at(i), s.slab.node(i).hash
+	p.sketch.add(hash)
 	if p.duel != nil {
-		p.setWindow(p.duel.request(sl.hash, keyString(sl.key.Load(), life(sl.life.Load()))))
+		p.setWindow(p.duel.request(hash, keyString(sl.key.Load(), life(sl.life.Load()))))
 	}
 }
 
 // used takes note that slot i was asked for or written again.
 func (p *tinyLFU) used(s *shard, i uint32) {
 	p.seen(s, i)
-	in := &s.lists[s.slab.at(i).weight.list()]
+	in := &s.lists[s.slab.node(i).weight.list()]
 	if in.id != mainList {
 		in.moveToFront(i)
 		return
@@ -86,7 +86,7 @@ func (p *tinyLFU) victim(s *shard) uint32 {
 		return main.back()
 	}
 	candidate, incumbent := window.back(), main.back()
-	if p.admits(s.slab.at(candidate).hash, s.slab.at(incumbent).hash) {
+	if p.admits(s.slab.node(candidate).hash, s.slab.node(incumbent).hash) {
 		return incumbent
 	}
 	return candidate

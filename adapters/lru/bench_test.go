@@ -1,52 +1,99 @@
 package lru
 
 import (
+	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"testing"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/lru/trace"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-const benchKeys = 1 << 14
+const (
+	benchCapacity = 100_000
+	benchKeys     = 1_000_000
+	benchRequests = 1 << 20
+)
 
-func benchCache(b *testing.B, maxEntries int) (*Cache, []domain.Key, domain.Copy) {
-	b.ReportAllocs()
-	c := newCache(b, Options{MaxEntries: maxEntries, MaxBytes: 1 << 40, Tick: DefaultTick})
-	keys, copy := make([]domain.Key, benchKeys), fresh("some value")
-	for i := range keys {
-		keys[i] = key("user/" + strconv.Itoa(i))
-		c.Set(keys[i], copy, 0)
+// benchCache returns a full cache of 100,000 entries and Zipf-distributed
+// requests for a million keys of 16 bytes.
+func benchCache(b *testing.B, admission Admission) (*Cache, []domain.Key, domain.Copy) {
+	c := newCache(b, Options{MaxEntries: benchCapacity, MaxBytes: 1 << 40, Tick: DefaultTick, Admission: admission})
+	copy := fresh("a value of thirty-two bytes, ok.")
+	names := make([]domain.Key, benchKeys)
+	for i := range names {
+		names[i] = key(fmt.Sprintf("key-%012d", i))
 	}
-	return c, keys, copy
+	requests := make([]domain.Key, benchRequests)
+	for i, id := range trace.Zipf(1, 1.01, benchKeys, benchRequests) {
+		requests[i] = names[id%benchKeys]
+		c.Set(requests[i], copy, 0)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	return c, requests, copy
 }
 
 func BenchmarkGetHit(b *testing.B) {
-	c, keys, _ := benchCache(b, benchKeys)
+	c, requests, _ := benchCache(b, PlainLRU)
+	held := requests[:0:0]
+	for _, k := range requests {
+		if _, ok := c.Get(k); ok {
+			held = append(held, k)
+		}
+	}
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		for i := rand.Uint32(); pb.Next(); i++ {
-			c.Get(keys[i%benchKeys])
+		for i := rand.IntN(len(held)); pb.Next(); i++ {
+			if i == len(held) {
+				i = 0
+			}
+			c.Get(held[i])
 		}
 	})
 }
 
-func BenchmarkSetEvict(b *testing.B) {
-	c, keys, copy := benchCache(b, benchKeys/2)
-	for i := 0; b.Loop(); i++ {
-		c.Set(keys[i%benchKeys], copy, 0)
-	}
-}
-
 func BenchmarkMix90_10(b *testing.B) {
-	c, keys, copy := benchCache(b, benchKeys/2)
+	c, requests, copy := benchCache(b, PlainLRU)
 	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			r := rand.Uint32()
-			if k := keys[r%benchKeys]; r>>16%10 == 0 {
+		for i := rand.IntN(benchRequests); pb.Next(); i++ {
+			if k := requests[i%benchRequests]; i%10 == 0 {
 				c.Set(k, copy, 0)
 			} else {
 				c.Get(k)
 			}
 		}
 	})
+}
+
+func BenchmarkSetEvict(b *testing.B) {
+	c, _, copy := benchCache(b, PlainLRU)
+	keys := make([]domain.Key, 4*benchCapacity)
+	for i := range keys {
+		keys[i] = key(fmt.Sprintf("new-%012d", i))
+	}
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := rand.IntN(len(keys)); pb.Next(); i++ {
+			c.Set(keys[i%len(keys)], copy, 0)
+		}
+	})
+}
+
+func BenchmarkReadThrough(b *testing.B) {
+	for name, admission := range map[string]Admission{"none": PlainLRU, "tinylfu": TinyLFU} {
+		b.Run(name, func(b *testing.B) {
+			c, requests, copy := benchCache(b, admission)
+			hits := 0
+			for i := 0; b.Loop(); i++ {
+				k := requests[i%benchRequests]
+				if _, ok := c.Get(k); ok {
+					hits++
+				} else {
+					c.Set(k, copy, 0)
+				}
+			}
+			b.ReportMetric(100*float64(hits)/float64(b.N), "%hits")
+		})
+	}
 }

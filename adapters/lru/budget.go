@@ -14,7 +14,11 @@ type budget struct {
 	_   [64]byte // the neighbours in memory are read on each Get
 }
 
+// take looks before it writes: most of the time there is nothing to be had.
 func take(from *atomic.Int64, n int64) bool {
+	if from.Load() < n {
+		return false
+	}
 	if from.Add(-n) >= 0 {
 		return true
 	}

@@ -3,6 +3,7 @@ package lru
 import (
 	"fmt"
 	"hash/maphash"
+	"math"
 	"math/bits"
 	"runtime"
 	"sync/atomic"
@@ -88,15 +89,15 @@ var _ ports.L1Store = (*Cache)(nil)
 type Cache struct {
 	seed     maphash.Seed
 	shift    uint // what is left of a hash after it is the shard's number
-	promote  int32
+	promote  int  // after how many steps a hit is a promotion
 	maxEntry int64
 	opts     Options
 	shards   []shard
 	clock    clock
 
 	_      [64]byte // what follows is written, what precedes is read by each Get
-	budget budget
 	uses   uses
+	budget budget
 	epochs [epochs]atomic.Uint64
 }
 
@@ -116,7 +117,7 @@ func New(opts Options) (*Cache, error) {
 		shards:   make([]shard, n),
 	}
 	if opts.MaxEntries < exactBelow || opts.Admission == TinyLFU {
-		c.promote = -1
+		c.promote = math.MinInt
 	}
 	c.budget.entries.Store(int64(opts.MaxEntries))
 	c.budget.bytes.Store(opts.MaxBytes)
@@ -168,7 +169,7 @@ func (c *Cache) Get(key domain.Key) (domain.Copy, bool) {
 		}
 		return held, true
 	}
-	if int32(s.clock.now().since(f.life.used())) > c.promote {
+	if c.uses.now().since(f.life.used()) > c.promote {
 		s.promote(f)
 	}
 	return held, true

@@ -39,7 +39,7 @@ func checkShard(s *shard) error {
 		}
 	}
 	for i := range listed {
-		bytes += s.slab.at(i).weight.bytes()
+		bytes += s.slab.node(i).weight.bytes()
 	}
 	if len(listed) != s.count || bytes != s.bytes || s.spare != 0 || s.purse.entries != 0 {
 		return fmt.Errorf("%d entries of %d bytes, counted %d of %d; spare %d, purse %d",
@@ -50,9 +50,9 @@ func checkShard(s *shard) error {
 
 func checkList(l *list, listed map[uint32]listID) error {
 	n, root := 0, uint32(l.id)
-	for i := l.slab.at(root).next; i != root; i = l.slab.at(i).next {
-		s := l.slab.at(i)
-		if l.slab.at(s.next).prev != i || l.slab.at(s.prev).next != i {
+	for i := l.slab.node(root).next; i != root; i = l.slab.node(i).next {
+		s := l.slab.node(i)
+		if l.slab.node(s.next).prev != i || l.slab.node(s.prev).next != i {
 			return fmt.Errorf("the links around slot %d do not match", i)
 		}
 		if _, twice := listed[i]; twice || s.weight.list() != l.id {
@@ -61,7 +61,7 @@ func checkList(l *list, listed map[uint32]listID) error {
 		listed[i] = l.id
 		n++
 	}
-	if n != l.len || l.slab.at(l.slab.at(root).prev).next != root {
+	if n != l.len || l.slab.node(l.slab.node(root).prev).next != root {
 		return fmt.Errorf("list %d has %d entries, counts %d", l.id, n, l.len)
 	}
 	return nil
@@ -72,7 +72,7 @@ func checkChains(s *shard, listed map[uint32]listID) error {
 	for b := range s.heads {
 		for i := s.heads[b].Load(); i != 0; i = nextOf(s.slab.at(i).link.Load()) {
 			sl := s.slab.at(i)
-			if _, ok := listed[i]; !ok || seen[i] || int(sl.hash)&(len(s.heads)-1) != b || beingWritten(sl.link.Load()) {
+			if _, ok := listed[i]; !ok || seen[i] || int(s.slab.node(i).hash)&(len(s.heads)-1) != b || beingWritten(sl.link.Load()) {
 				return fmt.Errorf("slot %d does not belong into chain %d", i, b)
 			}
 			seen[i] = true
@@ -91,8 +91,8 @@ func checkWheel(s *shard, listed map[uint32]listID) error {
 	turning := 0
 	for b, first := range s.wheel.buckets {
 		before := isBucket | uint32(b)
-		for i := first; i != 0; i = s.slab.at(i).wheelNext {
-			if _, ok := listed[i]; !ok || s.slab.at(i).wheelPrev != before {
+		for i := first; i != 0; i = s.slab.node(i).wheelNext {
+			if _, ok := listed[i]; !ok || s.slab.node(i).wheelPrev != before {
 				return fmt.Errorf("slot %d does not belong into bucket %d", i, b)
 			}
 			before = i
@@ -107,7 +107,7 @@ func checkWheel(s *shard, listed map[uint32]listID) error {
 
 func checkFree(s *shard) error {
 	free := 0
-	for i := s.slab.free; i != 0; i = s.slab.at(i).next {
+	for i := s.slab.free; i != 0; i = s.slab.node(i).next {
 		sl := s.slab.at(i)
 		if sl.entry.Load() != nil || sl.key.Load() != nil || !beingWritten(sl.link.Load()) {
 			return fmt.Errorf("the free slot %d still holds something", i)

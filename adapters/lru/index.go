@@ -11,7 +11,7 @@ import (
 // of the two grows; the heads and slots themselves change in place.
 type view struct {
 	heads  []atomic.Uint32 // a power of two
-	chunks []*[chunkSize]slot
+	chunks []*chunk
 }
 
 var emptyView = &view{heads: make([]atomic.Uint32, 1)}
@@ -38,7 +38,7 @@ func (v *view) find(hash uint32, key string) (f found, ok, sure bool) {
 		if int(i>>chunkBits) >= len(v.chunks) {
 			return f, false, false
 		}
-		s := &v.chunks[i>>chunkBits][i%chunkSize]
+		s := &v.chunks[i>>chunkBits].slots[i%chunkSize]
 		f = found{i, s.link.Load(), s.entry.Load(), life(s.life.Load())}
 		p := s.key.Load()
 		if same := s.link.Load() == f.link; same && !beingWritten(f.link) &&
@@ -61,7 +61,7 @@ func (s *shard) locate(hash uint32, key string) uint32 {
 	i := s.head(hash).Load()
 	for i != 0 {
 		sl := s.slab.at(i)
-		if sl.hash == hash && keyString(sl.key.Load(), life(sl.life.Load())) == key {
+		if s.slab.node(i).hash == hash && keyString(sl.key.Load(), life(sl.life.Load())) == key {
 			break
 		}
 		i = nextOf(sl.link.Load())
@@ -77,7 +77,7 @@ func (s *shard) head(hash uint32) *atomic.Uint32 {
 func (s *shard) unchain(i uint32) {
 	sl := s.slab.at(i)
 	next := nextOf(sl.link.Load())
-	head := s.head(sl.hash)
+	head := s.head(s.slab.node(i).hash)
 	at := head.Load()
 	if at == i {
 		head.Store(next)
@@ -114,9 +114,9 @@ func (s *shard) rehash(n int) {
 	s.view.Store(nil)
 	s.heads = make([]atomic.Uint32, n)
 	for id := range s.lists {
-		for i := s.slab.at(uint32(id)).next; i != uint32(id); i = s.slab.at(i).next {
+		for i := s.slab.node(uint32(id)).next; i != uint32(id); i = s.slab.node(i).next {
 			sl := s.slab.at(i)
-			head := s.head(sl.hash)
+			head := s.head(s.slab.node(i).hash)
 			sl.link.Store(withNext(sl.link.Load(), head.Load()))
 			head.Store(i)
 		}

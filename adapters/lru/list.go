@@ -23,31 +23,31 @@ type list struct {
 }
 
 func (l *list) init() {
-	root := l.slab.at(uint32(l.id))
+	root := l.slab.node(uint32(l.id))
 	root.prev, root.next = uint32(l.id), uint32(l.id)
 }
 
 // pushFront inserts slot i, which must be in no list.
 func (l *list) pushFront(i uint32) {
-	root, s := l.slab.at(uint32(l.id)), l.slab.at(i)
-	s.prev, s.next = uint32(l.id), root.next
-	l.slab.at(s.next).prev = i
+	root, n := l.slab.node(uint32(l.id)), l.slab.node(i)
+	n.prev, n.next = uint32(l.id), root.next
+	l.slab.node(n.next).prev = i
 	root.next = i
-	s.weight = s.weight.inList(l.id)
+	n.weight = n.weight.inList(l.id)
 	l.len++
 }
 
 // remove takes out slot i, which must be in this list.
 func (l *list) remove(i uint32) {
-	s := l.slab.at(i)
-	l.slab.at(s.prev).next = s.next
-	l.slab.at(s.next).prev = s.prev
+	n := l.slab.node(i)
+	l.slab.node(n.prev).next = n.next
+	l.slab.node(n.next).prev = n.prev
 	l.len--
 }
 
 // moveToFront makes slot i, which must be in this list, its front.
 func (l *list) moveToFront(i uint32) {
-	if l.slab.at(uint32(l.id)).next == i {
+	if l.slab.node(uint32(l.id)).next == i {
 		return
 	}
 	l.remove(i)
@@ -55,4 +55,4 @@ func (l *list) moveToFront(i uint32) {
 }
 
 // back returns the slot used least recently. The list must not be empty.
-func (l *list) back() uint32 { return l.slab.at(uint32(l.id)).prev }
+func (l *list) back() uint32 { return l.slab.node(uint32(l.id)).prev }

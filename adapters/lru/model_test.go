@@ -231,7 +231,7 @@ func (p *pair) compare() error {
 		return fmt.Errorf("the list is %q, want %q", names, wantNames)
 	}
 	for _, it := range m.over {
-		if i := s.locate(uint32(maphashOf(p.cache, it.key)), it.key); i == 0 || s.slab.at(i).weight.list() != expiredList {
+		if i := s.locate(uint32(maphashOf(p.cache, it.key)), it.key); i == 0 || s.slab.node(i).weight.list() != expiredList {
 			return fmt.Errorf("%q is not among those past their life", it.key)
 		}
 	}
@@ -246,7 +246,7 @@ func maphashOf(c *Cache, key string) uint64 {
 // held returns the keys of a list, from the most to the least recently used.
 func held(c *Cache, id listID) (names string) {
 	s := &c.shards[0]
-	for i := s.slab.at(uint32(id)).next; i != uint32(id); i = s.slab.at(i).next {
+	for i := s.slab.node(uint32(id)).next; i != uint32(id); i = s.slab.node(i).next {
 		sl := s.slab.at(i)
 		names += keyString(sl.key.Load(), life(sl.life.Load())) + " "
 	}

@@ -31,11 +31,12 @@ const (
 // shard is an LRU over the keys that hash to it: the bare algorithm, under one
 // mutex. Readers find entries through view without it.
 type shard struct {
-	view   atomic.Pointer[view]
-	clock  useClock
-	oldest atomic.Uint32 // what other shards may know of the entry to go next
+	view atomic.Pointer[view]
+	_    [56]byte // what follows is written more often than readers like
 
-	alone bool // it is the cache's only shard
+	oldest atomic.Uint32 // what other shards may know of the entry to go next
+	alone  bool          // it is the cache's only shard
+	clock  useClock
 
 	mu      sync.Mutex
 	slab    slab
@@ -50,7 +51,7 @@ type shard struct {
 	policy  *tinyLFU // nil: plain LRU
 	turn    uint32   // whose entry was compared with ours last
 
-	_ [64]byte // the next shard is written by others
+	_ [80]byte // the next shard is for others; the size is a multiple of 64
 }
 
 // In oldest, above the stamp.
@@ -102,20 +103,23 @@ func (s *shard) get(hash uint32, key string) (found, bool) {
 // promote makes what was found the most recently used. If others are at work
 // in the shard, it is left to the next who reads the entry.
 func (s *shard) promote(f found) {
-	if !s.mu.TryLock() {
-		return
+	if s.mu.TryLock() {
+		s.promoteLocked(f)
+		s.mu.Unlock()
 	}
-	defer s.mu.Unlock()
+}
+
+func (s *shard) promoteLocked(f found) {
 	sl := s.slab.at(f.slot)
-	if beingWritten(f.link) || sl.link.Load()>>32 != f.link>>32 {
-		return // it went or was replaced meanwhile
+	if sl.link.Load()>>32 != f.link>>32 || s.slab.node(f.slot).weight.list() == expiredList {
+		return // it went or was replaced meanwhile, or its life is over
 	}
-	if sl.weight.list() == expiredList {
-		return
-	}
-	sl.life.Store(uint64(life(sl.life.Load()).withUsed(s.clock.next(s.alone))))
+	last := s.victimLocked() == f.slot
+	sl.life.Store(uint64(f.life.withUsed(s.clock.next())))
 	s.usedLocked(f.slot)
-	s.tellLocked()
+	if last {
+		s.tellLocked()
+	}
 }
 
 // usedLocked moves slot i to where its use brings it.
@@ -156,8 +160,9 @@ func (s *shard) addLocked(it *item) {
 		s.reserve()
 		i = s.slab.take()
 	}
-	head := s.head(it.hash)
-	s.slab.at(i).write(it, newLife(it.deadline, s.clock.next(s.alone), len(it.key)), head.Load())
+	n, head := s.slab.node(i), s.head(it.hash)
+	n.hash, n.weight = it.hash, it.weight
+	s.slab.at(i).write(it, newLife(it.deadline, s.clock.next(), len(it.key)), head.Load())
 	head.Store(i)
 	s.insertedLocked(i)
 	s.wheel.add(i)
@@ -168,17 +173,17 @@ func (s *shard) addLocked(it *item) {
 // replaceLocked holds it in slot i, which has its key, if the bytes are to be
 // had without dropping anything.
 func (s *shard) replaceLocked(i uint32, it *item) bool {
-	sl := s.slab.at(i)
-	more := it.weight.bytes() - sl.weight.bytes()
+	sl, n := s.slab.at(i), s.slab.node(i)
+	more := it.weight.bytes() - n.weight.bytes()
 	if !s.purse.fill(more) {
 		return false
 	}
 	s.purse.bytes -= more
 	s.bytes += more
-	in := sl.weight.list()
+	in := n.weight.list()
 	s.wheel.remove(i)
-	sl.rewrite(it, newLife(it.deadline, s.clock.next(s.alone), len(it.key)))
-	sl.weight = sl.weight.inList(in)
+	sl.rewrite(it, newLife(it.deadline, s.clock.next(), len(it.key)))
+	n.weight = it.weight.inList(in)
 	if in == expiredList {
 		s.lists[expiredList].remove(i)
 		s.insertedLocked(i)
@@ -197,14 +202,14 @@ func (s *shard) dropLocked(i uint32) {
 
 // forgetLocked drops slot i, which is not in the wheel.
 func (s *shard) forgetLocked(i uint32) {
-	sl := s.slab.at(i)
+	n := s.slab.node(i)
 	s.unchain(i)
-	sl.invalidate()
-	s.lists[sl.weight.list()].remove(i)
+	s.slab.at(i).invalidate()
+	s.lists[n.weight.list()].remove(i)
 	s.count--
-	s.bytes -= sl.weight.bytes()
+	s.bytes -= n.weight.bytes()
 	s.purse.entries++
-	s.purse.bytes += sl.weight.bytes()
+	s.purse.bytes += n.weight.bytes()
 	if s.spare != 0 {
 		s.slab.give(s.spare)
 	}
@@ -217,7 +222,7 @@ func (s *shard) evictLocked(why cause) bool {
 	if i == 0 {
 		return false
 	}
-	if s.slab.at(i).weight.list() == expiredList {
+	if s.slab.node(i).weight.list() == expiredList {
 		why = forExpiry
 	}
 	s.evicted[why]++
@@ -235,7 +240,7 @@ func (s *shard) ageLocked(now int64) {
 
 // expireLocked takes slot i, which the wheel has let go, out of the LRU.
 func (s *shard) expireLocked(i uint32) {
-	if in := s.slab.at(i).weight.list(); in != expiredList {
+	if in := s.slab.node(i).weight.list(); in != expiredList {
 		s.lists[in].remove(i)
 		s.lists[expiredList].pushFront(i)
 	}
@@ -274,7 +279,7 @@ func (s *shard) oldestLocked() uint32 {
 	}
 	sl := s.slab.at(i)
 	tell := hasEntry | uint32(life(sl.life.Load()).used())
-	if sl.weight.list() == expiredList {
+	if s.slab.node(i).weight.list() == expiredList {
 		tell |= hasExpired
 	}
 	return tell
@@ -291,7 +296,7 @@ func (s *shard) older(own *shard) bool {
 		return true
 	}
 	now := own.clock.now()
-	return int(now.since(stamp(theirs))) > int(now.since(stamp(ours)))+olderBy
+	return now.since(stamp(theirs)) > now.since(stamp(ours))+olderBy
 }
 
 // olderBy is a 64th of the capacity.

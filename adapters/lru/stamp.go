@@ -8,41 +8,47 @@ import "sync/atomic"
 // entry that is still held after that only looks younger than it is.
 type stamp uint16
 
-func (s stamp) since(before stamp) stamp { return s - before }
+// since returns the steps from before to s, less than zero if before is later:
+// the clocks of two shards are a little apart.
+func (s stamp) since(before stamp) int { return int(int16(s - before)) }
 
-// uses counts the uses of all shards. Shards report theirs in lots, so that
-// they do not write to the same place all the time.
+// uses counts the uses of all shards, which report theirs in lots. The step is
+// written only when it changes, since each Get reads it.
 type uses struct {
-	all   atomic.Uint64
+	step  atomic.Uint32
 	shift uint // from uses to steps
-	_     [64]byte
+	_     [48]byte
+	all   atomic.Uint64
+	_     [56]byte
 }
 
 const usesLot = 16
 
-// useClock is a shard's reading of uses. The step is published for readers;
-// the rest is guarded by the shard's mutex.
+func (u *uses) now() stamp { return stamp(u.step.Load()) }
+
+func (u *uses) add(n uint64) (all uint64) {
+	all = u.all.Add(n)
+	if step := uint32(uint16(all >> u.shift)); u.step.Load() != step {
+		u.step.Store(step)
+	}
+	return all
+}
+
+// useClock is a shard's reading of uses, guarded by the shard's mutex.
 type useClock struct {
 	uses    *uses
 	count   uint64
 	pending uint64
-	step    atomic.Uint32
 }
 
-func (c *useClock) now() stamp { return stamp(c.step.Load()) }
+func (c *useClock) now() stamp { return stamp(c.count >> c.uses.shift) }
 
 // next counts one use and returns its moment.
-func (c *useClock) next(alone bool) stamp {
+func (c *useClock) next() stamp {
 	c.count++
-	if !alone {
-		if c.pending++; c.pending == usesLot {
-			c.count = max(c.count, c.uses.all.Add(usesLot))
-			c.pending = 0
-		}
+	if c.pending++; c.pending == usesLot {
+		c.count = max(c.count, c.uses.add(usesLot))
+		c.pending = 0
 	}
-	step := uint32(uint16(c.count >> c.uses.shift))
-	if step != c.step.Load() {
-		c.step.Store(step)
-	}
-	return stamp(step)
+	return c.now()
 }

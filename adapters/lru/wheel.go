@@ -29,9 +29,8 @@ func levelShift(level int) int { return wheelShift + wheelBits*level }
 // end returns when slot i is to be handed out: at the end of its life or, if it
 // is kept as stale, at the end of that.
 func (w *wheel) end(i uint32) int64 {
-	s := w.slab.at(i)
-	deadline := life(s.life.Load()).deadline()
-	if s.weight.list() == expiredList {
+	deadline := life(w.slab.at(i).life.Load()).deadline()
+	if w.slab.node(i).weight.list() == expiredList {
 		deadline += w.keepStale
 	}
 	return deadline
@@ -47,24 +46,24 @@ func (w *wheel) add(i uint32) {
 	// Beyond the last level's circle, the bucket that comes round last.
 	at := min(max(end, w.now), w.now+1<<levelShift(wheelLevels)-1<<levelShift(wheelLevels-1))
 	b := uint32(level*wheelBuckets) + uint32(at>>levelShift(level))%wheelBuckets
-	s, first := w.slab.at(i), w.buckets[b]
-	s.wheelPrev, s.wheelNext = isBucket|b, first
+	n, first := w.slab.node(i), w.buckets[b]
+	n.wheelPrev, n.wheelNext = isBucket|b, first
 	if first != 0 {
-		w.slab.at(first).wheelPrev = i
+		w.slab.node(first).wheelPrev = i
 	}
 	w.buckets[b] = i
 }
 
 // remove unlinks slot i.
 func (w *wheel) remove(i uint32) {
-	s := w.slab.at(i)
-	if s.wheelPrev&isBucket != 0 {
-		w.buckets[s.wheelPrev&^isBucket] = s.wheelNext
+	n := w.slab.node(i)
+	if n.wheelPrev&isBucket != 0 {
+		w.buckets[n.wheelPrev&^isBucket] = n.wheelNext
 	} else {
-		w.slab.at(s.wheelPrev).wheelNext = s.wheelNext
+		w.slab.node(n.wheelPrev).wheelNext = n.wheelNext
 	}
-	if s.wheelNext != 0 {
-		w.slab.at(s.wheelNext).wheelPrev = s.wheelPrev
+	if n.wheelNext != 0 {
+		w.slab.node(n.wheelNext).wheelPrev = n.wheelPrev
 	}
 }
 
@@ -92,7 +91,7 @@ func (w *wheel) empty(b uint32, over func(i uint32)) {
 	i := w.buckets[b]
 	w.buckets[b] = 0
 	for i != 0 {
-		next := w.slab.at(i).wheelNext
+		next := w.slab.node(i).wheelNext
 		if w.end(i) > w.now {
 			w.add(i)
 		} else {
