@@ -9,69 +9,105 @@ package lru
 // leaves the rest alone.
 //
 // How large the window should be depends on the traffic: recency wants a large
-// one, frequency a small one. See duel.
+// one, frequency a small one. See duel. With a window as large as the shard,
+// this is a plain LRU.
+//
+// All sizes are in entries. Where bytes run out first, the window is a larger
+// share of what is held than it was meant to be.
 //
 // All fields are guarded by the shard's mutex.
 type tinyLFU struct {
-	sketch   sketch
-	capacity int
-	window   int   // entries that the window should have
-	duel     *duel // nil: the window stays as it is
-	random   uint32
+	sketch    *sketch
+	duel      *duel // nil: this is one of the miniatures
+	share     float64
+	capacity  int
+	window    int // entries there at most
+	protected int
+	random    uint32
 }
 
 const (
-	protectedShare = 0.8 // of the main part
+	// Of the main part, four fifths are protected at most, as in Caffeine.
+	protectedNum, protectedDen = 4, 5
+	// When the window changes its size, so many entries move with each request,
+	// lest one request waits for all of them.
+	movesPerRequest = 4
 	// A candidate that was seen this often and still loses is admitted once in
 	// a while, so that keys chosen to collide in the sketch cannot lock it out.
 	luckyAbove, luckyOnce = 5, 128
 )
 
-func newTinyLFU(capacity int, window float64) *tinyLFU {
-	p := &tinyLFU{sketch: newSketch(capacity), capacity: capacity, random: 1}
-	p.setWindow(window)
+// newTinyLFU returns the policy of a shard, which follows duel.
+func newTinyLFU(capacity int, duel *duel) *tinyLFU {
+	p := &tinyLFU{sketch: newSketch(capacity), duel: duel, capacity: capacity, random: 1}
+	p.setWindow(duel.window())
 	return p
 }
 
-// setWindow makes the window the given share of the capacity.
-func (p *tinyLFU) setWindow(share float64) { p.window = max(1, int(share*float64(p.capacity))) }
+// newMiniTinyLFU returns the policy of a miniature. It counts no requests.
+func newMiniTinyLFU(capacity int, share float64, counted *sketch) *tinyLFU {
+	p := &tinyLFU{sketch: counted, capacity: capacity, random: 1}
+	p.setWindow(share)
+	return p
+}
+
+// setWindow makes the window the given share of the capacity, by and by.
+func (p *tinyLFU) setWindow(share float64) {
+	p.share = share
+	p.window = max(1, int(share*float64(p.capacity)+0.5))
+	p.protected = (p.capacity - p.window) * protectedNum / protectedDen
+}
 
 // seen takes note that the key of slot i was asked for, or written.
 func (p *tinyLFU) seen(s *shard, i uint32) {
+	if p.duel == nil {
+		return
+	}
 	sl, hash := s.slab.at(i), s.slab.node(i).hash
 	p.sketch.add(hash)
-	if p.duel != nil {
-		p.setWindow(p.duel.request(hash, keyString(sl.key.Load(), life(sl.life.Load()))))
+	p.duel.request(hash, keyString(sl.key.Load(), life(sl.life.Load())))
+	if share := p.duel.window(); share != p.share {
+		p.setWindow(share)
 	}
 }
 
 // used takes note that slot i was asked for or written again.
 func (p *tinyLFU) used(s *shard, i uint32) {
 	p.seen(s, i)
-	in := &s.lists[s.slab.node(i).weight.list()]
-	if in.id != mainList {
-		in.moveToFront(i)
-		return
+	in, to := &s.lists[s.slab.node(i).weight.list()], &s.lists[protectedList]
+	if in.id == windowList || p.window >= p.capacity {
+		to = &s.lists[windowList]
 	}
-	in.remove(i)
-	protected := &s.lists[protectedList]
-	protected.pushFront(i)
-	if protected.len > int(protectedShare*float64(p.capacity-p.window)) {
-		move(protected.back(), protected, in)
-	}
+	move(i, in, to)
+	p.settle(s)
 }
 
 // inserted puts slot i, which is in no list, into the window.
 func (p *tinyLFU) inserted(s *shard, i uint32) {
 	p.seen(s, i)
-	window := &s.lists[windowList]
-	window.pushFront(i)
-	for window.len > p.window {
-		move(window.back(), window, &s.lists[mainList])
+	s.lists[windowList].pushFront(i)
+	p.settle(s)
+}
+
+// settle puts on probation what other lists have too much of.
+func (p *tinyLFU) settle(s *shard) {
+	shrink(&s.lists[windowList], p.window, &s.lists[mainList])
+	shrink(&s.lists[protectedList], p.protected, &s.lists[mainList])
+}
+
+func shrink(from *list, most int, to *list) {
+	for range min(movesPerRequest, from.len-most) {
+		move(from.back(), from, to)
 	}
 }
 
-// victim returns the slot that goes to make room for a new one, or 0.
+func move(i uint32, from, to *list) {
+	from.remove(i)
+	to.pushFront(i)
+}
+
+// victim returns the slot that goes to make room for a new one, or 0. It puts
+// the window's oldest entry on probation if that is to stay.
 func (p *tinyLFU) victim(s *shard) uint32 {
 	window, main := &s.lists[windowList], &s.lists[mainList]
 	if main.len == 0 {
@@ -86,10 +122,11 @@ func (p *tinyLFU) victim(s *shard) uint32 {
 		return main.back()
 	}
 	candidate, incumbent := window.back(), main.back()
-	if p.admits(s.slab.node(candidate).hash, s.slab.node(incumbent).hash) {
-		return incumbent
+	if !p.admits(s.slab.node(candidate).hash, s.slab.node(incumbent).hash) {
+		return candidate
 	}
-	return candidate
+	move(candidate, window, &s.lists[mainList])
+	return incumbent
 }
 
 func (p *tinyLFU) admits(candidate, incumbent uint32) bool {
@@ -101,9 +138,4 @@ func (p *tinyLFU) admits(candidate, incumbent uint32) bool {
 	p.random ^= p.random >> 17
 	p.random ^= p.random << 5
 	return c > luckyAbove && p.random%luckyOnce == 0
-}
-
-func move(i uint32, from, to *list) {
-	from.remove(i)
-	to.pushFront(i)
 }

@@ -125,11 +125,14 @@ func New(opts Options) (*Cache, error) {
 		c.budget.lot = opts.MaxBytes / int64(n) / 512
 	}
 	c.uses.shift = uint(max(0, bits.Len(uint(opts.MaxEntries/stepsPerCache))-1))
+	var contest *duel
+	if opts.Admission == TinyLFU {
+		contest = newDuel(opts.MaxEntries)
+	}
 	for i := range c.shards {
 		c.shards[i].init(&c.budget, &c.uses, units(opts.KeepStale), n == 1)
-		if opts.Admission == TinyLFU {
-			c.shards[i].policy = newTinyLFU(opts.MaxEntries/n, 0)
-			c.shards[i].policy.duel = newDuel(opts.MaxEntries / n)
+		if contest != nil {
+			c.shards[i].policy = newTinyLFU(opts.MaxEntries/n, contest)
 		}
 	}
 	c.clock.run(opts.KeepStale+time.Second, opts.Tick, c.sweep)
@@ -265,7 +268,7 @@ func (c *Cache) makeRoomLocked(s *shard, short cause) bool {
 
 // neighbour returns another shard, each in turn, or nil if there is no other.
 func (c *Cache) neighbour(s *shard) *shard {
-	if s.alone || s.policy != nil {
+	if !s.tells() {
 		return nil
 	}
 	s.turn++

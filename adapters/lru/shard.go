@@ -114,7 +114,7 @@ func (s *shard) promoteLocked(f found) {
 	if sl.link.Load()>>32 != f.link>>32 || s.slab.node(f.slot).weight.list() == expiredList {
 		return // it went or was replaced meanwhile, or its life is over
 	}
-	last := s.victimLocked() == f.slot
+	last := s.tells() && s.victimLocked() == f.slot
 	sl.life.Store(uint64(f.life.withUsed(s.clock.next())))
 	s.usedLocked(f.slot)
 	if last {
@@ -140,7 +140,8 @@ func (s *shard) insertedLocked(i uint32) {
 	s.lists[mainList].pushFront(i)
 }
 
-// victimLocked returns the slot that goes next, or 0.
+// victimLocked returns the slot that goes next, or 0. A policy may see to it
+// that another one stays.
 func (s *shard) victimLocked() uint32 {
 	switch {
 	case s.lists[expiredList].len > 0:
@@ -262,9 +263,12 @@ func (s *shard) tidyLocked() {
 	s.tellLocked()
 }
 
+// tells reports whether other shards ask for the age of the entry that goes next.
+func (s *shard) tells() bool { return !s.alone && s.policy == nil }
+
 // tellLocked publishes the age of the entry that goes next.
 func (s *shard) tellLocked() {
-	if s.alone || s.policy != nil {
+	if !s.tells() {
 		return
 	}
 	if tell := s.oldestLocked(); s.oldest.Load() != tell {

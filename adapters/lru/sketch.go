@@ -20,8 +20,8 @@ const (
 	agingCapacity = 10
 )
 
-func newSketch(capacity int) sketch {
-	return sketch{
+func newSketch(capacity int) *sketch {
+	return &sketch{
 		words:  make([]uint64, 1<<bits.Len(uint(max(capacity, 8)-1))),
 		period: agingCapacity * capacity,
 	}
@@ -35,14 +35,17 @@ func (k *sketch) counter(hash uint32, row uint64) (word *uint64, shift uint64) {
 	return &k.words[h&uint64(len(k.words)-1)], 16*row + h>>62<<2
 }
 
-// add counts hash once.
+// add counts hash once. What changes no counter brings no aging nearer: a few
+// very hot keys would make it forget the rest too soon.
 func (k *sketch) add(hash uint32) {
+	grew := 0
 	for row := range uint64(sketchRows) {
 		if word, shift := k.counter(hash, row); *word>>shift&sketchMax < sketchMax {
 			*word += 1 << shift
+			grew = 1
 		}
 	}
-	if k.seen++; k.seen >= k.period {
+	if k.seen += grew; k.seen >= k.period {
 		k.seen /= 2
 		for i := range k.words {
 			k.words[i] = k.words[i] >> 1 & sketchHalved
