@@ -70,6 +70,10 @@ build: assets ## build bin/mlcache
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-peers
+bench-peers: ## compare the LRU with other caches, a table (20 minutes)
+	cd $(COMPARE) && go run ./peers -format markdown
+
 .PHONY: replay
 replay: ## print hit ratios over a trace: make replay TRACE=file CAPACITY=n[,n...]
 	@test -n "$(TRACE)" && test -n "$(CAPACITY)" || { echo "usage: make replay TRACE=file CAPACITY=n[,n...]"; exit 1; }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheMedianIsTheMiddleOrBetweenTheTwo(t *testing.T) {
+	assert.Zero(t, median(nil))
+	assert.Equal(t, 3.0, median([]float64{9, 1, 3}))
+	assert.Equal(t, 2.5, median([]float64{4, 1, 3, 2}))
+}
+
+// three candidates: ours, a peer with lives, and a faster one without.
+var three = []candidate{
+	{name: "ours", lives: true, ours: true},
+	{name: "living", lives: true},
+	{name: "lifeless", form: asBytes},
+	{name: "floor", floor: true},
+}
+
+func figures(of map[string]float64) func(string) (float64, bool) {
+	return func(who string) (float64, bool) {
+		figure, ok := of[who]
+		return figure, ok
+	}
+}
+
+func TestEachIsComparedWithOursAndOursWithTheBestPeer(t *testing.T) {
+	columns := []column{
+		{title: "ns", verb: "%.0f", compared: true, of: figures(map[string]float64{"ours": 20, "living": 50, "lifeless": 10, "floor": 1})},
+		{title: "hits", verb: "%.1f", compared: true, more: true, of: figures(map[string]float64{"ours": 80, "living": 40, "lifeless": 10})},
+		{title: "gc", verb: "%.0f", compared: true, objects: true, of: figures(map[string]float64{"ours": 20, "living": 50, "lifeless": 10})},
+		{title: "n", verb: "%.0f", of: figures(map[string]float64{"ours": 3})},
+	}
+	got := comparison("title", three, columns)
+	assert.Equal(t, [][]string{
+		{"", "ns", "× ours", "hits", "× ours", "gc", "× ours", "n"},
+		{"ours", "20", "1.00", "80.0", "1.00", "20", "1.00", "3"},
+		{"living", "50", "2.50", "40.0", "0.50", "50", "2.50", "–"},
+		{"lifeless", "10", "0.50", "10.0", "0.12", "10", "0.50", "–"},
+		{"floor", "1", "0.05", "–", "–", "–", "–", "–"},
+	}, got.rows)
+	assert.Equal(t, []string{
+		"ours / best peer with TTL: ns 0.40 (living), hits 2.00 (living), gc 0.40 (living)",
+		"ours / best peer of any kind: ns 2.00 (lifeless), hits 2.00 (living), gc 0.40 (living)",
+	}, got.notes)
+}
+
+func TestACandidateWithoutFiguresHasNoRow(t *testing.T) {
+	got := comparison("title", three, []column{{title: "n", verb: "%.0f", of: figures(map[string]float64{"ours": 1})}})
+	assert.Len(t, got.rows, 2)
+	assert.Empty(t, got.notes)
+	alone := comparison("title", three[:1], []column{{verb: "%.0f", compared: true, of: figures(map[string]float64{"ours": 1})}})
+	assert.Equal(t, "ours / best peer with TTL: –", alone.notes[0])
+}
+
+func TestTablesAreWrittenAsTextAndAsMarkdown(t *testing.T) {
+	sample := table{"Title", [][]string{{"", "×", "b"}, {"größer", "1", "22"}}, []string{"note"}}
+	var text, markdown strings.Builder
+	require.NoError(t, sample.write(&text, formatText))
+	assert.Equal(t, "Title\n        ×   b\ngrößer  1  22\nnote\n\n", text.String())
+	require.NoError(t, sample.write(&markdown, formatMarkdown))
+	assert.Equal(t, "**Title**\n\n|        | × |  b |\n|--|--:|--:|\n| größer | 1 | 22 |\n\nnote\n\n", markdown.String())
+}
+
+func TestFiguresAreMediansOfTheRounds(t *testing.T) {
+	r := results{map[string][]figure{}, map[string][]memory{}, map[string]promises{}}
+	for _, nanos := range []float64{30, 10, 20} {
+		r.add(jobSpeed, "ours", report{Figures: []figure{{Workload: get, CPU: 2, Nanos: nanos, Hits: 0.5}}})
+		r.add(jobMemory, "ours", report{Memory: memory{Held: 1000, Collect: 1e3 * nanos}})
+	}
+	r.add(jobChecks, "ours", report{Promises: promises{Sets: 1000}})
+	tables := r.tables(config{cpus: []int{2}, sizes: tiny}, three)
+	require.Len(t, tables, 8)
+	assert.Equal(t, []string{"ours", "20.0", "1.00"}, tables[0].rows[1])
+	assert.Contains(t, tables[0].notes, "ours, -cpu 2: only 50.0% were hits")
+	assert.Equal(t, "20.0", tables[6].rows[1][5])
+	assert.Equal(t, []string{"ours", "yes", "yes", "yes", "no, only 0 ms", "yes"}, tables[7].rows[1])
+}
+
+func TestBrokenPromisesSayByHowMuch(t *testing.T) {
+	assert.Equal(t, "no, 100% lost", lostCell(10, 10))
+	assert.Equal(t, "no, 0.001% lost", lostCell(1, 100_000))
+	assert.Equal(t, "no, +0.25%", mostCell(three[0], 100_250, 100_000))
+	assert.Equal(t, "limits bytes (-1.0%)", mostCell(three[2], 99_000, 100_000))
+	assert.Equal(t, "yes, 149 ms", servedCell(three[0], 149*time.Millisecond))
+	assert.Equal(t, "no, 999 ms", servedCell(three[0], 999*time.Millisecond))
+	assert.Equal(t, "no, over 4s", servedCell(three[0], lookFor))
+	assert.Equal(t, "no lives", servedCell(three[2], 0))
+	assert.Equal(t, "no, 2 left", leftCell(2))
+}
