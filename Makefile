@@ -41,6 +41,16 @@ test: ## run the tests (those against Redis need redis-server); TESTFLAGS=-race 
 	@command -v chromium >/dev/null || echo "no chromium: the tests of the pages in a browser are SKIPPED (Debian: apt-get install chromium)"
 	go test $(TESTFLAGS) ./...
 
+.PHONY: test-fleet
+test-fleet: ## run the long tests of several processes on a real Redis (10 minutes); TESTFLAGS=-race for the race detector
+	@command -v redis-server >/dev/null || { echo "test-fleet needs redis-server (Debian: apt-get install redis-server redis-sentinel)"; exit 1; }
+	go test $(TESTFLAGS) -tags fleet -run 'Fleet' -timeout 25m ./adapters/redis ./cmd/mlcache
+
+.PHONY: measure-fleet
+measure-fleet: ## print how long waiters, invalidations and takeovers take, on several processes and a real Redis (2 minutes)
+	@command -v redis-server >/dev/null || { echo "measure-fleet needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
+	@go test -tags measure -run TestMeasure -v -count=1 -timeout 15m ./cmd/mlcache | grep -e '^|' -e FAIL -e '^$$'
+
 .PHONY: test-compare
 test-compare: ## run the tests of what compares the LRU with others, a module of its own
 	cd $(COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...

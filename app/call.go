@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -13,19 +12,19 @@ import (
 )
 
 // callSource asks the source for key, within SourceTimeout and within the
-// bulkhead. A call that ignores the end of its context is abandoned: callSource
+// bulkhead, for a place in which it waits only if it may. A call that ignores the end of its context is abandoned: callSource
 // returns, and the call keeps its place in the bulkhead until it really ends.
 // The error wraps domain.ErrSourceFailed, ErrTimeout or ErrOverloaded, or is
 // the cause of ctx's end.
-func (s *Service) callSource(ctx context.Context, key domain.Key) (*domain.Entry, error) {
-	if err := s.takePlace(ctx); err != nil {
+func (s *Service) callSource(ctx context.Context, key domain.Key, mayWait bool) (*domain.Entry, error) {
+	if err := s.takePlace(ctx, mayWait); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.SourceTimeout, domain.ErrTimeout)
 	defer cancel()
 	results := make(chan result, 1)
 	s.rec.Event(ports.SourceCalled)
-	s.flights.running.Go(func() {
+	s.running.Go(func() {
 		defer func() { <-s.places }()
 		s.load(ctx, key, results)
 	})
@@ -46,11 +45,14 @@ func (s *Service) callSource(ctx context.Context, key domain.Key) (*domain.Entry
 // takePlace waits for a place in the bulkhead. It gives up while there is
 // still time to answer: when a whole source call would no longer fit into the
 // request's time, or after half of that time.
-func (s *Service) takePlace(ctx context.Context) error {
+func (s *Service) takePlace(ctx context.Context, mayWait bool) error {
 	select {
 	case s.places <- struct{}{}:
 		return nil
 	default:
+	}
+	if !mayWait {
+		return domain.ErrOverloaded
 	}
 	giveUp := time.NewTimer(max(s.opts.RequestTimeout-s.opts.SourceTimeout, s.opts.RequestTimeout/2))
 	defer giveUp.Stop()
@@ -92,7 +94,7 @@ func (s *Service) load(ctx context.Context, key domain.Key, results chan<- resul
 func (s *Service) judge(ctx context.Context, r result) (*domain.Entry, error) {
 	switch {
 	case errors.Is(r.err, domain.ErrNotFound):
-		return domain.NewMissing(s.opts.NegativeTTL, r.took), nil
+		return domain.NewMissing(s.opts.NegativeTTL, r.took).Kept(s.opts.L2Stale), nil
 	case r.err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("source call: %w", context.Cause(ctx))
 	case errors.Is(r.err, domain.ErrTimeout) || errors.Is(r.err, domain.ErrSourceFailed):
@@ -102,6 +104,5 @@ func (s *Service) judge(ctx context.Context, r result) (*domain.Entry, error) {
 	case len(r.value.Body) > s.opts.MaxValueBytes:
 		return nil, fmt.Errorf("%w: %w: %d bytes", domain.ErrSourceFailed, domain.ErrTooLarge, len(r.value.Body))
 	}
-	ttl := domain.Jittered(s.opts.TTL, s.opts.TTLJitter, rand.Float64())
-	return domain.NewEntry(r.value, ttl, r.took), nil
+	return s.entry(r.value, r.took), nil
 }

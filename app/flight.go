@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,12 +14,19 @@ import (
 
 var errNobodyWaits = errors.New("nobody waits for the load any more")
 
-// fetchFunc does the work of a flight.
-type fetchFunc func(ctx context.Context, key domain.Key) (domain.Answer, error)
+// sharedWhenCut is how old a flight may be to be joined while news is missed: it
+// may carry a value that was replaced since it began.
+const sharedWhenCut = 100 * time.Millisecond
+
+// work is what a flight does. earlier is the flight of the same key that this
+// one took the place of because of missed news, if it may be under way still.
+type work func(ctx context.Context, key domain.Key, earlier *flight) (domain.Answer, error)
 
 // flight is the load of one key that all requests of this process share.
 type flight struct {
 	cancel context.CancelCauseFunc
+	began  time.Time
+	gap    int // how many gaps were before it
 	// done is closed when the flight has landed; the fields below it are set
 	// before and not changed afterwards.
 	done   chan struct{}
@@ -28,31 +37,52 @@ type flight struct {
 	waiters int // guarded by flights.mu
 }
 
+// inTheAir reports whether the flight has not landed yet.
+func (f *flight) inTheAir() bool {
+	select {
+	case <-f.done:
+		return false
+	default:
+		return true
+	}
+}
+
 // flights holds the flight of each key that is being loaded. A flight belongs
 // to the service: it takes its values (traces) from the request that began it
 // and its end from here. It ends early only when its last waiter has left, or
 // when the service closes.
 type flights struct {
-	fetch   fetchFunc
+	limit   int // of flights in the air
 	timeout time.Duration
-	running sync.WaitGroup // every goroutine of the service
+	cut     func() bool     // whether news is missed now that could be had
+	running *sync.WaitGroup // every goroutine of the service
 
 	mu     sync.Mutex
-	open   map[domain.Key]*flight
+	open   map[domain.Key]*flight // those that may be joined
+	aloft  map[*flight]struct{}   // all
+	gap    int
 	closed bool
 }
 
-func newFlights(fetch fetchFunc, timeout time.Duration) *flights {
-	return &flights{fetch: fetch, timeout: timeout, open: make(map[domain.Key]*flight)}
+func newFlights(limit int, timeout time.Duration, cut func() bool, running *sync.WaitGroup) *flights {
+	return &flights{
+		limit: limit, timeout: timeout, cut: cut, running: running,
+		open: make(map[domain.Key]*flight), aloft: make(map[*flight]struct{}),
+	}
 }
 
-// join waits for the flight of key, which it begins if there is none. It ends
-// with ctx; the error is then the cause of that.
-func (fs *flights) join(ctx context.Context, key domain.Key) (domain.Answer, error) {
-	f, began, err := fs.board(ctx, key)
+// join waits for the flight of key, which it begins, to do the work, if there is
+// none. It ends with ctx; the error is then the cause of that.
+func (fs *flights) join(ctx context.Context, key domain.Key, w work) (domain.Answer, error) {
+	f, began, err := fs.board(ctx, key, w)
 	if err != nil {
 		return domain.Answer{}, err
 	}
+	return fs.wait(ctx, key, f, began)
+}
+
+// wait waits for a flight that was boarded.
+func (fs *flights) wait(ctx context.Context, key domain.Key, f *flight, began bool) (domain.Answer, error) {
 	select {
 	case <-f.done:
 	case <-ctx.Done():
@@ -68,21 +98,57 @@ func (fs *flights) join(ctx context.Context, key domain.Key) (domain.Answer, err
 }
 
 // board returns the flight of key and whether this call began it.
-func (fs *flights) board(ctx context.Context, key domain.Key) (f *flight, began bool, err error) {
+func (fs *flights) board(ctx context.Context, key domain.Key, w work) (f *flight, began bool, err error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fs.closed {
+	earlier := fs.open[key]
+	switch {
+	case fs.closed:
 		return nil, false, domain.ErrClosed
-	}
-	if f := fs.open[key]; f != nil {
-		f.waiters++
-		return f, false, nil
+	case earlier != nil && !fs.outdatedLocked(earlier):
+		earlier.waiters++
+		return earlier, false, nil
+	case len(fs.aloft) >= fs.limit:
+		return nil, false, domain.ErrOverloaded
 	}
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	f = &flight{cancel: cancel, done: make(chan struct{}), waiters: 1}
-	fs.open[key] = f
-	fs.running.Go(func() { fs.fly(own, key, f) })
+	f = &flight{cancel: cancel, began: time.Now(), gap: fs.gap, done: make(chan struct{}), waiters: 1}
+	fs.open[key], fs.aloft[f] = f, struct{}{}
+	fs.running.Go(func() { fs.fly(own, key, f, earlier, w) })
 	return f, true, nil
+}
+
+// outdatedLocked reports whether f may carry a value that was replaced meanwhile
+// without word of it. It needs mu.
+func (fs *flights) outdatedLocked(f *flight) bool {
+	return f.gap != fs.gap || fs.cut() && time.Since(f.began) > sharedWhenCut
+}
+
+// transfer boards a flight that cannot be joined any more, if it is in the air.
+func (fs *flights) transfer(f *flight) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f == nil || f.waiters == 0 || !f.inTheAir() {
+		return false
+	}
+	f.waiters++
+	return true
+}
+
+// void lets requests that come later begin a new flight of key: the value that
+// the one under way brings was replaced or deleted.
+func (fs *flights) void(key domain.Key) {
+	fs.mu.Lock()
+	delete(fs.open, key)
+	fs.mu.Unlock()
+}
+
+// outdate does the same for all keys, of which any may have been replaced or
+// deleted.
+func (fs *flights) outdate() {
+	fs.mu.Lock()
+	fs.gap++
+	fs.mu.Unlock()
 }
 
 // leave takes one waiter off the flight. The last one ends it, and requests
@@ -100,12 +166,13 @@ func (fs *flights) leave(key domain.Key, f *flight) {
 	}
 }
 
-func (fs *flights) fly(ctx context.Context, key domain.Key, f *flight) {
-	// Stands if fetch ends its goroutine instead of returning.
+func (fs *flights) fly(ctx context.Context, key domain.Key, f, earlier *flight, w work) {
+	// Stands if the work ends its goroutine instead of returning.
 	f.err = fmt.Errorf("%w: the load ended without a result", domain.ErrSourceFailed)
 	defer func() {
 		fs.mu.Lock()
 		fs.forgetLocked(key, f)
+		delete(fs.aloft, f)
 		fs.mu.Unlock()
 		f.landed = time.Now()
 		close(f.done)
@@ -113,7 +180,7 @@ func (fs *flights) fly(ctx context.Context, key domain.Key, f *flight) {
 	}()
 	ctx, stop := context.WithTimeoutCause(ctx, fs.timeout, domain.ErrTimeout)
 	defer stop()
-	f.answer, f.err = fs.fetch(ctx, key)
+	f.answer, f.err = w(ctx, key, earlier)
 }
 
 // forgetLocked needs mu. Another flight may have taken the place meanwhile.
@@ -134,32 +201,18 @@ func (fs *flights) drain(ctx context.Context) error {
 	return nil
 }
 
-func (fs *flights) close(ctx context.Context) error {
+// shut ends all flights and lets no more begin.
+func (fs *flights) shut() {
 	fs.mu.Lock()
 	fs.closed = true
 	fs.mu.Unlock()
 	for _, f := range fs.snapshot() {
 		f.cancel(domain.ErrClosed)
 	}
-	ended := make(chan struct{})
-	go func() {
-		fs.running.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("source calls still under way: %w", context.Cause(ctx))
-	}
 }
 
 func (fs *flights) snapshot() []*flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	all := make([]*flight, 0, len(fs.open))
-	for _, f := range fs.open {
-		all = append(all, f)
-	}
-	return all
+	return slices.Collect(maps.Keys(fs.aloft))
 }

@@ -32,6 +32,7 @@ type world struct {
 	l2     *mocks.L2Store
 	locker *mocks.Locker
 	source *mocks.Source
+	bus    *bus
 	count  *counters.Recorder
 	svc    *app.Service
 	key    domain.Key
@@ -42,7 +43,7 @@ func newWorld(t *testing.T, change ...func(*app.Options)) *world {
 	t.Helper()
 	w := &world{
 		l1: mocks.NewL1Store(t), l2: mocks.NewL2Store(t), locker: mocks.NewLocker(t), source: mocks.NewSource(t),
-		count: counters.New(), key: mustKey(t, "test"), ctx: t.Context(),
+		bus: newBus(), count: counters.New(), key: mustKey(t, "test"), ctx: t.Context(),
 	}
 	w.l1.EXPECT().Epoch(w.key).Return(epoch).Maybe()
 	o := app.DefaultOptions()
@@ -51,7 +52,7 @@ func newWorld(t *testing.T, change ...func(*app.Options)) *world {
 	}
 	var err error
 	w.svc, err = app.New(app.Ports{
-		L1: w.l1, L2: w.l2, Locker: w.locker, Source: w.source, Recorder: w.count,
+		L1: w.l1, L2: w.l2, Locker: w.locker, Bus: w.bus, Source: w.source, Recorder: w.count,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, o)
 	require.NoError(t, err)
@@ -451,6 +452,9 @@ func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 		"LockTTL":           func(o *app.Options) { o.LockTTL = time.Millisecond },
 		"SourceConcurrency": func(o *app.Options) { o.SourceConcurrency = 0 },
 		"MaxValueBytes":     func(o *app.Options) { o.MaxValueBytes = 0 },
+		"MaxWaiters":        func(o *app.Options) { o.MaxWaiters = 0 },
+		"RefreshAhead":      func(o *app.Options) { o.RefreshAhead = -1 },
+		"StaleWhile":        func(o *app.Options) { o.StaleWhile = -1 },
 	} {
 		o := app.DefaultOptions()
 		change(&o)

@@ -14,13 +14,32 @@ import (
 // because an earlier flight may have landed between the request's look there
 // and the beginning of this flight; in L2, because another instance may have
 // filled it before this one got the lease.
-func (s *Service) fetch(ctx context.Context, key domain.Key) (domain.Answer, error) {
-	if held, _ := s.l1.Get(key); held.Fresh() {
+func (s *Service) fetch(ctx context.Context, key domain.Key, earlier *flight) (domain.Answer, error) {
+	held, _ := s.l1.Get(key)
+	if held.Fresh() && s.trusts(held) {
 		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
 	}
-	if c, ok := s.lookInL2(ctx, key); ok {
+	began := time.Now()
+	c, err := s.lookInL2(ctx, key)
+	switch {
+	case c.Fresh():
+		s.refreshAhead(ctx, key, c)
 		return domain.Answer{Copy: c, Outcome: domain.L2Hit}, nil
+	case err != nil && held.Fresh(): // nobody can settle the doubt now
+		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
+	case s.mayServeStale(c):
+		s.refreshStale(ctx, key)
+		return domain.Answer{Copy: c, Outcome: domain.Stale}, nil
 	}
+	answer, err := s.loadOnce(ctx, key, earlier)
+	if stale := c.After(time.Since(began)); err != nil && stale.UsableStale(s.opts.StaleIfError) {
+		return domain.Answer{Copy: stale, Outcome: domain.Stale}, nil
+	}
+	return answer, err
+}
+
+// loadOnce loads key, or waits for the instance that does.
+func (s *Service) loadOnce(ctx context.Context, key domain.Key, earlier *flight) (domain.Answer, error) {
 	found := domain.L2Hit // what a copy in L2 means from here on
 	for {
 		lease, err := s.locker.Acquire(ctx, key)
@@ -30,7 +49,7 @@ func (s *Service) fetch(ctx context.Context, key domain.Key) (domain.Answer, err
 		case errors.Is(err, domain.ErrLeaseEnded):
 			s.rec.Event(ports.LeaseWaited)
 			found = domain.Coalesced
-			if c, ok := s.lookInL2(ctx, key); ok {
+			if c, _ := s.lookInL2(ctx, key); c.Fresh() {
 				return domain.Answer{Copy: c, Outcome: found}, nil
 			}
 		case ctx.Err() != nil:
@@ -39,25 +58,32 @@ func (s *Service) fetch(ctx context.Context, key domain.Key) (domain.Answer, err
 			return domain.Answer{}, err
 		default:
 			s.l2Failed(ctx, "acquire", err)
-			return s.loadWithoutLease(ctx, key)
+			return s.loadWithoutLease(ctx, key, earlier)
 		}
 	}
 }
 
-// loadUnderLease loads key and ends the lease, which is the caller's no more.
+// loadUnderLease loads key, if it is not there by now, and ends the lease, which
+// is the caller's no more.
 func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease ports.Lease, found domain.Outcome) (domain.Answer, error) {
 	since := s.l1.Epoch(key)
-	if c, ok := s.lookInL2(ctx, key); ok {
+	if c, _ := s.lookInL2(ctx, key); c.Fresh() {
 		s.release(ctx, key, lease, nil)
 		return domain.Answer{Copy: c, Outcome: found}, nil
 	}
+	return s.loadAndFill(ctx, key, lease, since, true)
+}
+
+// loadAndFill calls the source under the lease and ends that.
+func (s *Service) loadAndFill(ctx context.Context, key domain.Key, lease ports.Lease, since ports.Epoch, mayWait bool) (domain.Answer, error) {
 	stopRenewing := s.renewing(ctx, key, lease)
-	e, err := s.callSource(ctx, key)
+	e, err := s.callSource(ctx, key, mayWait)
 	stopRenewing()
 	if err != nil {
 		var failure error // only a failure of the source makes others wait for the cool-down
 		if isLoadFailure(err) {
 			failure = err
+			s.failed.note(key, err)
 		}
 		s.release(ctx, key, lease, failure)
 		return domain.Answer{}, err
@@ -66,13 +92,23 @@ func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease port
 }
 
 // loadWithoutLease is for when the locker cannot be used: the flight still
-// makes it one load for this process. Nothing is written to L2, since nothing
-// would keep it from undoing a newer write there.
-func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key) (domain.Answer, error) {
+// makes it one load for this process, and so does the one whose place it took.
+// Nothing is written to L2, since nothing would keep it from undoing a newer
+// write there.
+func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key, earlier *flight) (domain.Answer, error) {
+	if s.flights.transfer(earlier) {
+		return s.flights.wait(ctx, key, earlier, false)
+	}
+	if err := s.failed.of(key); err != nil {
+		return domain.Answer{}, err
+	}
 	s.rec.Event(ports.LoadedUnleased)
 	since := s.l1.Epoch(key)
-	e, err := s.callSource(ctx, key)
+	e, err := s.callSource(ctx, key, true)
 	if err != nil {
+		if isLoadFailure(err) {
+			s.failed.note(key, err)
+		}
 		return domain.Answer{}, err
 	}
 	c := domain.Copy{Entry: e, Left: e.TTL()}
@@ -100,22 +136,23 @@ func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, le
 	return domain.Answer{Copy: c, Outcome: domain.Loaded, Stored: c.Fresh()}
 }
 
-// lookInL2 returns the fresh copy that L2 has, and promotes it. A failing
-// layer is a counted miss.
-func (s *Service) lookInL2(ctx context.Context, key domain.Key) (domain.Copy, bool) {
+// lookInL2 returns the copy that L2 has, which may be stale, and promotes it if
+// it is fresh. A failing layer is a counted miss; the error is for those to whom
+// it makes a difference that L2 did not say so.
+func (s *Service) lookInL2(ctx context.Context, key domain.Key) (domain.Copy, error) {
 	since := s.l1.Epoch(key)
-	c, ok, err := s.l2.Get(ctx, key)
+	c, _, err := s.l2.Get(ctx, key)
 	switch {
 	case errors.Is(err, domain.ErrUndecodable):
 		s.rec.Event(ports.L2Undecodable)
 		s.log.Debug("l2 entry unreadable", "key", key, "err", err)
+		return domain.Copy{}, nil
 	case err != nil:
 		s.l2Failed(ctx, "get", err)
-	case ok && c.Fresh():
-		s.promote(key, c, since)
-		return c, true
+		return domain.Copy{}, err
 	}
-	return domain.Copy{}, false
+	s.promote(key, c, since)
+	return c, nil
 }
 
 // promote puts a copy into L1, unless its life is over or what it was read
@@ -140,7 +177,7 @@ func (s *Service) release(ctx context.Context, key domain.Key, lease ports.Lease
 func (s *Service) renewing(ctx context.Context, key domain.Key, lease ports.Lease) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
-	s.flights.running.Go(func() {
+	s.running.Go(func() {
 		defer close(ended)
 		tick := time.NewTicker(s.opts.LockTTL / 3)
 		defer tick.Stop()

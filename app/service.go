@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -16,6 +18,7 @@ type Ports struct {
 	L1       ports.L1Store
 	L2       ports.L2Store
 	Locker   ports.Locker
+	Bus      ports.Bus
 	Source   ports.Source
 	Recorder ports.Recorder
 	Logger   *slog.Logger
@@ -26,12 +29,17 @@ type Options struct {
 	TTL               time.Duration // life of a value
 	TTLJitter         float64       // up to this fraction of TTL is taken off, at random; in [0, 1)
 	NegativeTTL       time.Duration // life of the knowledge that a key does not exist; 0: not remembered
-	StaleIfError      time.Duration // how long past its life a copy in L1 may answer when the load fails
+	StaleIfError      time.Duration // how long past its life a copy may answer when the load fails
+	StaleWhile        time.Duration // how long past its life a copy answers at once while it is loaded anew (RFC 5861, stale-while-revalidate)
+	L2Stale           time.Duration // how long past its life L2 keeps a value, for these two
+	RefreshAhead      float64       // how eagerly values are loaded anew before their life ends, see domain.Copy.RefreshDue; 0: never
+	FailureCooldown   time.Duration // how long a failed load is not tried again where L2 cannot be asked for it
 	SourceTimeout     time.Duration // hard end of one source call
 	SourceConcurrency int           // source calls under way at once
 	LockTTL           time.Duration // life of a lease; it is renewed at a third of it
 	RequestTimeout    time.Duration // hard end of one request and of one flight
 	MaxValueBytes     int           // a larger value from the source is a failure
+	MaxWaiters        int           // requests that wait for loads at once
 }
 
 // DefaultOptions returns the options that the service runs with when nothing
@@ -41,11 +49,14 @@ func DefaultOptions() Options {
 		TTL:               30 * time.Second,
 		NegativeTTL:       5 * time.Second,
 		StaleIfError:      5 * time.Minute,
+		RefreshAhead:      1,
+		FailureCooldown:   time.Second,
 		SourceTimeout:     5 * time.Second,
 		SourceConcurrency: 256,
 		LockTTL:           5 * time.Second,
 		RequestTimeout:    10 * time.Second,
 		MaxValueBytes:     1 << 20,
+		MaxWaiters:        100_000,
 	}
 }
 
@@ -55,47 +66,60 @@ func (o Options) validate() error {
 		return fmt.Errorf("app: TTL %v is below 1ms", o.TTL)
 	case o.TTLJitter < 0 || o.TTLJitter >= 1:
 		return fmt.Errorf("app: TTLJitter %v is not in [0, 1)", o.TTLJitter)
-	case o.NegativeTTL < 0 || o.StaleIfError < 0:
-		return errors.New("app: NegativeTTL and StaleIfError must not be negative")
+	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.L2Stale, o.FailureCooldown) < 0 || o.RefreshAhead < 0:
+		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, L2Stale, FailureCooldown and RefreshAhead must not be negative")
 	case o.SourceTimeout <= 0 || o.RequestTimeout <= 0:
 		return errors.New("app: SourceTimeout and RequestTimeout must be positive")
 	case o.LockTTL < 3*time.Millisecond:
 		return fmt.Errorf("app: LockTTL %v is below 3ms", o.LockTTL)
 	case o.SourceConcurrency < 1:
 		return fmt.Errorf("app: SourceConcurrency %d is below 1", o.SourceConcurrency)
-	case o.MaxValueBytes < 1:
-		return fmt.Errorf("app: MaxValueBytes %d is below 1", o.MaxValueBytes)
+	case o.MaxValueBytes < 1 || o.MaxWaiters < 1:
+		return fmt.Errorf("app: MaxValueBytes %d or MaxWaiters %d is below 1", o.MaxValueBytes, o.MaxWaiters)
 	}
 	return nil
 }
 
-// Service reads keys through the layers. It is safe for concurrent use and
-// must be closed.
+// Service reads and writes keys through the layers. It is safe for concurrent
+// use and must be closed.
 type Service struct {
 	l1     ports.L1Store
 	l2     ports.L2Store
 	locker ports.Locker
+	bus    ports.Bus
 	source ports.Source
 	rec    ports.Recorder
 	log    *slog.Logger
 	opts   Options
 
-	flights *flights
+	running   sync.WaitGroup // every goroutine of the service
+	waiting   atomic.Int64   // requests
+	flights   *flights
+	refreshes *flights // loads in the background, which nobody waits for
 	// places is the bulkhead: whoever calls the source has put one in.
 	places chan struct{}
+
+	failed  *cooldown // keys whose load failed, for when L2 cannot tell
+	resting *cooldown // keys that are not refreshed for a while
 }
 
-// New returns a Service over p. The error says which option is out of range.
+// New returns a Service over p, and has p.Bus tell it the news. The error says
+// which option is out of range.
 func New(p Ports, o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
 	s := &Service{
-		l1: p.L1, l2: p.L2, locker: p.Locker, source: p.Source, rec: p.Recorder, log: p.Logger,
-		opts:   o,
-		places: make(chan struct{}, o.SourceConcurrency),
+		l1: p.L1, l2: p.L2, locker: p.Locker, bus: p.Bus, source: p.Source, rec: p.Recorder, log: p.Logger,
+		opts:    o,
+		places:  make(chan struct{}, o.SourceConcurrency),
+		failed:  newCooldown(o.FailureCooldown),
+		resting: newCooldown(max(o.FailureCooldown, minRest)),
 	}
-	s.flights = newFlights(s.fetch, o.RequestTimeout)
+	s.flights = newFlights(o.MaxWaiters, o.RequestTimeout, s.cut, &s.running)
+	// Half of the bulkhead at the most, so that refreshes do not hold up users.
+	s.refreshes = newFlights(max(1, o.SourceConcurrency/2), o.RequestTimeout, func() bool { return false }, &s.running)
+	s.bus.Listen(listener{s})
 	return s, nil
 }
 
@@ -106,8 +130,9 @@ func New(p Ports, o Options) (*Service, error) {
 // error of ctx.
 func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error) {
 	held, _ := s.l1.Get(key)
-	if held.Fresh() {
+	if held.Fresh() && s.trusts(held) {
 		s.rec.Request(domain.L1Hit)
+		s.refreshAhead(ctx, key, held)
 		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
 	}
 	answer, err := s.getShared(ctx, key, held)
@@ -115,33 +140,66 @@ func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error
 	return answer, err
 }
 
+// trusts reports whether a copy in L1 may be used without asking L2: when no
+// news about it can have been missed, or when L2 cannot be asked.
+func (s *Service) trusts(held domain.Copy) bool {
+	return !held.Doubtful && s.bus.Connected() || !s.bus.Reachable()
+}
+
+// cut reports whether news is missed though L2 can be asked.
+func (s *Service) cut() bool { return !s.bus.Connected() && s.bus.Reachable() }
+
 // getShared answers from the key's flight, or with held, the stale copy, when
 // the flight fails.
 func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Copy) (domain.Answer, error) {
 	if ctx.Err() != nil {
 		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
 	}
+	if s.mayServeStale(held) {
+		s.refreshStale(ctx, key)
+		return domain.Answer{Copy: held, Outcome: domain.Stale}, nil
+	}
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > int64(s.opts.MaxWaiters) {
+		return domain.Answer{Outcome: domain.Failed}, domain.ErrOverloaded
+	}
 	began := time.Now()
 	wait, cancel := context.WithTimeoutCause(ctx, s.opts.RequestTimeout, domain.ErrTimeout)
 	defer cancel()
-	answer, err := s.flights.join(wait, key)
+	answer, err := s.flights.join(wait, key, s.fetch)
 	switch {
 	case err == nil:
 		return answer, nil
 	case ctx.Err() != nil:
 		return domain.Answer{Outcome: domain.Abandoned}, err
 	}
-	if stale := held.After(time.Since(began)); stale.UsableStale(s.opts.StaleIfError) {
+	if stale := held.After(time.Since(began)); stale.UsableStale(s.opts.StaleIfError) && s.trusts(stale) {
 		return domain.Answer{Copy: stale, Outcome: domain.Stale}, nil
 	}
 	return domain.Answer{Outcome: domain.Failed}, err
 }
 
-// Drain waits until the flights that are under way now have ended, or for ctx,
+// Drain waits until the loads that are under way now have ended, or for ctx,
 // whose error it then returns. New requests are served meanwhile.
-func (s *Service) Drain(ctx context.Context) error { return s.flights.drain(ctx) }
+func (s *Service) Drain(ctx context.Context) error {
+	return errors.Join(s.flights.drain(ctx), s.refreshes.drain(ctx))
+}
 
 // Close ends all flights, gives their leases back and waits until every
 // goroutine of the service has ended, or for ctx, whose error it then returns.
 // From then on, what L1 cannot answer gets domain.ErrClosed.
-func (s *Service) Close(ctx context.Context) error { return s.flights.close(ctx) }
+func (s *Service) Close(ctx context.Context) error {
+	s.flights.shut()
+	s.refreshes.shut()
+	ended := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("source calls still under way: %w", context.Cause(ctx))
+	}
+}

@@ -49,6 +49,8 @@ func slow(ctx context.Context, call int64) (domain.Value, error) {
 // fleet is some instances of the service on one second layer and one source,
 // all real but the source.
 type fleet struct {
+	l2       *embedded.Layer
+	buses    []*bus
 	services []*app.Service
 	counts   []*counters.Recorder
 	source   *fakeSource
@@ -65,22 +67,40 @@ func newFleet(t *testing.T, instances int, load func(context.Context, int64) (do
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l2.Close()) })
-	f := &fleet{source: &fakeSource{load: load}}
+	f := &fleet{l2: l2, source: &fakeSource{load: load}}
 	for range instances {
 		l1, err := lru.New(lru.Options{MaxEntries: 100, MaxBytes: 1 << 20, KeepStale: o.StaleIfError})
 		require.NoError(t, err)
 		t.Cleanup(l1.Close)
-		count := counters.New()
+		count, b := counters.New(), newBus()
 		s, err := app.New(app.Ports{
-			L1: l1, L2: l2, Locker: l2, Source: f.source, Recorder: count,
+			L1: l1, L2: l2, Locker: l2, Bus: b, Source: f.source, Recorder: count,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}, o)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close(context.Background())) })
 		f.services = append(f.services, s)
-		f.counts = append(f.counts, count)
+		f.counts, f.buses = append(f.counts, count), append(f.buses, b)
 	}
 	return f
+}
+
+func (f *fleet) bus(instance int) *bus { return f.buses[instance] }
+
+// count sums up an event over all instances.
+func (f *fleet) count(e ports.Event) (n uint64) {
+	for _, c := range f.counts {
+		n += c.Snapshot().Events[e]
+	}
+	return n
+}
+
+// settle waits for what goes on in the background.
+func (f *fleet) settle(t *testing.T) {
+	t.Helper()
+	for _, s := range f.services {
+		require.NoError(t, s.Drain(context.Background()))
+	}
 }
 
 func (f *fleet) sum(o domain.Outcome) (n uint64) {

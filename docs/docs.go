@@ -125,6 +125,155 @@ const docTemplate = `{
                     }
                 }
             },
+            "put": {
+                "security": [
+                    {
+                        "Token": []
+                    }
+                ],
+                "description": "Makes the body the value in every layer, with a new life. Once it has answered, this instance has forgotten the old value, and so have the others as soon as they were told. The source is not written to.",
+                "consumes": [
+                    "application/json",
+                    "application/octet-stream"
+                ],
+                "tags": [
+                    "data"
+                ],
+                "summary": "Write a key",
+                "parameters": [
+                    {
+                        "maxLength": 512,
+                        "minLength": 1,
+                        "type": "string",
+                        "x-example": "test",
+                        "description": "The key",
+                        "name": "key",
+                        "in": "path",
+                        "required": true
+                    },
+                    {
+                        "description": "The value, in the media type that Content-Type says",
+                        "name": "value",
+                        "in": "body",
+                        "required": true,
+                        "schema": {
+                            "$ref": "#/definitions/OracleValue"
+                        }
+                    }
+                ],
+                "responses": {
+                    "204": {
+                        "description": "It is stored"
+                    },
+                    "400": {
+                        "description": "The key is not valid, or the body broke off",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "Writing is not enabled",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        }
+                    },
+                    "413": {
+                        "description": "The value is too large",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        }
+                    },
+                    "503": {
+                        "description": "The shared layer did not answer: the value may be stored or not",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
+                            }
+                        }
+                    }
+                }
+            },
+            "delete": {
+                "security": [
+                    {
+                        "Token": []
+                    }
+                ],
+                "description": "Removes the value from every layer, and voids what is being loaded. Once it has answered, this instance has forgotten the value, and so have the others as soon as they were told. The next request loads from the source.",
+                "tags": [
+                    "data"
+                ],
+                "summary": "Delete a key",
+                "parameters": [
+                    {
+                        "maxLength": 512,
+                        "minLength": 1,
+                        "type": "string",
+                        "x-example": "test",
+                        "description": "The key",
+                        "name": "key",
+                        "in": "path",
+                        "required": true
+                    }
+                ],
+                "responses": {
+                    "204": {
+                        "description": "It is gone, or was not there"
+                    },
+                    "400": {
+                        "description": "The key is not valid",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "Writing is not enabled",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        }
+                    },
+                    "503": {
+                        "description": "The shared layer did not answer: the value may still be there",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
+                            }
+                        }
+                    }
+                }
+            },
             "head": {
                 "description": "The body is the source's value, byte for byte, whichever layer answers. A key that no layer has is loaded from the source; requests for it that come meanwhile, on whichever instance, wait for the same load.\n\nA key has 1 to 512 bytes after percent-decoding, is valid UTF-8 and has no control characters. It may contain slashes.",
                 "produces": [
@@ -385,6 +534,11 @@ const docTemplate = `{
                     "type": "integer",
                     "example": 30
                 },
+                "changes_heard": {
+                    "description": "keys that other instances replaced or deleted",
+                    "type": "integer",
+                    "example": 0
+                },
                 "coalesced": {
                     "description": "answered by a load that another request began",
                     "type": "integer",
@@ -392,6 +546,11 @@ const docTemplate = `{
                 },
                 "failed": {
                     "description": "answered with an error",
+                    "type": "integer",
+                    "example": 0
+                },
+                "gaps_heard": {
+                    "description": "times when such news may have been missed; the start is one",
                     "type": "integer",
                     "example": 0
                 },
@@ -470,6 +629,11 @@ const docTemplate = `{
                     "type": "integer",
                     "example": 0
                 },
+                "refreshes": {
+                    "description": "loads in the background, before or after the end of a value's life",
+                    "type": "integer",
+                    "example": 0
+                },
                 "requests": {
                     "description": "l1_hits + l2_hits + loaded + coalesced + stale_served + failed + abandoned",
                     "type": "integer",
@@ -539,16 +703,14 @@ const docTemplate = `{
             }
         }
     },
-    "tags": [
-        {
-            "description": "Reading keys.",
-            "name": "data"
-        },
-        {
-            "description": "The state of this instance.",
-            "name": "service"
+    "securityDefinitions": {
+        "Token": {
+            "description": "\"Bearer\" and the token that MLCACHE_TOKEN says.",
+            "type": "apiKey",
+            "name": "Authorization",
+            "in": "header"
         }
-    ]
+    }
 }`
 
 // SwaggerInfo holds exported Swagger Info so clients can modify it

@@ -9,7 +9,7 @@ const (
 	L2Hit                    // from the shared layer
 	Loaded                   // from the source, by a load that this request began
 	Coalesced                // from the source, by a load that another request began
-	Stale                    // from memory, past its life, because the load failed
+	Stale                    // with a value past its life, because the load failed or goes on behind
 	Failed                   // with an error
 	Abandoned                // not at all: the caller left before the answer came
 

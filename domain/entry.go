@@ -24,6 +24,7 @@ type Entry struct {
 	missing  bool
 	ttl      time.Duration
 	loadTime time.Duration
+	keep     time.Duration
 }
 
 // NewEntry returns an entry for a value that the source took loadTime to
@@ -35,6 +36,14 @@ func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
 // NewMissing returns an entry that says: the source has no such key.
 func NewMissing(ttl, loadTime time.Duration) *Entry {
 	return &Entry{missing: true, ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime)}
+}
+
+// Kept returns the entry as one that farther layers keep for keep past its life,
+// in whole milliseconds, to be served as stale.
+func (e *Entry) Kept(keep time.Duration) *Entry {
+	kept := *e
+	kept.keep = wholeMillis(keep)
+	return &kept
 }
 
 // Body returns the bytes of the value. It is empty for a missing entry.
@@ -55,6 +64,9 @@ func (e *Entry) TTL() time.Duration { return e.ttl }
 
 // LoadTime returns how long the source took to answer.
 func (e *Entry) LoadTime() time.Duration { return e.loadTime }
+
+// Keep returns how long past its life farther layers keep the entry.
+func (e *Entry) Keep() time.Duration { return e.keep }
 
 // Size returns the bytes that the strings of the entry occupy.
 func (e *Entry) Size() int { return len(e.value.Body) + len(e.value.ContentType) + len(e.etag) }

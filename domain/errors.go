@@ -36,6 +36,8 @@ var (
 	// it was taken for may be done: look again.
 	ErrLeaseEnded = errors.New("lease ended")
 
+	// ErrL2Unavailable: a write did not reach the shared layer, or may not have.
+	ErrL2Unavailable = errors.New("shared layer unavailable")
 	// ErrUndecodable: a stored entry is not in a form that this version reads.
 	ErrUndecodable = errors.New("undecodable entry")
 )

@@ -10,6 +10,9 @@ type Copy struct {
 	// Left is the remaining life when the copy was handed out. At zero and
 	// below the copy is stale, for that long.
 	Left time.Duration
+	// Doubtful says that news of a change may have been missed since the layer
+	// got the copy. Only a farther layer can tell whether it is still right.
+	Doubtful bool
 }
 
 // Fresh reports whether the copy is within its life.
@@ -25,11 +28,24 @@ func (c Copy) UsableStale(window time.Duration) bool {
 func (c Copy) Age() time.Duration { return max(0, c.Entry.TTL()-c.Left) }
 
 // After returns the copy as it is d later.
-func (c Copy) After(d time.Duration) Copy { return Copy{Entry: c.Entry, Left: c.Left - d} }
+func (c Copy) After(d time.Duration) Copy {
+	c.Left -= d
+	return c
+}
 
 // Jittered returns ttl less up to the given fraction of it, so that entries
 // loaded together do not expire together. at, in [0, 1), says where in that
 // range the result lies.
 func Jittered(ttl time.Duration, fraction, at float64) time.Duration {
 	return ttl - time.Duration(fraction*at*float64(ttl))
+}
+
+// RefreshDue reports whether a copy should be loaded anew before its life ends,
+// so that nobody waits for the load then. It is the rule of XFetch (Vattani,
+// Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention,
+// VLDB 2015): the longer the last load took and the less life is left, the more
+// likely. draw is an exponentially distributed random number with mean 1. A
+// beta above 1 refreshes earlier, one below 1 later, and 0 never.
+func (c Copy) RefreshDue(beta, draw float64) bool {
+	return c.Entry != nil && float64(c.Entry.LoadTime())*beta*draw > float64(max(0, c.Left))
 }

@@ -10,15 +10,16 @@ import (
 
 // The stored form of an entry, the same in every second layer:
 //
-//	"mlc" version flags ttl loadTime contentType etag body
+//	"mlc" version flags ttl loadTime [keep] contentType etag body
 //
-// version and flags are one byte each, ttl and loadTime unsigned varints of
-// milliseconds, and the last three strings preceded by their length as a
-// varint (encoding/binary). A change that old readers would misread raises the
+// version and flags are one byte each, ttl, loadTime and keep (if a flag says
+// that it is there) unsigned varints of milliseconds, and the last three strings
+// preceded by their length as a varint (encoding/binary). A change that old readers would misread raises the
 // version; what cannot be decoded is a miss to whoever reads it.
 const (
 	storedMagic   = "mlc\x01"
 	missingFlag   = 1
+	keepFlag      = 2
 	maxStoredLife = math.MaxInt64 / uint64(time.Millisecond)
 )
 
@@ -28,10 +29,16 @@ func AppendStored(dst []byte, e *Entry) []byte {
 	if e.missing {
 		flags |= missingFlag
 	}
+	if e.keep > 0 {
+		flags |= keepFlag
+	}
 	dst = append(dst, storedMagic...)
 	dst = append(dst, flags)
 	dst = binary.AppendUvarint(dst, uint64(e.ttl.Milliseconds()))
 	dst = binary.AppendUvarint(dst, uint64(e.loadTime.Milliseconds()))
+	if e.keep > 0 {
+		dst = binary.AppendUvarint(dst, uint64(e.keep.Milliseconds()))
+	}
 	for _, s := range [...]string{e.value.ContentType, e.etag, e.value.Body} {
 		dst = binary.AppendUvarint(dst, uint64(len(s)))
 		dst = append(dst, s...)
@@ -46,15 +53,19 @@ func ParseStored(s string) (*Entry, error) {
 	if !r.skip(storedMagic) {
 		return nil, fmt.Errorf("%w: unknown form or version", ErrUndecodable)
 	}
-	flags := r.take(1)
+	flags := r.flags()
 	e := &Entry{ttl: r.millis(), loadTime: r.millis()}
+	if flags&keepFlag != 0 {
+		e.keep = r.millis()
+		r.failed = r.failed || e.keep == 0 // there is one form for each entry
+	}
 	e.value.ContentType = r.text()
 	e.etag = r.text()
 	e.value.Body = r.text()
-	if r.failed || r.rest != "" || flags[0]&^missingFlag != 0 {
+	if r.failed || r.rest != "" || flags&^(missingFlag|keepFlag) != 0 {
 		return nil, fmt.Errorf("%w: cut short or damaged", ErrUndecodable)
 	}
-	e.missing = flags[0]&missingFlag != 0
+	e.missing = flags&missingFlag != 0
 	return e, nil
 }
 
@@ -79,6 +90,13 @@ func (r *storedReader) take(n uint64) string {
 	s := r.rest[:n]
 	r.rest = r.rest[n:]
 	return s
+}
+
+func (r *storedReader) flags() byte {
+	if flags := r.take(1); flags != "" {
+		return flags[0]
+	}
+	return 0
 }
 
 func (r *storedReader) number() uint64 {

@@ -23,11 +23,18 @@ type L1Store interface {
 	// Delete drops what is held for key and ends its epoch. A Set with an
 	// earlier epoch that begins or is under way is void.
 	Delete(key domain.Key)
+
+	// Doubt makes every copy that is held Doubtful until a Set replaces it, and
+	// ends all epochs: news of changes may have been missed.
+	Doubt()
 }
 
 // Epoch is a time between two deletions of a key. A store may end it without
 // one, since that only costs a fill. The first epoch of each key is 0.
 type Epoch uint64
+
+// Next returns the epoch that begins when e ends.
+func (e Epoch) Next() Epoch { return e + 1 }
 
 // L1Stats is what an L1Store holds at one moment, stale entries included, and
 // how many entries had to go since it began.

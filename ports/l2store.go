@@ -11,14 +11,25 @@ import (
 // the layer, but for those named here; callers go on without it.
 type L2Store interface {
 	// Get returns the copy that is stored for key, with the life that it has
-	// left, and whether there is one. A copy is never returned past its life.
+	// left, and whether there is one. A copy past its life is returned for as
+	// long as its entry's Keep says, as stale.
 	// The error wraps domain.ErrUndecodable when what is stored cannot be read.
 	Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error)
 
-	// Fill stores e for its whole TTL, ends the lease and wakes those who wait
+	// Fill stores e for its whole TTL and Keep, ends the lease and wakes those who wait
 	// for it: all of it at once and only while lease stands. Otherwise it does
 	// nothing and the error wraps domain.ErrLeaseLost. An entry without life
 	// is not stored, and neither is its predecessor. After any other error the
 	// lease may still stand.
 	Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease Lease) error
+
+	// Put stores e in place of whatever is there, as Fill does but without a
+	// lease: it ends the one that stands, and with it the right to fill, wakes
+	// who waits for it, forgets the last failure, and tells the other instances
+	// (see Bus). All of it happens at once. After an error the value may be
+	// stored or not. An entry without life is a Delete.
+	Put(ctx context.Context, key domain.Key, e *domain.Entry) error
+
+	// Delete removes what is stored, and else does what Put does.
+	Delete(ctx context.Context, key domain.Key) error
 }

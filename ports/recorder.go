@@ -18,6 +18,9 @@ const (
 	LoadedUnleased              // a load went on without a lease, because the locker failed
 	LeaseWaited                 // a flight waited for a lease that another instance held
 	LeaseLost                   // a loaded value was stored nowhere, because its lease was lost
+	RefreshBegan                // a value is loaded anew in the background
+	ChangeHeard                 // another instance replaced or deleted a key
+	GapHeard                    // news of changes may have been missed
 
 	// Events is how many there are.
 	Events = iota

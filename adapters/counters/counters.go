@@ -7,29 +7,40 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/puzpuzpuz/xsync/v4"
+
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 var _ ports.Recorder = (*Recorder)(nil)
 
-// Recorder counts. The zero Recorder is ready for use, and is safe for
-// concurrent use.
+// Recorder counts. It is safe for concurrent use. Each number is striped: cores
+// that count at the same time write to different cache lines.
 type Recorder struct {
-	requests    [domain.Outcomes]atomic.Uint64
-	events      [ports.Events]atomic.Uint64
-	sourceNanos atomic.Uint64
+	requests    [domain.Outcomes]*xsync.Counter
+	events      [ports.Events]*xsync.Counter
+	sourceNanos atomic.Uint64 // a call of the source lasts longer than any wait here
 	sourceEnded atomic.Uint64
 }
 
 // New returns a Recorder at zero.
-func New() *Recorder { return new(Recorder) }
+func New() *Recorder {
+	r := &Recorder{}
+	for i := range r.requests {
+		r.requests[i] = xsync.NewCounter()
+	}
+	for i := range r.events {
+		r.events[i] = xsync.NewCounter()
+	}
+	return r
+}
 
 // Request counts one request by its outcome.
-func (r *Recorder) Request(o domain.Outcome) { r.requests[o].Add(1) }
+func (r *Recorder) Request(o domain.Outcome) { r.requests[o].Inc() }
 
 // Event counts one event.
-func (r *Recorder) Event(e ports.Event) { r.events[e].Add(1) }
+func (r *Recorder) Event(e ports.Event) { r.events[e].Inc() }
 
 // SourceTook adds one call of the source that lasted d.
 func (r *Recorder) SourceTook(d time.Duration) {
@@ -43,10 +54,10 @@ func (r *Recorder) SourceTook(d time.Duration) {
 func (r *Recorder) Snapshot() ports.Counts {
 	var c ports.Counts
 	for i := range r.requests {
-		c.Requests[i] = r.requests[i].Load()
+		c.Requests[i] = uint64(r.requests[i].Value())
 	}
 	for i := range r.events {
-		c.Events[i] = r.events[i].Load()
+		c.Events[i] = uint64(r.events[i].Value())
 	}
 	c.SourceTime = time.Duration(r.sourceNanos.Load())
 	c.SourceEnded = r.sourceEnded.Load()

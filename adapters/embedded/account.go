@@ -14,7 +14,7 @@ type charge struct {
 	until int64 // the Unix second in which it is given back
 }
 
-// account keeps the sum of the stored bytes that are alive below a bound. It
+// account keeps the sum of the stored bytes that are alive or kept below a bound. It
 // does not know the entries, only how many bytes expire in which second, so it
 // stays small however many entries there are.
 type account struct {
@@ -31,7 +31,8 @@ func newAccount(bound int64, now time.Time) *account {
 }
 
 // replace books next in the place of last (the zero charge for "nothing"),
-// or changes nothing and says why next has no room.
+// or changes nothing and says why next has no room. Nothing always has: the sum
+// may be above the bound, if that was lowered before a restart.
 func (a *account) replace(last, next charge, now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -40,7 +41,7 @@ func (a *account) replace(last, next charge, now time.Time) error {
 		return fmt.Errorf("embedded layer: %w: %d bytes to store, %d allowed", domain.ErrTooLarge, next.bytes, a.bound)
 	}
 	a.addLocked(last, -1)
-	if a.total+next.bytes > a.bound {
+	if next.bytes > 0 && a.total+next.bytes > a.bound {
 		a.addLocked(last, +1)
 		return fmt.Errorf("embedded layer is full: %d of %d bytes in use", a.total, a.bound)
 	}

@@ -57,6 +57,66 @@ func TestARefusedFillLeavesTheLeaseAndTheOldValue(t *testing.T) {
 	})
 }
 
+func TestAPutThatIsTooLargeChangesNothing(t *testing.T) {
+	l, k := open(t, options()), key(t, "k")
+	fill(t, l, "k", entry("old", time.Hour))
+	lease, err := l.Acquire(t.Context(), k)
+	require.NoError(t, err)
+	require.ErrorIs(t, l.Put(t.Context(), k, entry(strings.Repeat("v", 1<<20+1), time.Hour)), domain.ErrTooLarge)
+	require.Equal(t, "old", get(t, l, "k").Entry.Body())
+	require.NoError(t, l.Renew(t.Context(), k, lease))
+}
+
+// Whether the value was stored or not is then unknown to whoever put it, so no
+// load that began before may store another.
+func TestAPutThatFindsNoRoomEndsTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options()
+		o.MaxBytes = 3000
+		l, k := open(t, o), key(t, "k")
+		fill(t, l, "other", entry(strings.Repeat("v", 2000), time.Hour))
+		lease, err := l.Acquire(t.Context(), k)
+		require.NoError(t, err)
+		waited := make(chan error)
+		go func() {
+			_, err := l.Acquire(t.Context(), k)
+			waited <- err
+		}()
+		synctest.Wait()
+		require.ErrorContains(t, l.Put(t.Context(), k, entry(strings.Repeat("v", 1000), time.Hour)), "embedded layer is full")
+		require.ErrorIs(t, <-waited, domain.ErrLeaseEnded)
+		require.ErrorIs(t, l.Fill(t.Context(), k, entry("v", time.Hour), lease), domain.ErrLeaseLost)
+		require.NoError(t, l.Delete(t.Context(), key(t, "other")))
+		fill(t, l, "k", entry(strings.Repeat("v", 1000), time.Hour))
+	})
+}
+
+func TestADeleteGivesTheRoomBack(t *testing.T) {
+	l, before := open(t, options()), int64(0)
+	for _, n := range []int{0, 1000, 1 << 20} {
+		fill(t, l, "k", entry(strings.Repeat("v", n), time.Hour).Kept(time.Hour))
+		require.Greater(t, embedded.InUse(l), before)
+		before = embedded.InUse(l)
+		require.NoError(t, l.Delete(t.Context(), key(t, "k")))
+		require.Zero(t, embedded.InUse(l))
+		require.NoError(t, l.Delete(t.Context(), key(t, "k")))
+		require.Zero(t, embedded.InUse(l))
+	}
+}
+
+func TestWhatIsKeptTakesRoomUntilItIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options()
+		o.MaxBytes = 3000
+		l := open(t, o)
+		fill(t, l, "kept", entry(strings.Repeat("v", 2000), time.Second).Kept(10*time.Second))
+		time.Sleep(10 * time.Second)
+		refused(t, l, "k", entry(strings.Repeat("v", 2000), time.Hour))
+		time.Sleep(2 * time.Second)
+		fill(t, l, "k", entry(strings.Repeat("v", 2000), time.Hour))
+	})
+}
+
 func TestWhatCanNeverFitIsTooLarge(t *testing.T) {
 	for name, e := range map[string]*domain.Entry{
 		"a body above the bound of all":  entry(strings.Repeat("v", 6000), time.Hour),
@@ -102,6 +162,7 @@ func TestForgottenLeasesAndFailuresDoNotPileUp(t *testing.T) {
 			lease, err := l.Acquire(t.Context(), k)
 			require.NoError(t, err)
 			require.NoError(t, l.Release(t.Context(), k, lease, domain.ErrSourceFailed))
+			require.NoError(t, l.Delete(t.Context(), key(t, fmt.Sprint("deleted", i))))
 		}
 		time.Sleep(options().LockTTL)
 		_, err := l.Acquire(t.Context(), key(t, "k"))

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// An entry is stored as its deadline and its stored form. The deadline is in
-	// Unix milliseconds of this machine's clock, eight bytes, big-endian: the
+	// An entry is stored as its deadline and its stored form. The deadline, the
+	// end of its life and of the time for which it is kept after that, is in Unix
+	// milliseconds of this machine's clock, eight bytes, big-endian: the
 	// only other reader is this program after a restart on the same machine.
 	// Badger's own deadline has whole seconds; it is set to the next full one
 	// and tells when the space may be reused.
@@ -40,7 +41,7 @@ func encode(key domain.Key, e *domain.Entry, now time.Time) []*badger.Entry {
 		return nil
 	}
 	form := domain.AppendStored(make([]byte, deadlineBytes, deadlineBytes+e.Size()+64), e)
-	return cut(key, form, now.Add(e.TTL()))
+	return cut(key, form, now.Add(e.TTL()).Add(e.Keep()))
 }
 
 // cut takes a stored form that has room for the deadline before it.
@@ -81,20 +82,22 @@ func join(txn *badger.Txn, key domain.Key) (string, error) {
 	return form.String(), nil
 }
 
-// decode returns the copy that form is at that time, and whether it has life.
+// decode returns the copy that form is at that time, and whether it is alive or
+// kept.
 func decode(form string, now time.Time) (domain.Copy, bool, error) {
 	if len(form) < deadlineBytes {
 		return domain.Copy{}, false, fmt.Errorf("embedded layer: %w: no deadline", domain.ErrUndecodable)
 	}
 	deadline := int64(binary.BigEndian.Uint64([]byte(form[:deadlineBytes])))
-	left := time.UnixMilli(deadline).Sub(now)
-	if left <= 0 {
+	stays := time.UnixMilli(deadline).Sub(now)
+	if stays <= 0 {
 		return domain.Copy{}, false, nil
 	}
 	e, err := domain.ParseStored(form[deadlineBytes:])
 	if err != nil {
 		return domain.Copy{}, false, fmt.Errorf("embedded layer: %w", err)
 	}
+	left := stays - e.Keep()
 	if left > e.TTL() {
 		// The clock was set back before a restart: how old this is, is unknown.
 		return domain.Copy{}, false, nil

@@ -10,7 +10,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// Layer is a second layer and a locker in one process. Close it.
+// Layer is a second layer, a locker and a bus in one process. Close it.
 type Layer struct {
 	db       *badger.DB
 	leases   *leases
@@ -64,8 +64,8 @@ func explain(dir string, err error) error {
 // Health names the kind of the layer: being in the process, it is well if that is.
 func (l *Layer) Health(context.Context) string { return "embedded" }
 
-// Close waits for the calls under way and ends the layer; later calls of Get and
-// Fill fail. Closing again does nothing and returns the same.
+// Close waits for the calls under way and ends the layer; later calls that read or
+// write values fail. Closing again does nothing and returns the same.
 func (l *Layer) Close() error { return l.close() }
 
 func (l *Layer) shut() error {

@@ -35,16 +35,19 @@ func inMemory(*testing.T) string { return "" }
 func onDisk(t *testing.T) string { return t.TempDir() }
 
 func keepsTheContract(t *testing.T, dir func(*testing.T) string) {
-	portstest.L2AndLocker(t, portstest.Layer{
-		Run: synctest.Test,
+	layer := portstest.Layer{
+		Alone: true,
+		Run:   synctest.Test,
 		Open: func(t *testing.T, limits portstest.Limits) portstest.Harness {
 			o := options()
 			o.Dir, o.LockTTL, o.Cooldown = dir(t), limits.LockTTL, limits.Cooldown
 			l := open(t, o)
-			both := portstest.Instance{L2: l, Locker: l}
+			both := portstest.Instance{L2: l, Locker: l, Bus: l}
 			return portstest.Harness{A: both, B: both, Advance: time.Sleep, Corrupt: embedded.Corrupter(t, l)}
 		},
-	})
+	}
+	portstest.L2AndLocker(t, layer)
+	portstest.Bus(t, layer)
 }
 
 // Badger leaves two goroutines behind when it fails to open a directory, after
@@ -70,6 +73,8 @@ func TestClosingTwiceIsClosingOnce(t *testing.T) {
 			require.NoError(t, l.Close())
 			_, _, err := l.Get(t.Context(), key(t, "k"))
 			require.ErrorIs(t, err, domain.ErrClosed)
+			require.ErrorIs(t, l.Put(t.Context(), key(t, "k"), entry("v", time.Hour)), domain.ErrClosed)
+			require.ErrorIs(t, l.Delete(t.Context(), key(t, "k")), domain.ErrClosed)
 		})
 	}
 }

@@ -25,13 +25,13 @@ type leases struct {
 // lease is one holder's right. It leaves the map when it ends; whoever waits
 // for it keeps it.
 type lease struct {
-	token ports.Lease
 	ended chan struct{} // closed when the lease was ended, not when it ran out
 	cause error         // the failure it ended with; set before ended is closed
 
 	// Guarded by leases.mu.
+	token    ports.Lease
 	deadline time.Time
-	filling  bool // a fill is under way: the lease cannot run out
+	writing  chan struct{} // not nil while a write is under way, closed at its end, see fence.go
 }
 
 type failure struct {
@@ -64,16 +64,22 @@ func (ls *leases) take(k domain.Key, last *lease) (token ports.Lease, holder *le
 		return "", l, l.patience(now, ls.ttl), nil
 	}
 	ls.sweepLocked(now)
-	l := &lease{token: ports.Lease(rand.Text()), ended: make(chan struct{}), deadline: now.Add(ls.ttl)}
+	l := &lease{ended: make(chan struct{})}
+	l.giveLocked(now.Add(ls.ttl))
 	ls.held[k] = l
 	return l.token, nil, 0, nil
 }
 
-func (l *lease) standsAt(now time.Time) bool { return l.filling || now.Before(l.deadline) }
+// giveLocked makes the lease that of a new holder.
+func (l *lease) giveLocked(deadline time.Time) {
+	l.token, l.deadline = ports.Lease(rand.Text()), deadline
+}
 
-// patience is the time until the lease may have run out. While a fill keeps it
-// alive past its deadline that is not known: the fill ends the lease and wakes,
-// and only for the case that it fails one looks again.
+func (l *lease) standsAt(now time.Time) bool { return l.writing != nil || now.Before(l.deadline) }
+
+// patience is the time until the lease may have run out. While a write keeps it
+// alive past its deadline that is not known: the write ends the lease and wakes,
+// and only for the case that a fill fails one looks again.
 func (l *lease) patience(now time.Time, ttl time.Duration) time.Duration {
 	if left := l.deadline.Sub(now); left > 0 {
 		return left
@@ -132,7 +138,7 @@ func (ls *leases) release(k domain.Key, token ports.Lease, cause error) error {
 	if err != nil {
 		return err
 	}
-	if l.filling {
+	if l.writing != nil {
 		return fmt.Errorf("release %q during its fill: %w", k, domain.ErrLeaseLost)
 	}
 	if cause != nil && ls.cooldown > 0 {
@@ -142,33 +148,6 @@ func (ls *leases) release(k domain.Key, token ports.Lease, cause error) error {
 	}
 	ls.endLocked(k, l, cause)
 	return nil
-}
-
-// beginFill reserves the lease for one fill: until endFill it neither runs out
-// nor ends in another way, so that the entry can be written without holding mu.
-func (ls *leases) beginFill(k domain.Key, token ports.Lease) (*lease, error) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	l, err := ls.findLocked(k, token)
-	if err != nil {
-		return nil, err
-	}
-	if l.filling {
-		return nil, fmt.Errorf("second fill of %q: %w", k, domain.ErrLeaseLost)
-	}
-	l.filling = true
-	return l, nil
-}
-
-// endFill ends the lease if the fill was done. Otherwise the lease stands, for
-// as long as it has left; who waits for it looks again when that is over.
-func (ls *leases) endFill(k domain.Key, l *lease, done bool) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	l.filling = false
-	if done {
-		ls.endLocked(k, l, nil)
-	}
 }
 
 func (ls *leases) findLocked(k domain.Key, token ports.Lease) (*lease, error) {

@@ -38,7 +38,7 @@ func TestALeaseCannotEndDuringItsFill(t *testing.T) {
 		}()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		l.leases.endFill(k, held, true)
+		l.leases.endWrite(k, held, true)
 		assert.ErrorIs(t, <-waited, domain.ErrLeaseEnded)
 	})
 }
@@ -53,7 +53,7 @@ func TestALeaseWhoseFillFailedTooLateIsTakenOver(t *testing.T) {
 		}()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		l.leases.endFill(k, held, false)
+		l.leases.endWrite(k, held, false)
 		assert.NoError(t, <-waited)
 	})
 }

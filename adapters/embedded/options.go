@@ -22,7 +22,7 @@ type Options struct {
 	// wait for that load hear of it.
 	Cooldown time.Duration
 
-	// MaxBytes bounds the stored bytes that are still alive.
+	// MaxBytes bounds the stored bytes that are still alive or kept.
 	MaxBytes int64
 
 	// MaxValueBytes bounds one body.
@@ -65,7 +65,7 @@ func (o Options) badgerOptions() badger.Options {
 		WithMetricsEnabled(false).
 		// What was lost in a crash is loaded again: it is a cache.
 		WithSyncWrites(false).
-		// Each key has one writer at a time, the holder of its lease.
+		// Each key has one writer at a time, see fence.go.
 		WithDetectConflicts(false).
 		WithMemTableSize(memtable).
 		WithNumMemtables(2).

@@ -39,6 +39,61 @@ func TestARestartKeepsWhatIsFreshWithTheLifeItHasLeft(t *testing.T) {
 	})
 }
 
+func TestARestartKeepsWhatIsStaleWithTheAgeThatItHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options()
+		o.Dir = t.TempDir()
+		l, err := embedded.Open(o)
+		require.NoError(t, err)
+		e := entry("v", 2*time.Second).Kept(10 * time.Second)
+		fill(t, l, "filled", e)
+		require.NoError(t, l.Put(t.Context(), key(t, "put"), e))
+		time.Sleep(3 * time.Second)
+		require.NoError(t, l.Close())
+		time.Sleep(2001 * time.Millisecond)
+
+		l = open(t, o)
+		for _, name := range []string{"filled", "put"} {
+			require.Equal(t, domain.Copy{Entry: e, Left: -3001 * time.Millisecond}, get(t, l, name))
+		}
+		time.Sleep(6998 * time.Millisecond)
+		require.Equal(t, -9999*time.Millisecond, get(t, l, "put").Left)
+		time.Sleep(time.Millisecond)
+		require.Zero(t, get(t, l, "filled"))
+		require.Zero(t, get(t, l, "put"))
+	})
+}
+
+func TestWhatWasDeletedIsGoneAfterARestartToo(t *testing.T) {
+	o := options()
+	o.Dir = t.TempDir()
+	l, err := embedded.Open(o)
+	require.NoError(t, err)
+	fill(t, l, "k", entry(strings.Repeat("x", 1<<20), time.Hour))
+	require.NoError(t, l.Delete(t.Context(), key(t, "k")))
+	require.NoError(t, l.Close())
+
+	l = open(t, o)
+	require.Zero(t, get(t, l, "k"))
+	require.Zero(t, embedded.InUse(l))
+}
+
+func TestABoundThatWasLoweredDoesNotForbidToDelete(t *testing.T) {
+	o := options()
+	o.Dir = t.TempDir()
+	l, err := embedded.Open(o)
+	require.NoError(t, err)
+	fill(t, l, "one", entry(strings.Repeat("x", 2000), time.Hour))
+	fill(t, l, "two", entry(strings.Repeat("x", 2000), time.Hour))
+	require.NoError(t, l.Close())
+
+	o.MaxBytes = 1000
+	l = open(t, o)
+	require.NoError(t, l.Delete(t.Context(), key(t, "one")))
+	require.Zero(t, get(t, l, "one"))
+	require.NotZero(t, get(t, l, "two"))
+}
+
 func TestARestartBooksWhatIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := options()
@@ -73,6 +128,9 @@ func TestEntriesFromTheFutureAreNotServed(t *testing.T) {
 	l := open(t, options())
 	raw := domain.AppendStored(nil, entry("v", 10*time.Second))
 	embedded.Corrupter(t, l)(key(t, "k"), string(raw)) // with a minute left
+	require.Zero(t, get(t, l, "k"), "the clock must have been set back")
+	raw = domain.AppendStored(nil, entry("v", 10*time.Second).Kept(45*time.Second))
+	embedded.Corrupter(t, l)(key(t, "k"), string(raw))
 	require.Zero(t, get(t, l, "k"), "the clock must have been set back")
 }
 

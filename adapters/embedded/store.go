@@ -13,7 +13,7 @@ import (
 
 var _ ports.L2Store = (*Layer)(nil)
 
-// Get returns what is stored for key and has not ended. Reads are local and
+// Get returns what is stored for key and is alive or kept. Reads are local and
 // short, so ctx is looked at once, at the beginning.
 func (l *Layer) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
 	if err := ctx.Err(); err != nil {
@@ -42,10 +42,7 @@ func (l *Layer) read(key domain.Key) (form string, err error) {
 }
 
 // Fill stores e and ends the lease. The entry is there before the lease ends, so
-// whoever is woken, or finds the lease free, finds the entry as well. Between
-// the two the lease is marked as filling: it cannot run out, nor pass to another
-// holder whose newer value this one would replace, and no lock is held while
-// Badger writes.
+// whoever is woken, or finds the lease free, finds the entry as well.
 func (l *Layer) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -59,10 +56,36 @@ func (l *Layer) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease
 		return err
 	}
 	done := false // also when Badger panics
-	defer func() { l.leases.endFill(key, held, done) }()
+	defer func() { l.leases.endWrite(key, held, done) }()
 	if err := l.write(key, e); err != nil {
 		return err
 	}
 	done = true
 	return nil
+}
+
+// Put stores e whoever holds the lease. It waits for a fill that is under way:
+// what is put comes after it. A value that is too large changes nothing.
+func (l *Layer) Put(ctx context.Context, key domain.Key, e *domain.Entry) error {
+	if err := l.checkSize(e); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := l.using.enter(); err != nil {
+		return err
+	}
+	defer l.using.leave()
+	seized, err := l.leases.seize(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer l.leases.endWrite(key, seized, true)
+	return l.write(key, e)
+}
+
+// Delete puts an entry without life, which is not stored.
+func (l *Layer) Delete(ctx context.Context, key domain.Key) error {
+	return l.Put(ctx, key, domain.NewMissing(0, 0))
 }

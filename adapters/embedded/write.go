@@ -9,17 +9,17 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// write stores e for key in place of what was there. Only the holder of the
+// write stores e for key in place of what was there. Only who has reserved the
 // key's lease calls it, so there is one write of a key at a time.
 func (l *Layer) write(key domain.Key, e *domain.Entry) error {
-	if len(e.Body()) > l.maxValue {
-		return fmt.Errorf("embedded layer: %w: %d bytes, %d allowed", domain.ErrTooLarge, len(e.Body()), l.maxValue)
+	if err := l.checkSize(e); err != nil {
+		return err
 	}
 	txn := l.db.NewTransaction(true)
 	defer txn.Discard()
 	last, pieces, err := stored(txn, key)
 	if err != nil {
-		return fmt.Errorf("embedded layer: fill: %w", err)
+		return fmt.Errorf("embedded layer: write: %w", err)
 	}
 	now := l.now()
 	next := encode(key, e, now)
@@ -29,6 +29,13 @@ func (l *Layer) write(key domain.Key, e *domain.Entry) error {
 	if err := commit(txn, key, next, pieces); err != nil {
 		l.account.force(chargeOf(next), last)
 		return err
+	}
+	return nil
+}
+
+func (l *Layer) checkSize(e *domain.Entry) error {
+	if len(e.Body()) > l.maxValue {
+		return fmt.Errorf("embedded layer: %w: %d bytes, %d allowed", domain.ErrTooLarge, len(e.Body()), l.maxValue)
 	}
 	return nil
 }
@@ -62,7 +69,7 @@ func commit(txn *badger.Txn, key domain.Key, next []*badger.Entry, pieces int) e
 	case errors.Is(err, badger.ErrTxnTooBig):
 		return fmt.Errorf("embedded layer: %w: %w", domain.ErrTooLarge, err)
 	case err != nil:
-		return fmt.Errorf("embedded layer: fill: %w", err)
+		return fmt.Errorf("embedded layer: write: %w", err)
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ import (
 // Cache is the use case, as far as HTTP calls it.
 type Cache interface {
 	Get(ctx context.Context, key domain.Key) (domain.Answer, error)
+	Put(ctx context.Context, key domain.Key, v domain.Value) error
+	Delete(ctx context.Context, key domain.Key) error
 }
 
 // Counter tells what was counted.
@@ -49,12 +51,13 @@ type API struct {
 	engine *gin.Engine
 	parts  Parts
 	labels Labels
+	access Access
 	ready  atomic.Bool
 }
 
 // New returns an API that is not ready yet.
-func New(p Parts, l Labels) *API {
-	a := &API{engine: gin.New(), parts: p, labels: l}
+func New(p Parts, l Labels, access Access) *API {
+	a := &API{engine: gin.New(), parts: p, labels: l, access: access}
 	a.engine.HandleMethodNotAllowed = true
 	// Every path is a name as it stands: nothing is guessed, nothing is corrected.
 	a.engine.RedirectTrailingSlash = false
@@ -73,6 +76,8 @@ func (a *API) route() {
 	a.get("/health", a.health)
 	a.get("/ready", a.readiness)
 	a.get("/data/*key", a.data)
+	a.engine.PUT("/data/*key", a.put)
+	a.engine.DELETE("/data/*key", a.remove)
 	a.get("/metrics", a.metrics)
 	a.routePages()
 }

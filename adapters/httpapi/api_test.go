@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 // parts is everything that the API stands on, with answers set by the test.
 type parts struct {
 	asked  []string
+	put    []domain.Value
+	access httpapi.Access
 	answer domain.Answer
 	err    error
 	counts ports.Counts
@@ -45,6 +47,16 @@ func (p *parts) Get(_ context.Context, key domain.Key) (domain.Answer, error) {
 	return p.answer, p.err
 }
 
+func (p *parts) Put(_ context.Context, key domain.Key, v domain.Value) error {
+	p.asked, p.put = append(p.asked, key.String()), append(p.put, v)
+	return p.err
+}
+
+func (p *parts) Delete(_ context.Context, key domain.Key) error {
+	p.asked = append(p.asked, key.String())
+	return p.err
+}
+
 func (p *parts) Snapshot() ports.Counts        { return p.counts }
 func (p *parts) Stats() ports.L1Stats          { return p.l1 }
 func (p *parts) Health(context.Context) string { return p.health }
@@ -52,7 +64,7 @@ func (p *parts) Health(context.Context) string { return p.health }
 func (p *parts) api() *httpapi.API {
 	return httpapi.New(httpapi.Parts{
 		Cache: p, Counter: p, L1: p, L2: p, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}, httpapi.Labels{Version: "v9", Source: "oracle"})
+	}, httpapi.Labels{Version: "v9", Source: "oracle"}, p.access)
 }
 
 func do(t *testing.T, api http.Handler, method, target string) *httptest.ResponseRecorder {
@@ -211,7 +223,7 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	}
 	w := do(t, api, "POST", "/data/k")
 	requireProblem(t, w, 405, "no-method")
-	require.ElementsMatch(t, []string{"GET", "HEAD"}, strings.Split(strings.ReplaceAll(w.Header().Get("Allow"), " ", ""), ","))
+	require.ElementsMatch(t, []string{"GET", "HEAD", "PUT", "DELETE"}, strings.Split(strings.ReplaceAll(w.Header().Get("Allow"), " ", ""), ","))
 }
 
 func TestAPanicInAHandlerIsAProblem(t *testing.T) {
@@ -253,7 +265,7 @@ func TestMetricsShowEachCounterUnderItsName(t *testing.T) {
 		p.counts.Requests[i] = uint64(i + 1)
 		want[name] = float64(i + 1)
 	}
-	for i, name := range []string{"cache_misses", "source_failures", "l2_failures", "l2_undecodable", "loads_unleased", "lease_waits", "leases_lost"} {
+	for i, name := range []string{"cache_misses", "source_failures", "l2_failures", "l2_undecodable", "loads_unleased", "lease_waits", "leases_lost", "refreshes", "changes_heard", "gaps_heard"} {
 		p.counts.Events[i] = uint64(i + 11)
 		want[name] = float64(i + 11)
 	}
@@ -309,7 +321,7 @@ func TestRequestsAreLoggedAtDebugOnly(t *testing.T) {
 		api := httpapi.New(httpapi.Parts{
 			Cache: p, Counter: p, L1: p, L2: p,
 			Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level})),
-		}, httpapi.Labels{})
+		}, httpapi.Labels{}, httpapi.Access{})
 		do(t, api, "GET", "/data/k")
 		require.Equal(t, lines, strings.Count(out.String(), "status=504"))
 	}

@@ -9,13 +9,17 @@ package httpapi
 
 // The head of the API description.
 //
-//	@title				multi-layer-cache
-//	@version			1.0
-//	@description		A read-through cache in front of something slow. A value comes from this process's memory (L1), else from the layer that all instances share (L2), else from the source, which is asked once however many ask here. Where an answer came from stands in its `Cache-Status` header (RFC 9211).
-//	@license.name		MIT
-//	@license.url		https://opensource.org/license/mit
-//	@BasePath			/
-//	@tag.name			data
-//	@tag.description	Reading keys.
-//	@tag.name			service
-//	@tag.description	The state of this instance.
+//	@title						multi-layer-cache
+//	@version					1.0
+//	@description				A read-through cache in front of something slow. A value comes from this process's memory (L1), else from the layer that all instances share (L2), else from the source, which is asked once however many ask here. Where an answer came from stands in its `Cache-Status` header (RFC 9211).
+//	@license.name				MIT
+//	@license.url				https://opensource.org/license/mit
+//	@BasePath					/
+//	@securityDefinitions.apikey	Token
+//	@in							header
+//	@name						Authorization
+//	@description				"Bearer" and the token that MLCACHE_TOKEN says.
+//	@tag.name					data
+//	@tag.description			Reading and writing keys.
+//	@tag.name					service
+//	@tag.description			The state of this instance.

@@ -38,6 +38,9 @@ type Metrics struct {
 	L2Undecodable uint64 `json:"l2_undecodable" example:"0"` // entries there that could not be read
 	LeaseWaits    uint64 `json:"lease_waits" example:"0"`    // waits for another instance's load
 	LeasesLost    uint64 `json:"leases_lost" example:"0"`    // loads whose value was not stored, because the lease was lost
+	Refreshes     uint64 `json:"refreshes" example:"0"`      // loads in the background, before or after the end of a value's life
+	ChangesHeard  uint64 `json:"changes_heard" example:"0"`  // keys that other instances replaced or deleted
+	GapsHeard     uint64 `json:"gaps_heard" example:"0"`     // times when such news may have been missed; the start is one
 	LoadsUnleased uint64 `json:"loads_unleased" example:"0"` // loads without a lease, because the shared layer failed
 } //	@name	Metrics
 
@@ -74,6 +77,9 @@ func (a *API) metrics(c *gin.Context) {
 		L2Undecodable: n.Events[ports.L2Undecodable],
 		LeaseWaits:    n.Events[ports.LeaseWaited],
 		LeasesLost:    n.Events[ports.LeaseLost],
+		Refreshes:     n.Events[ports.RefreshBegan],
+		ChangesHeard:  n.Events[ports.ChangeHeard],
+		GapsHeard:     n.Events[ports.GapHeard],
 		LoadsUnleased: n.Events[ports.LoadedUnleased],
 	}
 	for _, count := range n.Requests {

@@ -34,6 +34,11 @@ var (
 	problemOverloaded = kind("overloaded", http.StatusServiceUnavailable, "Too many loads are under way", "Try again after the time in Retry-After.")
 	problemClosed     = kind("shutting-down", http.StatusServiceUnavailable, "This instance is shutting down", "Try again; another one may answer.")
 	problemNotReady   = kind("not-ready", http.StatusServiceUnavailable, "This instance is starting or shutting down", "")
+	problemNoToken    = kind("writing-disabled", http.StatusForbidden, "Writing is not enabled", "Start the service with MLCACHE_TOKEN, and send that as a bearer token.")
+	problemWrongToken = kind("wrong-token", http.StatusUnauthorized, "The token is wrong or missing", "Send the header Authorization: Bearer <token>.")
+	problemTooLarge   = kind("value-too-large", http.StatusRequestEntityTooLarge, "The value is too large", "")
+	problemBody       = kind("body-broke-off", http.StatusBadRequest, "The body could not be read", "")
+	problemL2         = kind("not-written-everywhere", http.StatusServiceUnavailable, "The shared layer did not answer", "The write may have been done or not. Try again after the time in Retry-After.")
 	problemInternal   = kind("internal", http.StatusInternalServerError, "Something went wrong here", "")
 )
 
@@ -43,8 +48,10 @@ var problems = []struct {
 	err error
 	is  Problem
 }{
+	{domain.ErrL2Unavailable, problemL2}, // before what it may wrap
 	{domain.ErrTimeout, problemTimeout},
-	{domain.ErrSourceFailed, problemSource},
+	{domain.ErrSourceFailed, problemSource}, // also when its value was too large
+	{domain.ErrTooLarge, problemTooLarge},
 	{domain.ErrOverloaded, problemOverloaded},
 	{domain.ErrClosed, problemClosed},
 }

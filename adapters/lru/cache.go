@@ -77,8 +77,9 @@ const (
 	slack           = stepsPerCache / 8
 )
 
-// maxLife is the longest life and stale window that are told apart.
-const maxLife = 4 * 365 * 24 * time.Hour
+// maxLife is the longest life and stale window that are told apart. Both of them
+// and the time that the process runs must fit into maxTime.
+const maxLife = 500 * 24 * time.Hour
 
 const epochs = 1024
 
@@ -165,7 +166,11 @@ func (c *Cache) Get(key domain.Key) (domain.Copy, bool) {
 	if !ok {
 		return domain.Copy{}, false
 	}
-	held := domain.Copy{Entry: f.entry, Left: time.Duration(f.life.deadline()<<unitShift) - c.clock.now()}
+	held := domain.Copy{
+		Entry:    f.entry,
+		Left:     time.Duration(f.life.deadline()<<unitShift) - c.clock.now(),
+		Doubtful: f.life.doubtful(),
+	}
 	if held.Left <= 0 {
 		if c.useless(held) {
 			return domain.Copy{}, false
@@ -292,6 +297,21 @@ func (c *Cache) Delete(key domain.Key) {
 		s.dropLocked(i)
 	}
 	s.tidyLocked()
+}
+
+// Doubt makes all entries doubtful and ends all epochs. A Set that is not void
+// already has either been seen by it or comes after it. It takes some
+// milliseconds for a million entries, during which each shard is locked once.
+func (c *Cache) Doubt() {
+	for i := range c.epochs {
+		c.epochs[i].Add(1)
+	}
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		s.doubtLocked()
+		s.mu.Unlock()
+	}
 }
 
 // Stats returns what is held now, stale entries included, and what had to go.

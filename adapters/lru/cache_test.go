@@ -177,6 +177,33 @@ func TestWhatWasReadBeforeADeletionDoesNotComeBack(t *testing.T) {
 	assert.Equal(t, "new", got.Entry.Body())
 }
 
+func TestWhatWasHeldIsDoubtfulUntilItIsSetAnew(t *testing.T) {
+	for _, entries := range []int{10, 100_000} {
+		c := newCache(t, Options{MaxEntries: entries, MaxBytes: 64 << 20})
+		before := c.Epoch(key("0"))
+		for i := range 10 {
+			c.Set(key(strconv.Itoa(i)), fresh("old"), 0)
+		}
+		c.Doubt()
+		require.False(t, c.Set(key("0"), fresh("read before"), before), "what was read before does not count")
+		for i := range 10 {
+			k := key(strconv.Itoa(i))
+			for range 3 { // reading it, and so promoting it, confirms nothing
+				got, ok := c.Get(k)
+				require.True(t, ok)
+				require.True(t, got.Doubtful)
+				require.Equal(t, "old", got.Entry.Body())
+			}
+			require.True(t, c.Set(k, fresh("new"), c.Epoch(k)))
+			got, _ := c.Get(k)
+			require.False(t, got.Doubtful)
+		}
+		c.Set(key("later"), fresh("v"), c.Epoch(key("later")))
+		got, _ := c.Get(key("later"))
+		require.False(t, got.Doubtful, "a slot that was free at that time")
+	}
+}
+
 func TestHitsAndSetsDoNotAllocate(t *testing.T) {
 	for _, admission := range []Admission{PlainLRU, TinyLFU} {
 		for _, entries := range []int{100, 8192} {
@@ -235,6 +262,9 @@ func useAtRandom(t *testing.T, c *Cache, worker int) {
 			c.Set(k, copy, c.Epoch(k))
 		case op < 98:
 			c.Delete(k)
+			if i%100 == 0 {
+				c.Doubt()
+			}
 		default: // a key that nobody else writes
 			own++
 			mine := key("own " + strconv.Itoa(worker))

@@ -19,11 +19,12 @@ import (
 // model is a small cache as one would explain it: slices, most recently used
 // first, that are searched and rebuilt for each operation.
 type model struct {
-	opts   Options
-	items  []item // the LRU
-	over   []item // past their life, in no order
-	aged   int64  // when items were last sorted out
-	epochs map[string]ports.Epoch
+	opts    Options
+	items   []item // the LRU
+	over    []item // past their life, in no order
+	aged    int64  // when items were last sorted out
+	epochs  map[string]ports.Epoch
+	doubted map[string]bool
 
 	evicted, evictedOver int
 }
@@ -50,7 +51,7 @@ func (m *model) copy(it item, now time.Duration) (domain.Copy, bool) {
 	if left <= -m.opts.KeepStale {
 		return domain.Copy{}, false
 	}
-	return domain.Copy{Entry: it.entry, Left: left}, true
+	return domain.Copy{Entry: it.entry, Left: left, Doubtful: m.doubted[it.key]}, true
 }
 
 // set does what the cache has done already. gone says whether the cache has
@@ -78,6 +79,7 @@ func (m *model) set(key domain.Key, c domain.Copy, since ports.Epoch, now time.D
 		m.evicted++
 	}
 	m.items = slices.Insert(m.items, 0, it)
+	delete(m.doubted, it.key)
 	return true
 }
 
@@ -129,6 +131,12 @@ func (m *model) remove(key domain.Key) {
 	m.items, m.over = slices.DeleteFunc(m.items, is), slices.DeleteFunc(m.over, is)
 }
 
+func (m *model) doubt() {
+	for _, it := range slices.Concat(m.items, m.over) {
+		m.doubted[it.key] = true
+	}
+}
+
 func (m *model) bytes() (sum int64) {
 	for _, it := range slices.Concat(m.items, m.over) {
 		sum += it.weight.bytes()
@@ -149,7 +157,7 @@ func newPair(opts Options) *pair {
 	if err != nil {
 		panic(err)
 	}
-	p := &pair{cache: c, model: model{opts: opts, epochs: map[string]ports.Epoch{}}}
+	p := &pair{cache: c, model: model{opts: opts, epochs: map[string]ports.Epoch{}, doubted: map[string]bool{}}}
 	for i := range 10 {
 		p.keys = append(p.keys, key(strings.Repeat("k", i+1)))
 	}
@@ -189,8 +197,13 @@ func (p *pair) step(intn func(int) int) error {
 			return fmt.Errorf("set %v for %v: %v, want %v", key, c.Left, got, want)
 		}
 	case op < 38:
-		p.cache.Delete(key)
-		p.model.remove(key)
+		if intn(3) == 0 {
+			p.cache.Doubt()
+			p.model.doubt()
+		} else {
+			p.cache.Delete(key)
+			p.model.remove(key)
+		}
 		if p.cache.Epoch(key) == p.model.epochs[key.String()] {
 			return fmt.Errorf("the epoch of %v did not end", key)
 		}

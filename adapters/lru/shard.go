@@ -115,7 +115,7 @@ func (s *shard) promoteLocked(f found) {
 		return // it went or was replaced meanwhile, or its life is over
 	}
 	last := s.tells() && s.victimLocked() == f.slot
-	sl.life.Store(uint64(f.life.withUsed(s.clock.next())))
+	sl.life.Store(uint64(life(sl.life.Load()).withUsed(s.clock.next())))
 	s.usedLocked(f.slot)
 	if last {
 		s.tellLocked()
@@ -229,6 +229,16 @@ func (s *shard) evictLocked(why cause) bool {
 	s.evicted[why]++
 	s.dropLocked(i)
 	return true
+}
+
+// doubtLocked makes all entries doubtful. It goes through the memory, which is
+// quicker than along the lists, and so marks free slots as well: write does away
+// with that.
+func (s *shard) doubtLocked() {
+	for i := uint32(lists); i < s.slab.fresh; i++ {
+		sl := s.slab.at(i)
+		sl.life.Store(uint64(life(sl.life.Load()).doubted()))
+	}
 }
 
 // ageLocked moves to the expired list what is over at now, and drops what has

@@ -76,25 +76,33 @@ func (s *slot) rewrite(it *item, l life) {
 func (s *slot) invalidate() { s.link.Store(s.link.Load() + versionOne) }
 
 // life packs what a reader needs to know beside the entry: the deadline in
-// units of the clock, the moment of last use, and the length of the key.
+// units of the clock, the moment of last use, whether the entry is doubtful, and
+// the length of the key.
 type life uint64
 
 const (
 	keyLenBits = 10
 	stampBits  = 16
 	maxKeyLen  = 1<<keyLenBits - 1
-	maxTime    = 1<<(64-keyLenBits-stampBits) - 1 // nine years, in units of the clock
+	doubtBit   = 1 << (keyLenBits + stampBits)
+	timeShift  = keyLenBits + stampBits + 1
+	maxTime    = 1<<(64-timeShift) - 1 // four and a half years, in units of the clock
 )
 
 func newLife(deadline int64, used stamp, keyLen int) life {
-	return life(deadline)<<(keyLenBits+stampBits) | life(used)<<keyLenBits | life(keyLen)
+	return life(deadline)<<timeShift | life(used)<<keyLenBits | life(keyLen)
 }
 
-func (l life) deadline() int64 { return int64(l >> (keyLenBits + stampBits)) }
+func (l life) deadline() int64 { return int64(l >> timeShift) }
+func (l life) doubtful() bool  { return l&doubtBit != 0 }
+func (l life) doubted() life   { return l | doubtBit }
 func (l life) used() stamp     { return stamp(l >> keyLenBits) }
 func (l life) keyLen() int     { return int(l & maxKeyLen) }
 
-func (l life) withUsed(used stamp) life { return newLife(l.deadline(), used, l.keyLen()) }
+func (l life) withUsed(used stamp) life {
+	const stamps = (1<<stampBits - 1) << keyLenBits
+	return l&^stamps | life(used)<<keyLenBits
+}
 
 // weight packs the bytes that an entry counts with the list it is in.
 type weight uint32

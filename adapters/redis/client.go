@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
@@ -28,13 +30,27 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Client is the connection to the server that Store and Locker share. It is
+// How the circuit breaker works: after so many failed calls in a row none is made
+// for a while, then a single one, whose outcome decides. So a server that hangs
+// costs one timeout in about a second, and not one per request.
+const (
+	failuresInARow = 5
+	breakFor       = 850 * time.Millisecond
+	breakJitter    = 100 * time.Millisecond // more or less, so that instances do not try in step
+)
+
+// errBroken is the error of the calls that the circuit breaker forbids.
+var errBroken = errors.New("redis: not asked, since the last calls failed")
+
+// Client is the connection to the server that Store, Locker and Bus share. It is
 // safe for concurrent use.
 type Client struct {
 	rdb     redis.UniversalClient
 	prefix  string
+	id      string // names this instance among all
 	timeout time.Duration
 	log     *slog.Logger
+	breaker circuitbreaker.CircuitBreaker[any]
 	down    atomic.Bool
 }
 
@@ -52,7 +68,12 @@ func NewClient(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{rdb: rdb, prefix: o.Prefix, timeout: o.Timeout, log: o.Logger}, nil
+	breaker := circuitbreaker.NewBuilder[any]().
+		WithFailureThreshold(failuresInARow).WithSuccessThreshold(1).
+		WithDelay(breakFor).WithJitter(breakJitter).Build()
+	return &Client{
+		rdb: rdb, prefix: o.Prefix, id: rand.Text(), timeout: o.Timeout, log: o.Logger, breaker: breaker,
+	}, nil
 }
 
 // UseLogger sends what go-redis itself has to say to log, at debug level. That
@@ -76,28 +97,52 @@ func (c *Client) Health(ctx context.Context) string {
 // Close closes all connections.
 func (c *Client) Close() error { return c.rdb.Close() }
 
-// call runs one exchange within the client's budget and notes whether the
-// server can be used.
+// changes is the channel on which instances tell each other what they changed.
+func (c *Client) changes() string { return c.prefix + "changes" }
+
+// call runs one exchange within the client's budget, unless the circuit breaker
+// forbids it, and notes whether the server can be used.
 func (c *Client) call(ctx context.Context, exchange func(context.Context) error) error {
+	if !c.breaker.TryAcquirePermit() {
+		return errBroken
+	}
 	budget, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	err := exchange(budget)
 	var reply redis.Error
 	switch {
 	case err == nil || errors.As(err, &reply): // it answers, whatever it says
-		if c.down.CompareAndSwap(true, false) {
+		c.breaker.RecordSuccess()
+		if c.down.Load() && c.down.CompareAndSwap(true, false) {
 			c.log.Info("redis is usable again")
 		}
 	case ctx.Err() != nil: // the caller's end, not the server's
-	case c.down.CompareAndSwap(false, true):
-		c.log.Warn("redis cannot be used, going on without it", "err", err)
+		if c.breaker.IsHalfOpen() {
+			c.breaker.RecordFailure() // gives the permit back; the next try comes soon
+		}
+	default:
+		c.breaker.RecordFailure()
+		if c.down.CompareAndSwap(false, true) {
+			c.log.Warn("redis cannot be used, going on without it", "err", err)
+		}
 	}
 	return err
 }
 
+// reachable reports whether a call would be made, if only to try. While one is
+// made to try, no other is.
+func (c *Client) reachable() bool {
+	return c.breaker.IsClosed() || c.breaker.IsOpen() && c.breaker.RemainingDelay() == 0
+}
+
+// answers tells the circuit breaker that the server was seen to answer, so that
+// calls need not wait until it would try by itself.
+func (c *Client) answers() { c.breaker.Close() }
+
 // dial makes the client that the URL asks for, with what this program needs
 // unless the URL says otherwise: a call that meets a broken connection is tried
-// once more on a new one, and contexts end calls.
+// once more on a new one, contexts end calls, and a server that refuses the
+// connection is not asked again and again in the time of a call.
 func dial(raw string) (redis.UniversalClient, error) {
 	u, err := parseURL(raw)
 	if err != nil {
@@ -110,21 +155,21 @@ func dial(raw string) (redis.UniversalClient, error) {
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.ContextTimeoutEnabled = true
+		o.ContextTimeoutEnabled, o.DialerRetries = true, 1
 		return redis.NewFailoverClient(o), nil
 	case query.Has("addr"):
 		o, err := redis.ParseClusterURL(u.String())
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, quiet
+		o.ContextTimeoutEnabled, o.DialerRetries, o.MaintNotificationsConfig = true, 1, quiet
 		return redis.NewClusterClient(o), nil
 	default:
 		o, err := redis.ParseURL(u.String())
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, quiet
+		o.ContextTimeoutEnabled, o.DialerRetries, o.MaintNotificationsConfig = true, 1, quiet
 		return redis.NewClient(o), nil
 	}
 }
@@ -143,7 +188,9 @@ func parseURL(raw string) (*url.URL, error) {
 			query.Add("addr", addr)
 		}
 	}
-	for name, value := range map[string]string{"max_retries": "1", "min_retry_backoff": "1ms", "dial_timeout": "1s"} {
+	for name, value := range map[string]string{
+		"max_retries": "1", "min_retry_backoff": "1ms", "dial_timeout": "1s", "read_timeout": "1s", "write_timeout": "1s",
+	} {
 		if !query.Has(name) {
 			query.Set(name, value)
 		}

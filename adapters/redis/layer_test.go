@@ -23,6 +23,7 @@ const prefix = "mlc:"
 type instance struct {
 	client *Client
 	store  *Store
+	bus    *Bus
 	locker *Locker
 }
 
@@ -33,29 +34,20 @@ func open(t *testing.T, url string, o LockerOptions) instance {
 		URL: url, Prefix: prefix, Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	require.NoError(t, err)
-	locker, err := NewLocker(client, o)
+	bus := NewBus(client)
+	locker, err := NewLocker(bus, o)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.NoError(t, locker.Close())
+		bus.Close()
 		require.NoError(t, client.Close())
 	})
-	return instance{client: client, store: NewStore(client), locker: locker}
+	return instance{client: client, store: NewStore(client), bus: bus, locker: locker}
 }
 
-// awaitListening returns when in hears wake-ups.
+// awaitListening returns when in hears wake-ups and news.
 func awaitListening(t *testing.T, in instance) {
 	t.Helper()
-	probe, err := domain.ParseKey("probe")
-	require.NoError(t, err)
-	called, forget := in.locker.wakes.await(probe)
-	defer forget()
-	// Arrives if the channel is subscribed; otherwise its subscription calls all.
-	require.NoError(t, in.client.rdb.Publish(t.Context(), in.locker.wakes.channel, probe.String()).Err())
-	select {
-	case <-called:
-	case <-time.After(10 * time.Second):
-		require.FailNow(t, "no subscription")
-	}
+	require.Eventually(t, in.bus.Connected, 10*time.Second, time.Millisecond, "no subscription")
 }
 
 // older makes everything on the server d older without waiting.
@@ -83,9 +75,9 @@ func corrupt(t *testing.T, c *Client, key domain.Key, raw string) {
 	require.NoError(t, c.rdb.Set(ctx, name, raw, left).Err())
 }
 
-func TestTheContractsOfL2StoreAndLockerAreKeptOnARealServer(t *testing.T) {
+func TestTheContractsAreKeptOnARealServer(t *testing.T) {
 	server := redistest.Start(t)
-	portstest.L2AndLocker(t, portstest.Layer{
+	layer := portstest.Layer{
 		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
 			o := LockerOptions{TTL: l.LockTTL, Cooldown: l.Cooldown}
 			a, b := open(t, server.URL(), o), open(t, server.URL(), o)
@@ -93,11 +85,13 @@ func TestTheContractsOfL2StoreAndLockerAreKeptOnARealServer(t *testing.T) {
 			awaitListening(t, a)
 			awaitListening(t, b)
 			return portstest.Harness{
-				A:       portstest.Instance{L2: a.store, Locker: a.locker},
-				B:       portstest.Instance{L2: b.store, Locker: b.locker},
+				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
+				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
 				Advance: func(d time.Duration) { older(t, a.client, d) },
 				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client, k, raw) },
 			}
 		},
-	})
+	}
+	portstest.L2AndLocker(t, layer)
+	portstest.Bus(t, layer)
 }

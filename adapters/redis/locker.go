@@ -31,31 +31,26 @@ type LockerOptions struct {
 	Cooldown time.Duration // for how long a failure is remembered; 0: not at all
 }
 
-// Locker hands out leases on the server. It is safe for concurrent use and
-// must be closed.
+// Locker hands out leases on the server. It is safe for concurrent use.
 type Locker struct {
 	client *Client
 	opts   LockerOptions
-	wakes  *wakes
+	bus    *Bus
 }
 
-// NewLocker returns a Locker on c, which stays the caller's to close. It
-// listens for wake-ups from then on, as soon as the server can be reached.
-func NewLocker(c *Client, o LockerOptions) (*Locker, error) {
+// NewLocker returns a Locker that is woken through b.
+func NewLocker(b *Bus, o LockerOptions) (*Locker, error) {
 	if o.TTL < time.Millisecond || o.Cooldown < 0 {
 		return nil, fmt.Errorf("redis: lock TTL %v is below 1ms or cool-down %v is negative", o.TTL, o.Cooldown)
 	}
-	return &Locker{client: c, opts: o, wakes: listen(c, c.prefix+"wake:"+rand.Text())}, nil
+	return &Locker{client: b.client, opts: o, bus: b}, nil
 }
-
-// Close stops listening. Waiters learn that their lease ended.
-func (l *Locker) Close() error { return l.wakes.close() }
 
 // Acquire takes the lease of key, or waits for the end of another's.
 func (l *Locker) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
 	lease := ports.Lease(rand.Text())
 	// Before asking, so that no wake-up can come in between.
-	woken, forget := l.wakes.await(key)
+	woken, forget := l.bus.wakes.await(key)
 	defer forget()
 	for {
 		left, err := l.ask(ctx, key, lease)
@@ -93,7 +88,7 @@ func (l *Locker) ask(ctx context.Context, key domain.Key, lease ports.Lease) (ti
 	var reply []any
 	err := l.client.call(ctx, func(ctx context.Context) (err error) {
 		reply, err = acquireScript.Run(ctx, l.client.rdb, []string{n.lock, n.failure, n.waiters},
-			string(lease), l.opts.TTL.Milliseconds(), l.wakes.channel, waitersLife.Milliseconds()).Slice()
+			string(lease), l.opts.TTL.Milliseconds(), l.bus.own, waitersLife.Milliseconds()).Slice()
 		return err
 	})
 	switch {

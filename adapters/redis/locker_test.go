@@ -100,7 +100,7 @@ func TestAServerThatDiesMakesWaitersLookAgain(t *testing.T) {
 	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
 }
 
-func TestClosingTheLockerEndsTheWaits(t *testing.T) {
+func TestClosingTheBusEndsTheWaits(t *testing.T) {
 	server := redistest.Start(t)
 	holder, in := open(t, server.URL(), times), open(t, server.URL(), times)
 	key := parse(t, "k")
@@ -109,7 +109,7 @@ func TestClosingTheLockerEndsTheWaits(t *testing.T) {
 	require.NoError(t, err)
 	waiting := acquire(in, key)
 	awaitWaiting(t, in, key)
-	require.NoError(t, in.locker.Close())
+	in.bus.Close()
 	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
 }
 

@@ -17,9 +17,12 @@ var (
 	renewSource string
 	//go:embed end.lua
 	endSource string
+	//go:embed write.lua
+	writeSource string
 
 	getScript     = redis.NewScript(getSource)
 	acquireScript = redis.NewScript(acquireSource)
 	renewScript   = redis.NewScript(renewSource)
 	endScript     = redis.NewScript(endSource)
+	writeScript   = redis.NewScript(writeSource)
 )

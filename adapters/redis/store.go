@@ -44,8 +44,11 @@ func (s *Store) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, err
 	if err != nil {
 		return domain.Copy{}, false, err
 	}
-	c := domain.Copy{Entry: e, Left: left - time.Since(asked)}
-	return c, c.Fresh(), nil
+	c := domain.Copy{Entry: e, Left: left - e.Keep() - time.Since(asked)}
+	if !c.Fresh() && !c.UsableStale(e.Keep()) {
+		return domain.Copy{}, false, nil
+	}
+	return c, true, nil
 }
 
 func valueAndLife(reply []any) (string, time.Duration, error) {
@@ -62,8 +65,43 @@ func valueAndLife(reply []any) (string, time.Duration, error) {
 // Fill stores e under the lease, ends the lease and wakes its waiters.
 func (s *Store) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) error {
 	n := namesOf(s.client.prefix, key)
-	stored := domain.AppendStored(make([]byte, 0, e.Size()+64), e)
-	return s.client.endLease(ctx, n, key, lease, parting{name: n.value, text: stored, life: e.TTL()})
+	return s.client.endLease(ctx, n, key, lease, parting{name: n.value, text: storedForm(e), life: storedLife(e)})
+}
+
+func storedForm(e *domain.Entry) []byte {
+	return domain.AppendStored(make([]byte, 0, e.Size()+64), e)
+}
+
+// storedLife is how long the server holds e: for its life and for as long as it
+// is kept after that.
+func storedLife(e *domain.Entry) time.Duration {
+	if e.TTL() == 0 {
+		return 0
+	}
+	return e.TTL() + e.Keep()
+}
+
+// Put stores e whoever holds the lease.
+func (s *Store) Put(ctx context.Context, key domain.Key, e *domain.Entry) error {
+	return s.write(ctx, key, storedForm(e), storedLife(e))
+}
+
+// Delete removes what is stored whoever holds the lease.
+func (s *Store) Delete(ctx context.Context, key domain.Key) error {
+	return s.write(ctx, key, nil, 0)
+}
+
+func (s *Store) write(ctx context.Context, key domain.Key, form []byte, life time.Duration) error {
+	c := s.client
+	n := namesOf(c.prefix, key)
+	err := c.call(ctx, func(ctx context.Context) error {
+		return writeScript.Run(ctx, c.rdb, []string{n.value, n.lock, n.failure, n.waiters},
+			key.String(), form, life.Milliseconds(), c.changes(), c.id+" "+key.String()).Err()
+	})
+	if err != nil {
+		return fmt.Errorf("redis write: %w", err)
+	}
+	return nil
 }
 
 // parting is what the end of a lease leaves behind.

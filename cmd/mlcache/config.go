@@ -40,6 +40,9 @@ type Config struct {
 	TTLJitter       float64       `name:"ttl-jitter" default:"0" env:"MLCACHE_TTL_JITTER" help:"Up to this fraction of the life is taken off, at random."`
 	NegativeTTL     time.Duration `name:"negative-ttl" default:"5s" env:"MLCACHE_NEGATIVE_TTL" help:"Life of the knowledge that the source has no such key; 0: not remembered."`
 	StaleIfError    time.Duration `default:"5m" env:"MLCACHE_STALE_IF_ERROR" help:"How long past its life a value in memory is kept, to serve when the source fails."`
+	StaleWhile      time.Duration `name:"stale-while-revalidate" default:"0" env:"MLCACHE_STALE_WHILE_REVALIDATE" help:"How long past its life a value is served at once, while it is loaded anew."`
+	L2Stale         time.Duration `name:"l2-stale" default:"0" env:"MLCACHE_L2_STALE" help:"How long past its life a value is kept in the shared layer too, for these two."`
+	RefreshAhead    float64       `default:"1" env:"MLCACHE_REFRESH_AHEAD" help:"How eagerly a value that is read is loaded anew before its life ends: beta of XFetch; 0: never."`
 	FailureCooldown time.Duration `default:"1s" env:"MLCACHE_FAILURE_COOLDOWN" help:"How long a key whose load failed is not loaded again."`
 
 	Source            string        `default:"oracle" env:"MLCACHE_SOURCE" help:"oracle (simulated) or http."`
@@ -53,6 +56,8 @@ type Config struct {
 	RequestTimeout  time.Duration `default:"10s" env:"MLCACHE_REQUEST_TIMEOUT" help:"Hard end of one request."`
 	MaxValueBytes   size          `default:"1MiB" env:"MLCACHE_MAX_VALUE_BYTES" help:"A larger value from the source is a failure."`
 	ShutdownTimeout time.Duration `default:"15s" env:"MLCACHE_SHUTDOWN_TIMEOUT" help:"Time for requests and loads to finish after SIGTERM."`
+
+	Token string `default:"" env:"MLCACHE_TOKEN" help:"Bearer token of those who may write and delete. Empty: nobody may."`
 
 	LogLevel  string `default:"info" env:"MLCACHE_LOG_LEVEL" help:"debug, info, warn or error. One line per request at debug only."`
 	LogFormat string `default:"text" env:"MLCACHE_LOG_FORMAT" help:"text or json."`
@@ -124,6 +129,9 @@ func (c *Config) rules() []rule {
 		{"ttl-jitter", c.TTLJitter, c.TTLJitter >= 0 && c.TTLJitter < 1, "0 or more and below 1"},
 		notNegative("negative-ttl", c.NegativeTTL),
 		notNegative("stale-if-error", c.StaleIfError),
+		notNegative("stale-while-revalidate", c.StaleWhile),
+		notNegative("l2-stale", c.L2Stale),
+		{"refresh-ahead", c.RefreshAhead, c.RefreshAhead >= 0 && c.RefreshAhead <= 100, "0 to 100"},
 		notNegative("failure-cooldown", c.FailureCooldown),
 		oneOf("source", c.Source, "oracle", "http"),
 		notNegative("oracle-delay", c.OracleDelay),

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the program instead of the tests where a test started this
+// binary for that.
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) == "1" {
+		childMain()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // instance is the real program, run by the test on a port of its own.
 type instance struct {

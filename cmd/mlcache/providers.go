@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -27,7 +26,7 @@ func newL1(cfg Config) (*lru.Cache, func(), error) {
 	cache, err := lru.New(lru.Options{
 		MaxEntries: cfg.L1MaxEntries,
 		MaxBytes:   int64(cfg.L1MaxBytes),
-		KeepStale:  cfg.StaleIfError,
+		KeepStale:  max(cfg.StaleIfError, cfg.StaleWhile),
 		Tick:       lru.DefaultTick,
 		Admission:  admission,
 	})
@@ -37,10 +36,11 @@ func newL1(cfg Config) (*lru.Cache, func(), error) {
 	return cache, cache.Close, nil
 }
 
-// sharedLayer is the second layer in its three roles, by Redis or embedded.
+// sharedLayer is the second layer in its roles, by Redis or embedded.
 type sharedLayer struct {
 	Store  ports.L2Store
 	Locker ports.Locker
+	Bus    ports.Bus
 	Health httpapi.SharedLayer
 }
 
@@ -54,16 +54,19 @@ func newL2(cfg Config, log *slog.Logger) (sharedLayer, func(), error) {
 	if err != nil {
 		return sharedLayer{}, nil, fmt.Errorf("MLCACHE_REDIS_URL (--redis-url): %w", err)
 	}
-	locker, err := redis.NewLocker(client, redis.LockerOptions{TTL: cfg.LockTTL, Cooldown: cfg.FailureCooldown})
-	if err != nil {
-		return sharedLayer{}, nil, errors.Join(err, client.Close())
-	}
+	bus := redis.NewBus(client)
 	closeAll := func() {
-		if err := errors.Join(locker.Close(), client.Close()); err != nil {
+		bus.Close()
+		if err := client.Close(); err != nil {
 			log.Debug("closing redis", "err", err)
 		}
 	}
-	return sharedLayer{Store: redis.NewStore(client), Locker: locker, Health: client}, closeAll, nil
+	locker, err := redis.NewLocker(bus, redis.LockerOptions{TTL: cfg.LockTTL, Cooldown: cfg.FailureCooldown})
+	if err != nil {
+		closeAll()
+		return sharedLayer{}, nil, err
+	}
+	return sharedLayer{Store: redis.NewStore(client), Locker: locker, Bus: bus, Health: client}, closeAll, nil
 }
 
 func newEmbedded(cfg Config, log *slog.Logger) (sharedLayer, func(), error) {
@@ -88,7 +91,7 @@ func newEmbedded(cfg Config, log *slog.Logger) (sharedLayer, func(), error) {
 			log.Error("closing the embedded layer", "err", err)
 		}
 	}
-	return sharedLayer{Store: layer, Locker: layer, Health: layer}, closeLayer, nil
+	return sharedLayer{Store: layer, Locker: layer, Bus: layer, Health: layer}, closeLayer, nil
 }
 
 func newSource(cfg Config) (ports.Source, func(), error) {
@@ -114,12 +117,21 @@ func appOptions(cfg Config) app.Options {
 		TTLJitter:         cfg.TTLJitter,
 		NegativeTTL:       cfg.NegativeTTL,
 		StaleIfError:      cfg.StaleIfError,
+		StaleWhile:        cfg.StaleWhile,
+		L2Stale:           cfg.L2Stale,
+		RefreshAhead:      cfg.RefreshAhead,
+		FailureCooldown:   cfg.FailureCooldown,
 		SourceTimeout:     cfg.SourceTimeout,
 		SourceConcurrency: cfg.SourceConcurrency,
 		LockTTL:           cfg.LockTTL,
 		RequestTimeout:    cfg.RequestTimeout,
 		MaxValueBytes:     int(cfg.MaxValueBytes),
+		MaxWaiters:        app.DefaultOptions().MaxWaiters,
 	}
+}
+
+func access(cfg Config) httpapi.Access {
+	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes)}
 }
 
 func labels(cfg Config) httpapi.Labels {

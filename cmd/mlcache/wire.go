@@ -23,7 +23,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		wire.Bind(new(httpapi.Memory), new(*lru.Cache)),
 
 		newL2,
-		wire.FieldsOf(new(sharedLayer), "Store", "Locker", "Health"),
+		wire.FieldsOf(new(sharedLayer), "Store", "Locker", "Bus", "Health"),
 
 		newSource,
 
@@ -37,6 +37,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		wire.Bind(new(httpapi.Cache), new(*app.Service)),
 
 		labels,
+		access,
 		wire.Struct(new(httpapi.Parts), "*"),
 		httpapi.New,
 

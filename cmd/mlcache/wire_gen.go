@@ -29,6 +29,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	}
 	l2Store := mainSharedLayer.Store
 	locker := mainSharedLayer.Locker
+	bus := mainSharedLayer.Bus
 	source, cleanup3, err := newSource(cfg)
 	if err != nil {
 		cleanup2()
@@ -40,6 +41,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		L1:       cache,
 		L2:       l2Store,
 		Locker:   locker,
+		Bus:      bus,
 		Source:   source,
 		Recorder: recorder,
 		Logger:   log,
@@ -61,7 +63,8 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		Logger:  log,
 	}
 	httpapiLabels := labels(cfg)
-	api := httpapi.New(parts, httpapiLabels)
+	httpapiAccess := access(cfg)
+	api := httpapi.New(parts, httpapiLabels, httpapiAccess)
 	mainProgram := &program{
 		service: service,
 		api:     api,

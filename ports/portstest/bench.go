@@ -62,6 +62,16 @@ func (b *bench) fill(in Instance, k domain.Key, e *domain.Entry) {
 	require.NoError(b, in.L2.Fill(b.soon(), k, e, b.win(in, k)))
 }
 
+// write puts e for k, or deletes k if e is nil.
+func (b *bench) write(in Instance, k domain.Key, e *domain.Entry) {
+	b.Helper()
+	if e == nil {
+		require.NoError(b, in.L2.Delete(b.soon(), k))
+	} else {
+		require.NoError(b, in.L2.Put(b.soon(), k, e))
+	}
+}
+
 // fail loads k in vain, as an instance does.
 func (b *bench) fail(in Instance, k domain.Key, failure error) {
 	b.Helper()
@@ -83,6 +93,19 @@ func (b *bench) holds(k domain.Key, e *domain.Entry) time.Duration {
 		left = min(left, c.Left)
 	}
 	return left
+}
+
+// keeps requires that every instance gets e for k as stale, since about then.
+func (b *bench) keeps(k domain.Key, e *domain.Entry, since time.Duration) {
+	b.Helper()
+	for _, in := range []Instance{b.A, b.B} {
+		c, ok, err := in.L2.Get(b.soon(), k)
+		require.NoError(b, err)
+		require.True(b, ok, "%q should be kept", k)
+		require.Equal(b, e, c.Entry)
+		require.LessOrEqual(b, c.Left, -since)
+		require.Greater(b, c.Left, -since-5*time.Second)
+	}
 }
 
 // lacks requires that no instance gets anything for k, without an error.

@@ -47,3 +47,40 @@ func oddKeys(b *bench) {
 		}
 	}
 }
+
+// oddKeysWritten takes all leases, then puts the first of each three keys and
+// deletes the second: only their leases are lost. Then it fails to load the
+// third and writes again: only its failure stays.
+func oddKeysWritten(b *bench) {
+	names := awkwardKeys()
+	leases := make(map[string]ports.Lease, len(names))
+	for _, name := range names {
+		b.fill(b.A, b.key(name), value("old"))
+		leases[name] = b.win(b.A, b.key(name))
+	}
+	written := func(i int, name string) *domain.Entry {
+		return []*domain.Entry{value("value of " + name), nil, value("old")}[i%3]
+	}
+	write := func() {
+		for i, name := range names {
+			if i%3 != 2 {
+				b.write(b.B, b.key(name), written(i, name))
+			}
+		}
+	}
+	write()
+	for i, name := range names {
+		if k := b.key(name); i%3 != 2 {
+			b.lost(b.A, k, leases[name])
+		} else {
+			require.NoError(b, b.A.Locker.Release(b.soon(), k, leases[name], domain.ErrSourceFailed), "key %q", name)
+		}
+	}
+	write()
+	for i, name := range names {
+		b.has(b.key(name), written(i, name))
+		if i%3 == 2 {
+			b.refused(b.key(name), domain.ErrSourceFailed)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package portstest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -17,6 +18,10 @@ type Layer struct {
 	// Run wraps each test whole, Open included: synctest.Test for a layer that
 	// lives in one process. Nil calls the test directly, in real time.
 	Run func(t *testing.T, test func(t *testing.T))
+
+	// Alone says that the server lives in one process: the instances of a harness
+	// are the same one, and its bus has nobody to tell. Only Bus asks.
+	Alone bool
 }
 
 // Limits is what a server is opened with. Each test picks its own, so that the
@@ -27,6 +32,9 @@ type Limits struct{ LockTTL, Cooldown time.Duration }
 type Instance struct {
 	L2     ports.L2Store
 	Locker ports.Locker
+	// Bus may be nil for L2AndLocker. Nobody listens to it yet, and it is
+	// connected when Open returns.
+	Bus ports.Bus
 }
 
 // Harness is one server seen by two instances of the service.
@@ -46,19 +54,21 @@ type Harness struct {
 // L2AndLocker checks the contracts of ports.L2Store and ports.Locker as kept by
 // one server, on which values, leases and wakes are one protocol.
 func L2AndLocker(t *testing.T, layer Layer) {
+	layer.check(t, storeContracts(), fenceContracts(), leaseContracts(), waitContracts(), failureContracts(), writeContracts())
+}
+
+func (layer Layer) check(t *testing.T, groups ...[]contract) {
 	run := layer.Run
 	if run == nil {
 		run = func(t *testing.T, test func(t *testing.T)) { test(t) }
 	}
-	for _, group := range [][]contract{storeContracts(), fenceContracts(), leaseContracts(), waitContracts(), failureContracts()} {
-		for _, c := range group {
-			t.Run(c.says, func(t *testing.T) {
-				run(t, func(t *testing.T) {
-					l := c.limits()
-					c.check(&bench{T: t, Limits: l, Harness: layer.Open(t, l)})
-				})
+	for _, c := range slices.Concat(groups...) {
+		t.Run(c.says, func(t *testing.T) {
+			run(t, func(t *testing.T) {
+				l := c.limits()
+				c.check(&bench{T: t, Limits: l, Harness: layer.Open(t, l)})
 			})
-		}
+		})
 	}
 }
 

@@ -16,14 +16,18 @@ func storeContracts() []contract {
 		{says: "a fill replaces what was stored, its life included", check: fillReplaces},
 		{says: "life shrinks by what has passed, and at its end the entry is gone", check: lifeShrinks},
 		{says: "lives that are not whole seconds are honoured", check: oddLives},
+		{says: "an entry is kept past its life as stale, for as long as it says", check: keptStale},
+		{says: "an entry that replaces a kept one is not kept as that was", check: keepIsReplaced},
+		{says: "keeps that are not whole seconds are honoured", check: oddKeeps},
 		{says: "an entry without life ends the lease and is not stored", check: noLife},
 		{says: "every legal key works, and none touches another", check: oddKeys},
 		{says: "what cannot be decoded is an error, and a fill repairs it", check: undecodable},
 	}
 }
 
-func fillsExactly(b *bench) {
-	entries := map[string]*domain.Entry{
+// samples are entries of all kinds, by a key for each.
+func samples() map[string]*domain.Entry {
+	return map[string]*domain.Entry{
 		"text":    domain.NewEntry(domain.Value{Body: "hello", ContentType: "text/plain; charset=utf-8"}, time.Minute, 1234*time.Millisecond),
 		"bytes":   domain.NewEntry(domain.Value{Body: allBytes(), ContentType: "application/octet-stream"}, long, 0),
 		"empty":   domain.NewEntry(domain.Value{ContentType: "text/plain"}, long, time.Second),
@@ -31,7 +35,12 @@ func fillsExactly(b *bench) {
 		"bare":    domain.NewEntry(domain.Value{}, long, time.Second),
 		"large":   domain.NewEntry(domain.Value{Body: strings.Repeat(allBytes(), 4096)[:1<<20-64]}, long, time.Second),
 		"missing": domain.NewMissing(5*time.Second, 70*time.Millisecond),
+		"kept":    value("kept").Kept(1234567 * time.Millisecond),
 	}
+}
+
+func fillsExactly(b *bench) {
+	entries := samples()
 	for name, e := range entries {
 		b.fill(b.A, b.key(name), e)
 	}
@@ -73,17 +82,71 @@ func oddLives(b *bench) {
 	}
 }
 
+func keptStale(b *bench) {
+	filled, put := b.key("filled"), b.key("put")
+	e := domain.NewEntry(domain.Value{Body: "v"}, 20*time.Second, time.Second).Kept(40 * time.Second)
+	b.fill(b.A, filled, e)
+	b.write(b.A, put, e)
+	for _, k := range []domain.Key{filled, put} {
+		require.Greater(b, b.holds(k, e), 15*time.Second)
+	}
+	b.Advance(20 * time.Second)
+	for _, k := range []domain.Key{filled, put} {
+		b.keeps(k, e, 0)
+	}
+	b.Advance(30 * time.Second)
+	for _, k := range []domain.Key{filled, put} {
+		b.keeps(k, e, 30*time.Second)
+	}
+	b.Advance(10 * time.Second)
+	b.lacks(filled)
+	b.lacks(put)
+}
+
+// keepIsReplaced replaces once while the predecessor is fresh and once when it is
+// stale, by a fill and by a put.
+func keepIsReplaced(b *bench) {
+	filled, put := b.key("filled"), b.key("put")
+	e := domain.NewEntry(domain.Value{Body: "v"}, 10*time.Second, time.Second)
+	for _, age := range []time.Duration{0, 10 * time.Second} {
+		b.write(b.A, filled, e.Kept(long))
+		b.write(b.A, put, e.Kept(long))
+		b.Advance(age)
+		b.fill(b.B, filled, e)
+		b.write(b.B, put, e)
+		b.holds(filled, e)
+		b.holds(put, e)
+		b.Advance(e.TTL())
+		b.lacks(filled)
+		b.lacks(put)
+	}
+}
+
+func oddKeeps(b *bench) {
+	for _, keep := range []time.Duration{700 * time.Millisecond, 1300 * time.Millisecond} {
+		k, e := b.key(keep.String()), domain.NewEntry(domain.Value{Body: "v"}, 900*time.Millisecond, time.Second).Kept(keep)
+		b.fill(b.A, k, e)
+		b.Advance(e.TTL())
+		b.keeps(k, e, 0)
+		b.Advance(keep)
+		b.lacks(k)
+	}
+}
+
 func noLife(b *bench) {
 	k := b.key("k")
 	b.fill(b.A, k, value("old"))
 	lease := b.win(b.A, k)
 	waiting := b.acquire(k, 1, b.B)
 	waiting.wait(rest)
-	require.NoError(b, b.A.L2.Fill(b.soon(), k, domain.NewMissing(0, time.Second), lease))
+	require.NoError(b, b.A.L2.Fill(b.soon(), k, lifeless(), lease))
 	waiting.end(domain.ErrLeaseEnded)
 	b.lacks(k)
 	b.win(b.B, k)
 }
+
+// lifeless returns an entry that has nothing to be kept past.
+func lifeless() *domain.Entry { return domain.NewMissing(0, time.Second).Kept(long) }
 
 func undecodable(b *bench) {
 	k := b.key("k")

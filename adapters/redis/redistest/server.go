@@ -1,12 +1,15 @@
-// Package redistest runs a real redis-server for tests, which may stop and
-// start it as they please.
+// Package redistest runs real Redis servers for tests, which may stop and
+// start them as they please: a single one (Start), one with TLS and an ACL user
+// (StartTLS), a master and its replica under Sentinel (StartSentinel) and a
+// Cluster (StartCluster); and a Proxy that cuts off any of them. It knows
+// nothing of the adapter that is tested.
 package redistest
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -15,29 +18,69 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// startTimeout is generous: only a server that never comes up meets it.
+const startTimeout = 20 * time.Second
+
 // Server is a redis-server of the test's own, on a free port, with nothing
 // kept on disk. It ends with the test.
 type Server struct {
 	t    testing.TB
 	port int
+	args []string // of redis-server
+	cli  []string // of redis-cli, to reach it
 	cmd  *exec.Cmd
+}
+
+// Option changes how a server is started.
+type Option func(*Server)
+
+// Args adds arguments of redis-server, such as "--maxmemory", "2mb".
+func Args(args ...string) Option {
+	return func(s *Server) { s.args = append(s.args, args...) }
 }
 
 // Start starts a server. Where there is no redis-server the test is skipped,
 // but under CI (CI=true) it fails: there, nothing may be left out in silence.
-func Start(t testing.TB) *Server {
+func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		const missing = "NOT TESTED AGAINST REDIS: redis-server is not installed (Debian: apt-get install redis-server)"
+	needRedis(t)
+	s := newServer(t)
+	s.args = []string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", t.TempDir(),
+		"--save", "", "--appendonly", "no", "--rdb-del-sync-files", "yes", "--repl-diskless-sync-delay", "0",
+	}
+	for _, option := range options {
+		option(s)
+	}
+	s.begin()
+	return s
+}
+
+func needRedis(t testing.TB) {
+	t.Helper()
+	for _, program := range []string{"redis-server", "redis-cli"} {
+		if _, err := exec.LookPath(program); err == nil {
+			continue
+		}
+		missing := "NOT TESTED AGAINST REDIS: " + program + " is not installed (Debian: apt-get install redis-server)"
 		if os.Getenv("CI") == "true" {
 			t.Fatal(missing)
 		}
 		t.Skip(missing)
 	}
-	s := &Server{t: t, port: freePort(t)}
-	t.Cleanup(s.Kill)
+}
+
+func newServer(t testing.TB) *Server {
+	port := FreePort(t)
+	return &Server{t: t, port: port, cli: []string{"-e", "-p", strconv.Itoa(port)}}
+}
+
+// begin starts the server for the first time. The folders that it uses exist
+// by then, so that they are removed after its end.
+func (s *Server) begin() {
+	s.t.Helper()
+	s.t.Cleanup(s.Kill)
 	s.Restart()
-	return s
 }
 
 // Addr returns the host and port.
@@ -45,6 +88,9 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 
 // URL returns the address as a redis:// URL.
 func (s *Server) URL() string { return "redis://" + s.Addr() }
+
+// Runs reports whether the server was not killed.
+func (s *Server) Runs() bool { return s.cmd != nil }
 
 // Kill ends the server as a crash would.
 func (s *Server) Kill() {
@@ -71,30 +117,8 @@ func (s *Server) signal(sig syscall.Signal) {
 // answers.
 func (s *Server) Restart() {
 	s.t.Helper()
-	s.cmd = exec.Command("redis-server", "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1",
-		"--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	s.cmd = exec.Command("redis-server", slices.Clone(s.args)...)
+	s.cmd.SysProcAttr = endsWithParent()
 	require.NoError(s.t, s.cmd.Start())
-	require.Eventually(s.t, s.answers, 10*time.Second, 5*time.Millisecond, "redis-server does not answer")
-}
-
-func (s *Server) answers() bool {
-	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	if _, err := fmt.Fprint(conn, "PING\r\n"); err != nil {
-		return false
-	}
-	pong := make([]byte, 5)
-	n, _ := conn.Read(pong)
-	return string(pong[:n]) == "+PONG"
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	s.await("PONG", "PING")
 }

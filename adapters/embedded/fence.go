@@ -1,0 +1,81 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// Each write of a key has the key's lease while it lasts: a fill the one that its
+// caller holds, any other write one that it seizes. For that time the lease
+// neither runs out nor ends in another way. So the entry is written without
+// holding mu, there is one write of a key at a time, and who is woken by the end
+// of the lease finds what was written.
+
+// beginFill reserves the lease for one fill, until endWrite.
+func (ls *leases) beginFill(k domain.Key, token ports.Lease) (*lease, error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l, err := ls.findLocked(k, token)
+	if err != nil {
+		return nil, err
+	}
+	if l.writing != nil {
+		return nil, fmt.Errorf("second fill of %q: %w", k, domain.ErrLeaseLost)
+	}
+	l.writing = make(chan struct{})
+	return l, nil
+}
+
+// seize takes the lease of k from whoever has it, for one write, until endWrite,
+// and forgets the last failure. It waits for a write that is under way, until
+// that ends, or ctx.
+func (ls *leases) seize(ctx context.Context, k domain.Key) (*lease, error) {
+	for {
+		l, busy := ls.trySeize(k)
+		if l != nil {
+			return l, nil
+		}
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// trySeize returns the lease, or what is closed at the end of the write that is
+// under way. A lease that is there passes to the new holder as it is, so that
+// those who wait for it are woken by his write.
+func (ls *leases) trySeize(k domain.Key) (seized *lease, busy <-chan struct{}) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l := ls.held[k]
+	switch {
+	case l == nil:
+		l = &lease{ended: make(chan struct{})}
+		ls.held[k] = l
+	case l.writing != nil:
+		return nil, l.writing
+	}
+	l.giveLocked(time.Now().Add(ls.ttl))
+	l.writing = make(chan struct{})
+	delete(ls.failed, k)
+	return l, nil
+}
+
+// endWrite ends the write, and the lease with it, unless a fill failed: then it
+// stands for as long as it has left, and who waits for it looks again when that
+// is over.
+func (ls *leases) endWrite(k domain.Key, l *lease, endsLease bool) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	close(l.writing)
+	l.writing = nil
+	if endsLease {
+		ls.endLocked(k, l, nil)
+	}
+}

@@ -1,0 +1,38 @@
+package redistest
+
+import (
+	"strconv"
+	"testing"
+)
+
+// Pair is a master and its replica, as of the last failover that was waited for.
+type Pair struct{ Master, Replica *Server }
+
+// KillMaster kills the master and waits until the replica has taken its place.
+func (p *Pair) KillMaster() {
+	p.Master.t.Helper()
+	p.Master.Kill()
+	p.AwaitFailover()
+}
+
+// AwaitFailover waits until the replica is the master, for whatever reason.
+func (p *Pair) AwaitFailover() {
+	p.Replica.t.Helper()
+	p.Replica.await("role:master", "INFO", "replication")
+	p.Master, p.Replica = p.Replica, p.Master
+}
+
+// AwaitInStep waits until the replica follows the master.
+func (p *Pair) AwaitInStep() {
+	p.Replica.t.Helper()
+	p.Replica.await("master_link_status:up", "INFO", "replication")
+	p.Master.await("state=online", "INFO", "replication")
+}
+
+func startPair(t testing.TB) Pair {
+	t.Helper()
+	master := Start(t)
+	p := Pair{Master: master, Replica: Start(t, Args("--replicaof", "127.0.0.1", strconv.Itoa(master.port)))}
+	p.AwaitInStep()
+	return p
+}

@@ -1,0 +1,63 @@
+package app
+
+import (
+	"sync"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// cooldown remembers for a while what went wrong with which key.
+type cooldown struct {
+	lasts time.Duration // 0: nothing is remembered
+
+	mu    sync.Mutex
+	notes map[domain.Key]note
+	swept time.Time
+}
+
+type note struct {
+	err   error
+	until time.Time
+}
+
+func newCooldown(lasts time.Duration) *cooldown {
+	return &cooldown{lasts: lasts, notes: make(map[domain.Key]note), swept: time.Now()}
+}
+
+// note remembers err for key. Now and then it forgets what is over: after the
+// time in which all that was kept has become so, hence each note is looked at
+// twice at the most.
+func (c *cooldown) note(key domain.Key, err error) {
+	if c.lasts == 0 {
+		return
+	}
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Sub(c.swept) >= c.lasts {
+		c.swept = now
+		for k, n := range c.notes {
+			if !now.Before(n.until) {
+				delete(c.notes, k)
+			}
+		}
+	}
+	c.notes[key] = note{err, now.Add(c.lasts)}
+}
+
+// of returns what is remembered of key, or nil.
+func (c *cooldown) of(key domain.Key) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n, ok := c.notes[key]; ok && time.Now().Before(n.until) {
+		return n.err
+	}
+	return nil
+}
+
+func (c *cooldown) forget(key domain.Key) {
+	c.mu.Lock()
+	delete(c.notes, key)
+	c.mu.Unlock()
+}

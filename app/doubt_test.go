@@ -1,0 +1,232 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/app"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+func TestWhileNewsIsMissedL2ConfirmsWhatL1Holds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.bus.connected.Store(false)
+		c := held("v", 7*time.Second)
+		w.l1.EXPECT().Get(w.key).Return(c, true)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
+		w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Once()
+		got, err := w.get()
+		require.NoError(t, err)
+		require.Equal(t, domain.L2Hit, got.Outcome)
+	})
+}
+
+func TestADoubtfulCopyThatL2DoesNotHaveIsLoadedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, key := newFleet(t, 1, slow), mustKey(t, "k")
+		s := f.services[0]
+		_, err := s.Get(context.Background(), key)
+		require.NoError(t, err)
+		require.NoError(t, f.l2.Delete(context.Background(), key)) // and no word of it
+		f.bus(0).reconnect()
+		got, err := s.Get(context.Background(), key)
+		require.NoError(t, err)
+		require.Equal(t, "value of call 2", got.Entry.Body())
+		got, err = s.Get(context.Background(), key)
+		require.NoError(t, err)
+		require.Equal(t, domain.L1Hit, got.Outcome, "the doubt is settled")
+	})
+}
+
+func TestWhatWasPutInL1WhileNewsWasMissedIsDoubtfulAfterwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, key := newFleet(t, 1, slow), mustKey(t, "k")
+		b, s := f.bus(0), f.services[0]
+		b.connected.Store(false)
+		_, err := s.Get(context.Background(), key)
+		require.NoError(t, err)
+		require.NoError(t, f.l2.Put(context.Background(), key, held("new", 0).Entry)) // and no word of it
+		b.reconnect()
+		got, err := s.Get(context.Background(), key)
+		require.NoError(t, err)
+		require.Equal(t, "new", got.Entry.Body())
+	})
+}
+
+func TestAStaleCopyInDoubtDoesNotAnswerForAFailingSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, key := newFleet(t, 1, func(_ context.Context, call int64) (domain.Value, error) {
+			if call > 1 {
+				return domain.Value{}, errors.New("down")
+			}
+			return domain.Value{Body: "old"}, nil
+		}), mustKey(t, "k")
+		s := f.services[0]
+		_, err := s.Get(context.Background(), key)
+		require.NoError(t, err)
+		time.Sleep(40 * time.Second)
+		got, err := s.Get(context.Background(), key)
+		require.NoError(t, err)
+		require.Equal(t, domain.Stale, got.Outcome)
+		f.bus(0).reconnect()
+		_, err = s.Get(context.Background(), key)
+		require.ErrorIs(t, err, domain.ErrSourceFailed, "it may have been deleted meanwhile")
+		f.bus(0).reachable.Store(false)
+		got, err = s.Get(context.Background(), key)
+		require.NoError(t, err, "nobody can tell")
+		require.Equal(t, domain.Stale, got.Outcome)
+	})
+}
+
+func TestWhenL2CannotBeAskedL1AnswersWhatItHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.bus.connected.Store(false)
+		c := held("v", 7*time.Second)
+		w.l1.EXPECT().Get(w.key).Return(c, true)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("timeout")).Once()
+		got, err := w.get()
+		require.NoError(t, err)
+		require.Equal(t, domain.L1Hit, got.Outcome, "asked in vain")
+		w.bus.reachable.Store(false)
+		got, err = w.get() // asking L2 would be an unexpected call
+		require.NoError(t, err)
+		require.Equal(t, domain.L1Hit, got.Outcome)
+	})
+}
+
+// From a gap on, the flight from before may carry a value that was replaced. Its
+// place is taken by a new one, which finds the lease held by the old.
+func TestAFlightFromBeforeAGapIsNotJoinedAndTheLoadIsStillOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, key := newFleet(t, 1, slow), mustKey(t, "k")
+		s, began := f.services[0], time.Now()
+		var all sync.WaitGroup
+		get := func() {
+			got, err := s.Get(context.Background(), key)
+			if assert.NoError(t, err) {
+				assert.Equal(t, "value of call 1", got.Entry.Body())
+			}
+		}
+		all.Go(get)
+		time.Sleep(loadTime / 4)
+		f.bus(0).connected.Store(false)
+		all.Go(get)
+		time.Sleep(loadTime / 4)
+		f.bus(0).reconnect()
+		all.Go(get)
+		all.Wait()
+		require.EqualValues(t, 1, f.source.calls.Load())
+		require.Equal(t, loadTime, time.Since(began))
+	})
+}
+
+func TestALoadElsewhereIsNotHiddenByAFlightFromBeforeAGap(t *testing.T) {
+	for name, cut := range map[string]func(b *bus){
+		"after it":  func(b *bus) { b.reconnect() },
+		"during it": func(b *bus) { b.connected.Store(false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, key := newFleet(t, 1, slow), mustKey(t, "k")
+				s := f.services[0]
+				var all sync.WaitGroup
+				all.Go(func() { _, _ = s.Get(context.Background(), key) })
+				time.Sleep(loadTime / 2)
+				require.NoError(t, f.l2.Put(context.Background(), key, held("new", 0).Entry)) // and no word of it
+				cut(f.bus(0))
+				got, err := s.Get(context.Background(), key)
+				require.NoError(t, err)
+				require.Equal(t, "new", got.Entry.Body())
+				all.Wait()
+			})
+		})
+	}
+}
+
+func TestWithoutRedisALoadUnderWayIsSharedAlthoughNewsMayBeMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		down := errors.New("connection refused")
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Twice()
+		w.leaseIsFree()
+		w.locker.EXPECT().Renew(mock.Anything, w.key, lease).Return(down).Maybe()
+		w.sourceAnswers(domain.Value{Body: "v"}, nil) // once
+		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(down).Once()
+		w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(down).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := w.get()
+			assert.NoError(t, err)
+		})
+		time.Sleep(loadTime / 2)
+		w.bus.connected.Store(false) // Redis dies; the circuit breaker does not know yet
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", down).Once()
+		got, err := w.get()
+		require.NoError(t, err)
+		require.Equal(t, domain.Coalesced, got.Outcome)
+		all.Wait()
+		require.Equal(t, 1, w.events(ports.SourceCalled))
+	})
+}
+
+func TestWithoutRedisAFailureIsRememberedForTheCooldownToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		down := errors.New("connection refused")
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down)
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", down)
+		w.sourceAnswers(domain.Value{}, errors.New("ORA-03113"))
+		for range 3 {
+			_, err := w.get()
+			require.ErrorIs(t, err, domain.ErrSourceFailed)
+		}
+		require.Equal(t, 1, w.events(ports.SourceCalled))
+		time.Sleep(time.Second)
+		w.sourceAnswers(domain.Value{}, errors.New("ORA-03113"))
+		_, err := w.get()
+		require.ErrorIs(t, err, domain.ErrSourceFailed)
+		require.Equal(t, 2, w.events(ports.SourceCalled), "it ends")
+
+		w.l2.EXPECT().Delete(mock.Anything, w.key).Return(down).Once()
+		w.l1.EXPECT().Delete(w.key).Return().Once()
+		require.Error(t, w.svc.Delete(w.ctx, w.key))
+		w.sourceAnswers(domain.Value{}, errors.New("ORA-03113"))
+		_, err = w.get()
+		require.ErrorIs(t, err, domain.ErrSourceFailed)
+		require.Equal(t, 3, w.events(ports.SourceCalled), "whoever deletes wants a new try")
+	})
+}
+
+func TestMoreWaitersThanAllowedAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 1, slow, func(o *app.Options) { o.MaxWaiters = 10 })
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				_, err := f.services[0].Get(context.Background(), mustKey(t, "k"))
+				assert.NoError(t, err)
+			})
+		}
+		synctest.Wait()
+		_, err := f.services[0].Get(context.Background(), mustKey(t, "k"))
+		require.ErrorIs(t, err, domain.ErrOverloaded)
+		all.Wait()
+		_, err = f.services[0].Get(context.Background(), mustKey(t, "other"))
+		require.NoError(t, err, "their places are free again")
+	})
+}

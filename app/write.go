@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// Writing goes from far to near: L2 first, which voids what is being loaded on
+// any instance and tells the others, then L1, then the flights. So once a write
+// has returned, whoever asks here finds nothing older than it in any layer, and
+// no load that began before can bring the old value back.
+
+// Put makes v the value of key, in every layer, with a new life. The write is
+// done although ctx ends. The error wraps domain.ErrTooLarge, or
+// domain.ErrL2Unavailable when L2 did not answer: the value may then be there or
+// not, and this instance has dropped its own copy.
+func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value) error {
+	if len(v.Body) > s.opts.MaxValueBytes {
+		return fmt.Errorf("%w: %d bytes, %d allowed", domain.ErrTooLarge, len(v.Body), s.opts.MaxValueBytes)
+	}
+	e := s.entry(v, 0)
+	since := s.l1.Epoch(key)
+	if err := s.write(ctx, "put", key, func(ctx context.Context) error { return s.l2.Put(ctx, key, e) }); err != nil {
+		return err
+	}
+	// Only if that was the one change of key meanwhile: of two writes at the same
+	// time, L2 alone knows which came last.
+	s.l1.Set(key, domain.Copy{Entry: e, Left: e.TTL()}, since.Next())
+	return nil
+}
+
+// Delete removes key from every layer. The errors are those of Put.
+func (s *Service) Delete(ctx context.Context, key domain.Key) error {
+	return s.write(ctx, "delete", key, func(ctx context.Context) error { return s.l2.Delete(ctx, key) })
+}
+
+func (s *Service) write(ctx context.Context, op string, key domain.Key, inL2 func(context.Context) error) error {
+	ctx = context.WithoutCancel(ctx)
+	err := inL2(ctx)
+	s.changed(key)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, domain.ErrTooLarge) || errors.Is(err, domain.ErrClosed):
+		return err
+	}
+	s.l2Failed(ctx, op, err)
+	return fmt.Errorf("%w: %w", domain.ErrL2Unavailable, err)
+}
+
+// changed lets go of everything that this instance knows of key.
+func (s *Service) changed(key domain.Key) {
+	s.l1.Delete(key)
+	s.flights.void(key)
+	s.failed.forget(key)
+}
+
+// entry makes an entry of a value that is to be stored.
+func (s *Service) entry(v domain.Value, took time.Duration) *domain.Entry {
+	ttl := domain.Jittered(s.opts.TTL, s.opts.TTLJitter, rand.Float64())
+	return domain.NewEntry(v, ttl, took).Kept(s.opts.L2Stale)
+}
+
+// listener is the Service as the bus knows it.
+type listener struct{ s *Service }
+
+// Changed lets go of what another instance replaced or deleted.
+func (l listener) Changed(key domain.Key) {
+	l.s.changed(key)
+	l.s.rec.Event(ports.ChangeHeard)
+}
+
+// Gap puts in doubt all that was read before.
+func (l listener) Gap() {
+	l.s.l1.Doubt()
+	l.s.flights.outdate()
+	l.s.rec.Event(ports.GapHeard)
+}

@@ -1,0 +1,137 @@
+//go:build fleet
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+)
+
+// startFleetAt starts three instances on the Redis at url, which consists of
+// these servers, and has all of them hold the hot key in memory.
+func startFleetAt(t *testing.T, url string, servers ...*redistest.Server) *fleet {
+	t.Helper()
+	f := &fleet{t: t, redis: servers[0], origin: startOrigin(t)}
+	f.members = launch(t, 3, f.flags(url, "--ttl=5m"))
+	f.awaitSubscribed(servers...)
+	f.origin.answer("", plan{delay: 200 * time.Millisecond})
+	f.requireEachAnswers("hot", http.StatusOK)
+	return f
+}
+
+// outlives checks what is promised while Redis is in trouble, in rounds of a
+// second, each with a new key, until the trouble, which is a call of what, is
+// over; and that all is well again within two seconds of that.
+func (f *fleet) outlives(what func()) {
+	f.t.Helper()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		what()
+	}()
+	rounds := 0
+	for began := time.Now(); ; rounds++ {
+		f.requireEachServesAlone(fmt.Sprintf("cold-%d", rounds))
+		select {
+		case <-over:
+		case <-time.After(time.Until(began.Add(time.Duration(rounds+1) * time.Second))):
+			continue
+		}
+		break
+	}
+	f.t.Logf("%d rounds", rounds+1)
+	f.requireRecovery()
+	f.requireEachServesAlone("after")
+	require.Equal(f.t, 1, f.origin.called("after"))
+}
+
+func TestFleetOutlivesARedisThatHangs(t *testing.T) {
+	server := redistest.Start(t)
+	f := startFleetAt(t, server.URL(), server)
+	f.outlives(func() {
+		server.Pause()
+		time.Sleep(10 * time.Second)
+		server.Resume()
+	})
+}
+
+func TestFleetOutlivesARedisThatPausesItsClients(t *testing.T) {
+	server := redistest.Start(t)
+	f := startFleetAt(t, server.URL(), server)
+	f.outlives(func() {
+		server.Command("CLIENT", "PAUSE", "3000")
+		time.Sleep(3 * time.Second)
+	})
+}
+
+func TestFleetOutlivesARedisThatIsFull(t *testing.T) {
+	server := redistest.Start(t)
+	f := startFleetAt(t, server.URL(), server)
+	f.outlives(func() {
+		server.Command("CONFIG", "SET", "maxmemory", "1kb")
+		time.Sleep(4 * time.Second)
+		server.Command("CONFIG", "SET", "maxmemory", "0")
+	})
+}
+
+func TestFleetDeletesFromARedisThatIsFull(t *testing.T) {
+	server := redistest.Start(t)
+	f := startFleetAt(t, server.URL(), server)
+	server.Command("CONFIG", "SET", "maxmemory", "1kb")
+	f.origin.change("hot", 1)
+	f.members[0].remove("hot")
+	time.Sleep(100 * time.Millisecond)
+	for _, r := range f.ask(3, "hot") {
+		require.Equal(t, valueOf("hot", 1), r.body)
+	}
+}
+
+func TestFleetOutlivesASentinelFailover(t *testing.T) {
+	sentinel := redistest.StartSentinel(t)
+	f := startFleetAt(t, sentinel.URL(), sentinel.Master)
+	f.outlives(sentinel.KillMaster)
+}
+
+func TestFleetOutlivesTheLossOfAMasterOfACluster(t *testing.T) {
+	cluster := redistest.StartCluster(t)
+	pair := cluster.Of("mlc:{hot}")
+	f := startFleetAt(t, cluster.URL(), cluster.Masters()...)
+	f.outlives(pair.KillMaster)
+}
+
+func TestFleetLosesNoAnswerWhenRedisIsEmptiedDuringLoads(t *testing.T) {
+	const keys = 5
+	server := redistest.Start(t)
+	f := startFleetAt(t, server.URL(), server)
+	f.origin.answer("", plan{delay: time.Second})
+	var all sync.WaitGroup
+	replies := make([][]reply, keys)
+	for i := range keys {
+		all.Go(func() { replies[i] = f.ask(60, fmt.Sprintf("k%d", i)) })
+	}
+	for i := range keys {
+		f.origin.awaitCall(t, fmt.Sprintf("k%d", i), 1)
+	}
+	time.Sleep(300 * time.Millisecond)
+	server.Command("FLUSHALL")
+	f.requireEachAnswers("hot", http.StatusOK)
+	all.Wait()
+	for i := range keys {
+		// The waiters elsewhere are not woken by a lock that vanishes; they ask
+		// again in their own time, and one of them loads once more.
+		requireAll(t, replies[i], http.StatusOK, 4*time.Second)
+		require.LessOrEqual(t, f.origin.called(fmt.Sprintf("k%d", i)), len(f.members))
+	}
+	f.origin.answer("", plan{delay: 200 * time.Millisecond})
+	f.requireNoLeases()
+	f.requireRecovery()
+	require.Equal(t, "l1", strings.TrimSpace(detail(f.members[0].ask("hot"))))
+}

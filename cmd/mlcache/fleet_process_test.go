@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	// childVariable turns the test binary into the program, see TestMain. So
+	// the instances of a fleet are built as the tests are, -race included.
+	childVariable = "MLCACHE_TEST_CHILD"
+	secret        = "secret"
+)
+
+// childMain is main for a process of a fleet. It ends when the test does,
+// however that ends: standard input is closed then.
+func childMain() {
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	main()
+	os.Exit(0)
+}
+
+// process is an instance that is a process of its own, so that it can be killed
+// and stopped as the system may.
+type process struct {
+	*instance
+	flags  []string
+	cmd    *exec.Cmd
+	ended  chan error // gets what Wait returned
+	killed bool
+}
+
+// launch starts n instances with these flags, which end with the test.
+func launch(t *testing.T, n int, flags []string) []*process {
+	t.Helper()
+	processes := make([]*process, n)
+	for i := range processes {
+		p := &process{flags: flags, instance: &instance{t: t, client: &http.Client{
+			Timeout:   time.Minute,
+			Transport: &http.Transport{MaxIdleConnsPerHost: 1000},
+		}}}
+		p.begin()
+		t.Cleanup(p.end)
+		processes[i] = p
+	}
+	for _, p := range processes {
+		p.awaitListening()
+	}
+	return processes
+}
+
+func (p *process) begin() {
+	p.t.Helper()
+	p.log, p.killed = &syncBuffer{}, false
+	cmd, ended := exec.Command(os.Args[0], append([]string{"serve", "--addr=127.0.0.1:0"}, p.flags...)...), make(chan error, 1)
+	cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
+	cmd.Stderr = p.log
+	_, err := cmd.StdinPipe() // which stays open until the process has ended
+	require.NoError(p.t, err)
+	require.NoError(p.t, cmd.Start())
+	go func() { ended <- cmd.Wait() }()
+	p.cmd, p.ended = cmd, ended
+}
+
+func (p *process) awaitListening() {
+	p.t.Helper()
+	within(p.t, 20*time.Second, "a process listens", func() bool {
+		_, rest, found := strings.Cut(p.log.String(), "msg=listening addr=")
+		address, _, whole := strings.Cut(rest, " ")
+		p.base = "http://" + address
+		return found && whole
+	})
+}
+
+// end stops the process as SIGTERM does, and checks that it ended well.
+func (p *process) end() {
+	if !p.killed {
+		p.resume()
+		p.signal(syscall.SIGTERM)
+		select {
+		case err := <-p.ended:
+			require.NoError(p.t, err, p.log.String())
+		case <-time.After(20 * time.Second):
+			p.signal(syscall.SIGQUIT) // which has it print its goroutines
+			require.Fail(p.t, "a process does not end", "%v\n%s", <-p.ended, p.log)
+		}
+	}
+	p.client.CloseIdleConnections()
+	p.requireSound()
+	if log := p.log.String(); p.t.Failed() {
+		p.t.Logf("the log of %s ends:\n%s", p.base, log[max(0, len(log)-4000):])
+	}
+}
+
+// requireSound looks through the log for what an instance must never have.
+func (p *process) requireSound() {
+	p.t.Helper()
+	require.NotContains(p.t, p.log.String(), "DATA RACE")
+	require.NotContains(p.t, p.log.String(), "panic")
+}
+
+// kill ends the process as a crash would.
+func (p *process) kill() {
+	p.t.Helper()
+	p.killed = true
+	p.signal(syscall.SIGKILL)
+	require.Error(p.t, <-p.ended)
+	p.requireSound()
+}
+
+// pause stops the process, as a machine that is out of breath does.
+func (p *process) pause() { p.signal(syscall.SIGSTOP) }
+
+func (p *process) resume() { p.signal(syscall.SIGCONT) }
+
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); !errors.Is(err, os.ErrProcessDone) {
+		require.NoError(p.t, err)
+	}
+}
+
+// ask returns the answer to GET /data/key. It may be called from any goroutine:
+// a request without an answer is a reply of status 0, with the error as its body.
+func (p *process) ask(key string) reply { return p.send(http.MethodGet, key, "") }
+
+// put and remove write, and fail the test unless that is answered as done.
+func (p *process) put(key, value string) {
+	p.t.Helper()
+	r := p.send(http.MethodPut, key, value)
+	require.Equal(p.t, http.StatusNoContent, r.status, r.body)
+}
+
+func (p *process) remove(key string) {
+	p.t.Helper()
+	r := p.send(http.MethodDelete, key, "")
+	require.Equal(p.t, http.StatusNoContent, r.status, r.body)
+}
+
+func (p *process) send(method, key, body string) reply {
+	began := time.Now()
+	req, err := http.NewRequest(method, p.base+"/data/"+key, strings.NewReader(body))
+	if err != nil {
+		return reply{body: err.Error()}
+	}
+	req.Header.Set("Authorization", "Bearer "+secret)
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return reply{body: err.Error(), took: time.Since(began)}
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return reply{body: err.Error(), took: time.Since(began)}
+	}
+	return reply{resp.StatusCode, resp.Header, string(got), time.Since(began)}
+}

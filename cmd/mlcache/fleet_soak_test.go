@@ -1,0 +1,229 @@
+//go:build fleet
+
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+)
+
+const (
+	soakTTL  = 3 * time.Second
+	slowLoad = 1500 * time.Millisecond // above the lock's TTL
+	longest  = 3 * time.Second         // of a trouble
+	recovery = 2 * time.Second
+	quiet    = 1500 * time.Millisecond
+	heard    = 100 * time.Millisecond // in which a write is heard of elsewhere
+
+	// Where these instances stand among the three.
+	behindProxy, behindDeafener = 0, 1
+)
+
+// soak is a fleet in trouble, with an account of all that happened.
+type soak struct {
+	*fleet
+	proxy    *redistest.Proxy
+	deafener *deafener
+	random   *rand.Rand // of havoc
+	began    time.Time
+	early    int // bytes that the instances occupied after a quarter of the time
+
+	history *history
+	windows []window
+	probes  []probe
+}
+
+// probe is a key of its own that all instances were asked for at once.
+type probe struct {
+	key          string
+	begun, ended time.Time
+}
+
+func startSoak(t *testing.T, seed uint64) *soak {
+	t.Helper()
+	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	s := &soak{fleet: f, random: rand.New(rand.NewPCG(seed, 0)), history: newHistory()}
+	s.proxy, s.deafener = redistest.StartProxy(t, f.redis.Addr()), startDeafener(t, f.redis.Addr())
+	for _, url := range []string{s.proxy.URL(), s.deafener.url(), f.redis.URL()} {
+		f.members = append(f.members, launch(t, 1, f.flags(url,
+			// The same port again after a restart.
+			fmt.Sprintf("--addr=127.0.0.1:%d", redistest.FreePort(t)),
+			"--ttl="+soakTTL.String(), "--stale-if-error=0", "--lock-ttl=1s", "--refresh-ahead=1",
+		))...)
+	}
+	f.awaitSubscribed(f.redis)
+	s.usualOrigin()
+	s.began = time.Now()
+	return s
+}
+
+func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
+	length, seed := soakSettings(t)
+	t.Logf("MLCACHE_SOAK=%v MLCACHE_SOAK_SEED=%d", length, seed)
+	s := startSoak(t, seed)
+	var all sync.WaitGroup
+	all.Go(func() { s.traffic(s.history, []string{"a", "b", "c", "d"}, length) })
+	all.Go(func() { s.probeUntil(s.began.Add(length)) })
+	all.Go(func() { s.havoc(s.began.Add(length)) })
+	all.Wait()
+	time.Sleep(time.Second)
+	s.requireNoLeases()
+	t.Logf("%d reads, %d refused, %d probes", len(s.history.reads), len(s.history.refused), len(s.probes))
+	s.requireReadsAllowed()
+	s.requireRefusalsExcused()
+	s.requireLoadsShared()
+	require.Less(t, s.memory(), s.early+s.early/2+(20<<20), "bytes that the instances occupy, together")
+	s.requireFewGoroutines()
+}
+
+func soakSettings(t *testing.T) (length time.Duration, seed uint64) {
+	t.Helper()
+	length, seed = 2*time.Minute, rand.Uint64()
+	var err error
+	if text := os.Getenv("MLCACHE_SOAK"); text != "" {
+		length, err = time.ParseDuration(text)
+		require.NoError(t, err)
+	}
+	if text := os.Getenv("MLCACHE_SOAK_SEED"); text != "" {
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	return length, seed
+}
+
+// probeUntil asks for new keys, each on all instances at once.
+func (s *soak) probeUntil(end time.Time) {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for n := 0; time.Now().Before(end); n++ {
+		all.Go(func() {
+			p := probe{key: fmt.Sprintf("probe-%d", n), begun: time.Now()}
+			s.ask(3*len(s.members), p.key)
+			p.ended = time.Now()
+			mu.Lock()
+			defer mu.Unlock()
+			s.probes = append(s.probes, p)
+		})
+		time.Sleep(300 * time.Millisecond)
+	}
+	all.Wait()
+}
+
+// excused reports whether a trouble of the kind was at the instance.
+func (s *soak) excused(kind func(trouble) bool, at int, begun, ended time.Time) bool {
+	for _, w := range s.windows {
+		if kind(w.trouble) && w.touches(at, begun, ended) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *soak) requireReadsAllowed() {
+	s.t.Helper()
+	for _, r := range s.history.reads {
+		if s.mayHaveComeLater(r) {
+			continue
+		}
+		for _, w := range s.history.replaced(r) {
+			require.LessOrEqual(s.t, r.begun.Sub(w.ended), s.allowed(r, w), "at %.3f s: %+v missed %+v",
+				r.begun.Sub(s.began).Seconds(), r, w)
+		}
+	}
+}
+
+// allowed returns for how long after w a read such as r may miss it.
+func (s *soak) allowed(r read, w write) time.Duration {
+	const withinItsLife = soakTTL + slowLoad + heard
+	switch {
+	case !w.done: // it may not have happened; the origin has the version all the same
+		return withinItsLife
+	case r.at == w.at:
+		return 0
+	case s.excused(func(t trouble) bool { return t.late }, r.at, r.begun, r.begun):
+		return withinItsLife
+	}
+	return heard
+}
+
+// mayHaveComeLater reports whether r returned what a write brought that was not
+// answered as done: it may have been under way for as long as the trouble, and
+// take effect after writes that came later.
+func (s *soak) mayHaveComeLater(r read) bool {
+	for _, w := range s.history.writes[r.key] {
+		if w.version == r.version {
+			return w.put && !w.done && r.begun.Sub(w.ended) < longest+recovery+soakTTL
+		}
+	}
+	return false
+}
+
+func (s *soak) requireRefusalsExcused() {
+	s.t.Helper()
+	refuses := func(t trouble) bool { return t.refuses }
+	for _, r := range s.history.refused {
+		require.True(s.t, s.excused(refuses, r.at, r.begun, r.ended), "at %.3f s: %+v", r.begun.Sub(s.began).Seconds(), r)
+	}
+	troubled := func(trouble) bool { return true }
+	for key, writes := range s.history.writes {
+		for _, w := range writes {
+			require.True(s.t, w.done || s.excused(troubled, w.at, w.begun, w.ended), "%s at %.3f s: %+v",
+				key, w.begun.Sub(s.began).Seconds(), w)
+		}
+	}
+}
+
+func (s *soak) requireLoadsShared() {
+	s.t.Helper()
+	alone := func(t trouble) bool { return t.alone }
+	for _, p := range s.probes {
+		most := 1
+		if s.excused(alone, everywhere, p.begun, p.ended) {
+			most = len(s.members) + 1 // one more if a loading one was killed
+		}
+		require.LessOrEqual(s.t, s.origin.called(p.key), most, "%s at %.3f s", p.key, p.begun.Sub(s.began).Seconds())
+	}
+}
+
+// memory returns the bytes that the instances occupy, together.
+func (s *soak) memory() int {
+	total := 0
+	for _, p := range s.members {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+		_, rest, _ := strings.Cut(string(status), "VmRSS:")
+		kilobytes, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+		n, _ := strconv.Atoi(kilobytes)
+		total += n << 10
+	}
+	return total
+}
+
+// requireFewGoroutines ends the instances in the way that has them print their
+// goroutines.
+func (s *soak) requireFewGoroutines() {
+	s.t.Helper()
+	for _, p := range s.members {
+		p.client.CloseIdleConnections()
+		within(s.t, 5*time.Second, "the instance is idle", func() bool { return p.send(http.MethodHead, "a", "").status == http.StatusOK })
+		p.client.CloseIdleConnections()
+		time.Sleep(500 * time.Millisecond)
+		p.killed = true
+		p.signal(syscall.SIGQUIT)
+		require.Error(s.t, <-p.ended)
+		goroutines := strings.Count(p.log.String(), "\ngoroutine ")
+		require.Positive(s.t, goroutines)
+		require.Less(s.t, goroutines, 60, p.log)
+	}
+}
