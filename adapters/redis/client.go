@@ -35,9 +35,12 @@ type Options struct {
 // costs one timeout in about a second, and not one per request.
 const (
 	failuresInARow = 5
-	breakFor       = 850 * time.Millisecond
+	breakFor       = 750 * time.Millisecond
 	breakJitter    = 100 * time.Millisecond // more or less, so that instances do not try in step
 )
+
+// clusterReload is how often, at least, it is asked which master has which keys.
+const clusterReload = time.Second
 
 // errBroken is the error of the calls that the circuit breaker forbids.
 var errBroken = errors.New("redis: not asked, since the last calls failed")
@@ -122,6 +125,9 @@ func (c *Client) call(ctx context.Context, exchange func(context.Context) error)
 		}
 	default:
 		c.breaker.RecordFailure()
+		if cluster, ok := c.rdb.(*redis.ClusterClient); ok {
+			cluster.ReloadState(context.WithoutCancel(ctx)) // a replica may have been promoted
+		}
 		if c.down.CompareAndSwap(false, true) {
 			c.log.Warn("redis cannot be used, going on without it", "err", err)
 		}
@@ -163,6 +169,7 @@ func dial(raw string) (redis.UniversalClient, error) {
 			return nil, refused(err)
 		}
 		o.ContextTimeoutEnabled, o.DialerRetries, o.MaintNotificationsConfig = true, 1, quiet
+		o.ClusterStateReloadInterval = clusterReload
 		return redis.NewClusterClient(o), nil
 	default:
 		o, err := redis.ParseURL(u.String())

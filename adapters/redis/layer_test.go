@@ -15,7 +15,12 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// A pool that failed to connect often tries once a second, and notices only
+		// then that it was closed.
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
 
 const prefix = "mlc:"
 

@@ -120,7 +120,7 @@ func (f *fleet) worksTogether() func() bool {
 		if f.members[0].send(http.MethodDelete, key, "").status != http.StatusNoContent {
 			return false
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // between the nodes of a Cluster news takes some tens
 		for _, r := range f.ask(len(f.members), key) {
 			if r.body != valueOf(key, 2) {
 				return false

@@ -1,0 +1,173 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// news is what a Bus told.
+type news struct {
+	gaps    atomic.Int64
+	changed chan domain.Key
+}
+
+func (n *news) Changed(key domain.Key) {
+	select {
+	case n.changed <- key:
+	default: // nobody reads them
+	}
+}
+
+func (n *news) Gap() { n.gaps.Add(1) }
+
+// member is an instance whose bus is listened to.
+type member struct {
+	instance
+	news *news
+}
+
+// join opens a member and waits until it is connected.
+func join(t *testing.T, url string) member {
+	t.Helper()
+	m := member{instance: open(t, url, times), news: &news{changed: make(chan domain.Key, 1000)}}
+	m.bus.Listen(m.news)
+	awaitListening(t, m.instance)
+	return m
+}
+
+// gap returns a function that waits until m is told of a gap that began after
+// the call of gap.
+func (m member) gap(t *testing.T) (await func()) {
+	before := m.news.gaps.Load()
+	return func() {
+		t.Helper()
+		require.Eventually(t, func() bool { return m.news.gaps.Load() > before }, 6*time.Second, 10*time.Millisecond, "no gap is told")
+	}
+}
+
+// impatient returns a client with the budget of production.
+func impatient(t *testing.T, url string) *Client {
+	t.Helper()
+	o := options(url)
+	o.Timeout = 50 * time.Millisecond
+	c, err := NewClient(o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+// awaitGet waits until c can read key, which is stored.
+func awaitGet(t *testing.T, c *Client, key domain.Key, within time.Duration) {
+	t.Helper()
+	began := time.Now()
+	require.Eventually(t, func() bool {
+		_, ok, err := NewStore(c).Get(t.Context(), key)
+		return err == nil && ok
+	}, within, 10*time.Millisecond, "not readable within its budget")
+	t.Logf("readable after %v", time.Since(began).Round(time.Millisecond))
+}
+
+var entry = domain.NewEntry(domain.Value{Body: "v"}, time.Minute, 0)
+
+// awaitRecovery waits until a and b can be used again, without being helped,
+// and requires that from then on all works.
+func awaitRecovery(t *testing.T, a, b member, within time.Duration) {
+	t.Helper()
+	began, key := time.Now(), parse(t, "recovery")
+	require.Eventually(t, func() bool {
+		return a.bus.Connected() && b.bus.Connected() &&
+			a.store.Put(t.Context(), key, entry) == nil && b.store.Put(t.Context(), key, entry) == nil
+	}, within, 10*time.Millisecond, "not usable again")
+	t.Logf("usable again after %v", time.Since(began).Round(time.Millisecond))
+	// Some for each master of a Cluster.
+	for i := range 9 {
+		require.NoError(t, exercise(t.Context(), a, b, parse(t, fmt.Sprintf("exercise %d", i))))
+	}
+}
+
+// exercise does all that two members can do for one key, which has to be new.
+func exercise(ctx context.Context, a, b member, key domain.Key) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for _, step := range []func(context.Context, member, member, domain.Key) error{write, load, fail} {
+		if err := step(ctx, a, b, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write puts and deletes, of which b hears.
+func write(ctx context.Context, a, b member, key domain.Key) error {
+	if err := errors.Join(a.client.rdb.Ping(ctx).Err(), a.store.Put(ctx, key, entry)); err != nil {
+		return err
+	}
+	if err := stored(ctx, b, key, true); err != nil {
+		return err
+	}
+	if err := a.store.Delete(ctx, key); err != nil {
+		return err
+	}
+	for range 2 {
+		for heard := (domain.Key{}); heard != key; {
+			select {
+			case heard = <-b.news.changed:
+			case <-ctx.Done():
+				return errors.New("no news of a write")
+			}
+		}
+	}
+	return stored(ctx, b, key, false)
+}
+
+func stored(ctx context.Context, in member, key domain.Key, want bool) error {
+	_, ok, err := in.store.Get(ctx, key)
+	if err == nil && ok != want {
+		err = fmt.Errorf("stored: %v", ok)
+	}
+	return err
+}
+
+// load fills under a lease, for which b waits.
+func load(ctx context.Context, a, b member, key domain.Key) error {
+	lease, err := a.locker.Acquire(ctx, key)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := b.locker.Acquire(ctx, key)
+		ended <- err
+	}()
+	for waiting := 0; waiting == 0 && err == nil && ctx.Err() == nil; {
+		waiting, err = a.client.rdb.Eval(ctx, "return #redis.call('SMEMBERS', KEYS[1])", []string{namesOf(prefix, key).waiters}).Int()
+	}
+	err = errors.Join(err, a.locker.Renew(ctx, key, lease), a.store.Fill(ctx, key, entry, lease))
+	if end := <-ended; !errors.Is(end, domain.ErrLeaseEnded) {
+		err = errors.Join(err, fmt.Errorf("not woken: %w", end))
+	}
+	return errors.Join(err, stored(ctx, b, key, true))
+}
+
+// fail gives a lease back with a failure, which b is told.
+func fail(ctx context.Context, a, b member, key domain.Key) error {
+	lease, err := a.locker.Acquire(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := a.locker.Release(ctx, key, lease, domain.ErrSourceFailed); err != nil {
+		return err
+	}
+	if _, err = b.locker.Acquire(ctx, key); !errors.Is(err, domain.ErrSourceFailed) {
+		return fmt.Errorf("the failure is not remembered: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+package redis
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+)
+
+func TestWhenSentinelPromotesAReplicaAllGoesOnThereByItself(t *testing.T) {
+	sentinel := redistest.StartSentinel(t)
+	a, b := join(t, sentinel.URL()), join(t, sentinel.URL())
+	key, awaitGap := parse(t, "k"), b.gap(t)
+	require.NoError(t, exercise(t.Context(), a, b, key))
+
+	hasty := impatient(t, sentinel.URL())
+	awaitGet(t, hasty, key, 5*time.Second)
+	sentinel.KillMaster()
+	awaitGet(t, hasty, key, 5*time.Second) // and the replica has what the master had
+	awaitGap()
+	awaitRecovery(t, a, b, 5*time.Second)
+}
