@@ -159,7 +159,8 @@ func (b *Bus) heard(m *redis.Message) {
 }
 
 // beat sends this instance a message now and then. The circuit breaker is not
-// asked: it judges whether calls are quick enough to be worth it.
+// asked, but told when the server hangs: so when the silence is noticed, it is
+// known already that no doubt can be settled there.
 func (b *Bus) beat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
@@ -170,8 +171,11 @@ func (b *Bus) beat(ctx context.Context) {
 		case <-tick.C:
 		}
 		short, cancel := context.WithTimeout(ctx, beatTimeout)
-		_ = b.client.rdb.Publish(short, b.own, "").Err() // what does not arrive is noticed
+		err := b.client.rdb.Publish(short, b.own, "").Err() // what does not arrive is noticed
 		cancel()
+		if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
+			b.client.hangs()
+		}
 	}
 }
 

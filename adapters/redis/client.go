@@ -141,6 +141,10 @@ func (c *Client) reachable() bool {
 	return c.breaker.IsClosed() || c.breaker.IsOpen() && c.breaker.RemainingDelay() == 0
 }
 
+// hangs tells the circuit breaker that the server was seen not to answer, so
+// that no calls need to find out.
+func (c *Client) hangs() { c.breaker.Open() }
+
 // answers tells the circuit breaker that the server was seen to answer, so that
 // calls need not wait until it would try by itself.
 func (c *Client) answers() { c.breaker.Close() }
