@@ -63,9 +63,9 @@ func (p *tinyLFU) seen(s *shard, i uint32) {
 	if p.duel == nil {
 		return
 	}
-	sl, hash := s.slab.at(i), s.slab.node(i).hash
+	hash := s.slab.hash(i)
 	p.sketch.add(hash)
-	p.duel.request(hash, keyString(sl.key.Load(), life(sl.life.Load())))
+	p.duel.request(hash, s.slab.key(i))
 	if share := p.duel.window(); share != p.share {
 		p.setWindow(share)
 	}
@@ -122,7 +122,7 @@ func (p *tinyLFU) victim(s *shard) uint32 {
 		return main.back()
 	}
 	candidate, incumbent := window.back(), main.back()
-	if !p.admits(s.slab.node(candidate).hash, s.slab.node(incumbent).hash) {
+	if !p.admits(s.slab.hash(candidate), s.slab.hash(incumbent)) {
 		return candidate
 	}
 	move(candidate, window, &s.lists[mainList])

@@ -1,9 +1,7 @@
 package lru
 
 import (
-	"fmt"
 	"hash/maphash"
-	"math"
 	"math/bits"
 	"runtime"
 	"sync/atomic"
@@ -11,70 +9,6 @@ import (
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
-)
-
-// entryOverhead is what an entry occupies beside its strings: the slot, its
-// share of the hash chains' heads and the struct domain.Entry. Measured with
-// 64-bit Go 1.26; TestCountedBytesAreNearTheHeapThatIsUsed.
-const entryOverhead = 176
-
-// Admission says who gets a place in a full cache.
-type Admission uint8
-
-const (
-	// PlainLRU admits every entry.
-	PlainLRU Admission = iota
-	// TinyLFU admits an entry that was asked for more often than the one that
-	// would have to go.
-	TinyLFU
-)
-
-// Options are the limits of a Cache. Both sizes hold at once; when one of them
-// is 0, the cache holds nothing.
-type Options struct {
-	// MaxEntries is how many entries are held at most.
-	MaxEntries int
-	// MaxBytes is how much memory the entries may occupy: their keys, their
-	// strings and a constant overhead for each.
-	MaxBytes int64
-	// KeepStale is how long an entry is kept past its life. At 0 an entry is
-	// gone as soon as it is stale.
-	KeepStale time.Duration
-	// Tick is how coarse the clock is, see DefaultTick. A life may be up to a
-	// tick longer or shorter. At 0 each Get reads the system's clock, and the
-	// cache has no goroutine.
-	Tick time.Duration
-	// Admission is PlainLRU unless set.
-	Admission Admission
-}
-
-func (o Options) validate() error {
-	switch {
-	case o.MaxEntries < 0:
-		return fmt.Errorf("lru: MaxEntries is %d, must not be negative", o.MaxEntries)
-	case o.MaxBytes < 0:
-		return fmt.Errorf("lru: MaxBytes is %d, must not be negative", o.MaxBytes)
-	case o.KeepStale < 0:
-		return fmt.Errorf("lru: KeepStale is %v, must not be negative", o.KeepStale)
-	case o.Tick < 0:
-		return fmt.Errorf("lru: Tick is %v, must not be negative", o.Tick)
-	case o.Admission > TinyLFU:
-		return fmt.Errorf("lru: Admission is %d, must be PlainLRU or TinyLFU", o.Admission)
-	}
-	return nil
-}
-
-// How a cache is split. A small one is a single list, and an exact LRU. In a
-// larger one a hit moves its entry to the front only when it has not been there
-// for an eighth of the capacity, which spares most hits the lock and costs less
-// than 0.2 points of hit ratio.
-const (
-	exactBelow      = 4096
-	entriesPerShard = 2048
-	bytesPerShard   = 4 << 20
-	maxShards       = 128
-	stepsPerCache   = 1024
-	slack           = stepsPerCache / 8
 )
 
 // maxLife is the longest life and stale window that are told apart. Both of them
@@ -90,7 +24,7 @@ var _ ports.L1Store = (*Cache)(nil)
 type Cache struct {
 	seed     maphash.Seed
 	shift    uint // what is left of a hash after it is the shard's number
-	promote  int  // after how many steps a hit is a promotion
+	late     bool // the shards' order is a ring
 	maxEntry int64
 	opts     Options
 	shards   []shard
@@ -112,13 +46,10 @@ func New(opts Options) (*Cache, error) {
 	c := &Cache{
 		seed:     maphash.MakeSeed(),
 		shift:    64 - uint(bits.TrailingZeros(uint(n))),
-		promote:  slack,
+		late:     opts.late(),
 		maxEntry: min(opts.MaxBytes/int64(n), maxWeight),
 		opts:     opts,
 		shards:   make([]shard, n),
-	}
-	if opts.MaxEntries < exactBelow || opts.Admission == TinyLFU {
-		c.promote = math.MinInt
 	}
 	c.budget.entries.Store(int64(opts.MaxEntries))
 	c.budget.bytes.Store(opts.MaxBytes)
@@ -131,22 +62,13 @@ func New(opts Options) (*Cache, error) {
 		contest = newDuel(opts.MaxEntries)
 	}
 	for i := range c.shards {
-		c.shards[i].init(&c.budget, &c.uses, units(opts.KeepStale), n == 1)
+		c.shards[i].init(&c.budget, &c.uses, units(opts.KeepStale), n == 1, c.late)
 		if contest != nil {
 			c.shards[i].policy = newTinyLFU(opts.MaxEntries/n, contest)
 		}
 	}
 	c.clock.run(opts.KeepStale+time.Second, opts.Tick, c.sweep)
 	return c, nil
-}
-
-// shardCount is a power of two.
-func shardCount(opts Options) int {
-	if opts.MaxEntries < exactBelow {
-		return 1
-	}
-	n := min(int64(opts.MaxEntries/entriesPerShard), opts.MaxBytes/bytesPerShard, maxShards)
-	return 1 << (bits.Len64(uint64(max(1, n))) - 1)
 }
 
 // Close ends the cache's goroutine. The cache must not be used afterwards.
@@ -177,10 +99,20 @@ func (c *Cache) Get(key domain.Key) (domain.Copy, bool) {
 		}
 		return held, true
 	}
-	if c.uses.now().since(f.life.used()) > c.promote {
-		s.promote(f)
-	}
+	c.used(s, f)
 	return held, true
+}
+
+// used takes note of a hit.
+func (c *Cache) used(s *shard, f found) {
+	if !c.late {
+		s.promote(f)
+		return
+	}
+	if now := c.uses.now(); now.since(f.life.used()) > slack {
+		f.at.touch(f.life, now)
+		c.uses.sample(hashIn(f.mark), now)
+	}
 }
 
 // Epoch returns the epoch of key, which Delete ends.
@@ -222,7 +154,7 @@ func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
 }
 
 func (c *Cache) setLocked(s *shard, it *item, refused bool, now int64) (held, done bool) {
-	if s.heads == nil {
+	if s.index == nil {
 		if refused {
 			return false, true
 		}
@@ -252,45 +184,13 @@ func (c *Cache) setLocked(s *shard, it *item, refused bool, now int64) (held, do
 	}
 }
 
-// makeRoomLocked drops the entry that goes next, of s or of a neighbour whose
-// entry has gone unused for clearly longer, and moves what it took to s. It
-// reports false if there was nothing to drop, in s or in shards that nobody
-// else is using now.
-func (c *Cache) makeRoomLocked(s *shard, short cause) bool {
-	if o := c.neighbour(s); o != nil && o.older(s) && o.evictFor(s, short) {
-		return true
-	}
-	if s.evictLocked(short) {
-		return true
-	}
-	for i := range c.shards {
-		if o := &c.shards[i]; o != s && o.evictFor(s, short) {
-			return true
-		}
-	}
-	return false
-}
-
-// neighbour returns another shard, each in turn, or nil if there is no other.
-func (c *Cache) neighbour(s *shard) *shard {
-	if !s.tells() {
-		return nil
-	}
-	s.turn++
-	o := &c.shards[s.turn%uint32(len(c.shards))]
-	if o == s {
-		return nil
-	}
-	return o
-}
-
 // Delete drops what is held for key and ends its epoch.
 func (c *Cache) Delete(key domain.Key) {
 	s, h := c.locate(key.String())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.epoch(h).Add(1)
-	if s.heads == nil {
+	if s.index == nil {
 		return
 	}
 	if i := s.locate(uint32(h), key.String()); i != 0 {
@@ -332,7 +232,7 @@ func (c *Cache) sweep() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		if s.heads != nil {
+		if s.index != nil {
 			s.ageLocked(now)
 			s.tidyLocked()
 		}

@@ -114,7 +114,7 @@ func newMini(capacity int, share float64, counted *sketch) *mini {
 	m := &mini{}
 	m.budget.entries.Store(int64(capacity))
 	m.budget.bytes.Store(int64(capacity))
-	m.shard.init(&m.budget, &m.uses, 0, true)
+	m.shard.init(&m.budget, &m.uses, 0, true, false)
 	m.shard.policy = newMiniTinyLFU(capacity, share, counted)
 	return m
 }
@@ -122,7 +122,7 @@ func newMini(capacity int, share float64, counted *sketch) *mini {
 // request does to the miniature what a read-through does to a cache.
 func (m *mini) request(hash uint32, key string) {
 	s := &m.shard
-	if s.heads == nil {
+	if s.index == nil {
 		s.open()
 	}
 	if i := s.locate(hash, key); i != 0 {

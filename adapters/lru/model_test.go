@@ -237,7 +237,7 @@ func (p *pair) compare() error {
 	for _, it := range m.items {
 		wantNames += it.key + " "
 	}
-	if s.heads != nil {
+	if s.index != nil {
 		names = held(p.cache, mainList)
 	}
 	if names != wantNames {
@@ -260,8 +260,7 @@ func maphashOf(c *Cache, key string) uint64 {
 func held(c *Cache, id listID) (names string) {
 	s := &c.shards[0]
 	for i := s.slab.node(uint32(id)).next; i != uint32(id); i = s.slab.node(i).next {
-		sl := s.slab.at(i)
-		names += keyString(sl.key.Load(), life(sl.life.Load())) + " "
+		names += s.slab.key(i) + " "
 	}
 	return names
 }

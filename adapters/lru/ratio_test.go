@@ -102,8 +102,11 @@ func TestAdmissionResistsScansAndLosesLittleToRecency(t *testing.T) {
 			got := hitRatio(t, keys, Options{MaxEntries: capacity, Admission: TinyLFU})
 			t.Logf("%-12s %6d: lru %6.2f, tinylfu %+6.2f", name, capacity, plain, got-plain)
 			assert.GreaterOrEqual(t, got, plain-1, "%s, %d entries", name, capacity)
-			if name == "scans" {
-				assert.Greater(t, got, plain+3, "%s, %d entries", name, capacity)
+			if name == "scans" { // where a cache's seed makes a difference of a point
+				for range 4 {
+					got += hitRatio(t, keys, Options{MaxEntries: capacity, Admission: TinyLFU})
+				}
+				assert.Greater(t, got/5, plain+3, "%s, %d entries", name, capacity)
 			}
 		}
 	}

@@ -40,7 +40,7 @@ type shard struct {
 
 	mu      sync.Mutex
 	slab    slab
-	heads   []atomic.Uint32
+	index   index
 	lists   [lists]list
 	wheel   wheel
 	count   int // entries in all lists
@@ -48,22 +48,19 @@ type shard struct {
 	purse   purse
 	spare   uint32 // an invalid slot that still holds its last entry, or 0
 	evicted [causes]uint64
+	late    bool // the order of mainList is ring's
+	ring    ring
 	policy  *tinyLFU // nil: plain LRU
 	turn    uint32   // whose entry was compared with ours last
 
-	_ [80]byte // the next shard is for others; the size is a multiple of 64
+	_ [48]byte // the next shard is for others; the size is a multiple of 64
 }
 
-// In oldest, above the stamp.
-const (
-	hasEntry   = 1 << 16
-	hasExpired = 1 << 17
-)
-
-func (s *shard) init(b *budget, u *uses, keepStale int64, alone bool) {
+func (s *shard) init(b *budget, u *uses, keepStale int64, alone, late bool) {
 	s.view.Store(emptyView)
 	s.clock.uses = u
-	s.alone = alone
+	s.alone, s.late = alone, late
+	s.ring.list = &s.lists[mainList]
 	s.purse.budget = b
 	s.wheel.slab, s.wheel.keepStale = &s.slab, keepStale
 	for id := range s.lists {
@@ -74,11 +71,16 @@ func (s *shard) init(b *budget, u *uses, keepStale int64, alone bool) {
 // open allocates what even one entry needs.
 func (s *shard) open() {
 	s.slab.grow()
-	s.slab.fresh = uint32(lists)
+	s.slab.first = uint32(lists)
 	for id := range s.lists {
 		s.lists[id].init()
 	}
-	s.heads = make([]atomic.Uint32, 16)
+	if s.late {
+		s.slab.first += generations
+		s.ring.init()
+	}
+	s.slab.fresh = s.slab.first
+	s.index = s.index.larger()
 	s.publish()
 }
 
@@ -86,9 +88,6 @@ func (s *shard) open() {
 func (s *shard) get(hash uint32, key string) (found, bool) {
 	for range 8 {
 		v := s.view.Load()
-		if v == nil {
-			break
-		}
 		f, ok, sure := v.find(hash, key)
 		if ok || sure && s.view.Load() == v {
 			return f, ok
@@ -100,60 +99,6 @@ func (s *shard) get(hash uint32, key string) (found, bool) {
 	return f, ok
 }
 
-// promote makes what was found the most recently used. If others are at work
-// in the shard, it is left to the next who reads the entry.
-func (s *shard) promote(f found) {
-	if s.mu.TryLock() {
-		s.promoteLocked(f)
-		s.mu.Unlock()
-	}
-}
-
-func (s *shard) promoteLocked(f found) {
-	sl := s.slab.at(f.slot)
-	if sl.link.Load()>>32 != f.link>>32 || s.slab.node(f.slot).weight.list() == expiredList {
-		return // it went or was replaced meanwhile, or its life is over
-	}
-	last := s.tells() && s.victimLocked() == f.slot
-	sl.life.Store(uint64(life(sl.life.Load()).withUsed(s.clock.next())))
-	s.usedLocked(f.slot)
-	if last {
-		s.tellLocked()
-	}
-}
-
-// usedLocked moves slot i to where its use brings it.
-func (s *shard) usedLocked(i uint32) {
-	if s.policy != nil {
-		s.policy.used(s, i)
-		return
-	}
-	s.lists[mainList].moveToFront(i)
-}
-
-// insertedLocked puts slot i, which is in no list, where new entries belong.
-func (s *shard) insertedLocked(i uint32) {
-	if s.policy != nil {
-		s.policy.inserted(s, i)
-		return
-	}
-	s.lists[mainList].pushFront(i)
-}
-
-// victimLocked returns the slot that goes next, or 0. A policy may see to it
-// that another one stays.
-func (s *shard) victimLocked() uint32 {
-	switch {
-	case s.lists[expiredList].len > 0:
-		return s.lists[expiredList].back()
-	case s.policy != nil:
-		return s.policy.victim(s)
-	case s.lists[mainList].len > 0:
-		return s.lists[mainList].back()
-	}
-	return 0
-}
-
 // addLocked holds it in a slot of its own, which has been paid for.
 func (s *shard) addLocked(it *item) {
 	i := s.spare
@@ -161,10 +106,9 @@ func (s *shard) addLocked(it *item) {
 		s.reserve()
 		i = s.slab.take()
 	}
-	n, head := s.slab.node(i), s.head(it.hash)
-	n.hash, n.weight = it.hash, it.weight
-	s.slab.at(i).write(it, newLife(it.deadline, s.clock.next(), len(it.key)), head.Load())
-	head.Store(i)
+	s.slab.node(i).weight = it.weight
+	s.slab.at(i).write(it, newLife(it.deadline, s.clock.next(), len(it.key)))
+	s.index.insert(it.hash, i)
 	s.insertedLocked(i)
 	s.wheel.add(i)
 	s.count++
@@ -195,6 +139,29 @@ func (s *shard) replaceLocked(i uint32, it *item) bool {
 	return true
 }
 
+// reserve makes sure that one more entry finds a slot and a place in the index.
+func (s *shard) reserve() {
+	full := s.slab.full()
+	if full {
+		s.slab.grow()
+	}
+	more := s.count >= s.index.capacity()
+	if more {
+		s.index = s.index.larger()
+		for i := s.slab.first; i < s.slab.fresh; i++ {
+			if mark := s.slab.at(i).mark.Load(); !beingWritten(mark) {
+				s.index.insert(hashIn(mark), i)
+			}
+		}
+	}
+	if full || more {
+		s.publish()
+	}
+}
+
+// publish shows readers the index and chunks as they are now.
+func (s *shard) publish() { s.view.Store(&view{index: s.index, chunks: s.slab.chunks}) }
+
 // dropLocked lets go of slot i. What it held stays reachable until tidyLocked.
 func (s *shard) dropLocked(i uint32) {
 	s.wheel.remove(i)
@@ -204,7 +171,7 @@ func (s *shard) dropLocked(i uint32) {
 // forgetLocked drops slot i, which is not in the wheel.
 func (s *shard) forgetLocked(i uint32) {
 	n := s.slab.node(i)
-	s.unchain(i)
+	s.index.remove(s.slab.hash(i), i)
 	s.slab.at(i).invalidate()
 	s.lists[n.weight.list()].remove(i)
 	s.count--
@@ -235,9 +202,8 @@ func (s *shard) evictLocked(why cause) bool {
 // quicker than along the lists, and so marks free slots as well: write does away
 // with that.
 func (s *shard) doubtLocked() {
-	for i := uint32(lists); i < s.slab.fresh; i++ {
-		sl := s.slab.at(i)
-		sl.life.Store(uint64(life(sl.life.Load()).doubted()))
+	for i := s.slab.first; i < s.slab.fresh; i++ {
+		s.slab.at(i).life.Or(doubtBit)
 	}
 }
 
@@ -271,65 +237,6 @@ func (s *shard) tidyLocked() {
 	}
 	s.purse.settle()
 	s.tellLocked()
-}
-
-// tells reports whether other shards ask for the age of the entry that goes next.
-func (s *shard) tells() bool { return !s.alone && s.policy == nil }
-
-// tellLocked publishes the age of the entry that goes next.
-func (s *shard) tellLocked() {
-	if !s.tells() {
-		return
-	}
-	if tell := s.oldestLocked(); s.oldest.Load() != tell {
-		s.oldest.Store(tell)
-	}
-}
-
-func (s *shard) oldestLocked() uint32 {
-	i := s.victimLocked()
-	if i == 0 {
-		return 0
-	}
-	sl := s.slab.at(i)
-	tell := hasEntry | uint32(life(sl.life.Load()).used())
-	if s.slab.node(i).weight.list() == expiredList {
-		tell |= hasExpired
-	}
-	return tell
-}
-
-// older reports whether the entry that goes next in s should go before that of
-// own, whose lock is held: because it is stale, or unused for clearly longer.
-func (s *shard) older(own *shard) bool {
-	theirs, ours := s.oldest.Load(), own.oldestLocked()
-	switch {
-	case ours&hasExpired != 0 || theirs == 0:
-		return false
-	case ours == 0 || theirs&hasExpired != 0:
-		return true
-	}
-	now := own.clock.now()
-	return now.since(stamp(theirs)) > now.since(stamp(ours))+olderBy
-}
-
-// olderBy is a 64th of the capacity.
-const olderBy = stepsPerCache / 64
-
-// evictFor drops the entry that goes next and hands its room to own, whose lock
-// is held. It does not wait for s: two shards that wait for each other would do
-// so for ever.
-func (s *shard) evictFor(own *shard, why cause) bool {
-	if !s.mu.TryLock() {
-		return false
-	}
-	defer s.mu.Unlock()
-	if s.heads == nil || !s.evictLocked(why) {
-		return false
-	}
-	s.purse.lend(&own.purse)
-	s.tidyLocked()
-	return true
 }
 
 // addStatsLocked adds what the shard holds and dropped to sum.

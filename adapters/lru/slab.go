@@ -12,26 +12,33 @@ const (
 	chunkSize = 1 << chunkBits
 )
 
-// chunk is the memory of some entries, 56 bytes for each. What readers see lies
+// chunk is the memory of some entries, 52 bytes for each. What readers see lies
 // apart from what only the holder of the lock needs: so a Get touches half a
 // cache line of it, a list operation less, and the collector the first part
-// only. It is 14,336 bytes, exactly one of the allocator's size classes.
+// only.
+//
+// The allocator puts a header of 8 bytes in front of an object of this size that
+// has pointers. The padding makes up a cache line with it, so that no slot lies
+// across two; and all of it fills the size class of 13,568 bytes but for 192.
 type chunk struct {
+	_     [64 - mallocHeader]byte
 	slots [chunkSize]slot
 	nodes [chunkSize]node
 }
 
+const mallocHeader = 8
+
 // slot holds one entry. Slots are named by their number, so that a link costs
 // four bytes and the collector follows none of them.
 //
-// A slot may be read by anybody at any time and is written under the shard's
-// mutex. link holds a version and, in its lower half, the next slot of the same
-// hash chain. The version is odd while the slot is free or being written: what
-// is read between two equal, even versions belongs together. The key is kept as
-// a pointer to its bytes, because a string cannot be read atomically; its
-// length is in life.
+// A slot may be read by anybody at any time. Its life is changed by readers, see
+// touch, all else under the shard's mutex. mark holds a version and, in its
+// lower half, the hash of the key. The version is odd while the slot is free or
+// being written: what is read between two equal, even versions belongs
+// together. The key is kept as a pointer to its bytes, because a string cannot be
+// read atomically; its length is in life.
 type slot struct {
-	link  atomic.Uint64
+	mark  atomic.Uint64
 	key   atomic.Pointer[byte]
 	entry atomic.Pointer[domain.Entry]
 	life  atomic.Uint64
@@ -41,39 +48,43 @@ type slot struct {
 type node struct {
 	prev, next           uint32 // in one of the shard's lists, or the free list
 	wheelPrev, wheelNext uint32 // in the timing wheel
-	hash                 uint32
 	weight               weight
 }
 
 const versionOne = 1 << 32
 
-func nextOf(link uint64) uint32                { return uint32(link) }
-func withNext(link uint64, next uint32) uint64 { return link&^(versionOne-1) | uint64(next) }
-func beingWritten(link uint64) bool            { return link&versionOne != 0 }
+func hashIn(mark uint64) uint32     { return uint32(mark) }
+func beingWritten(mark uint64) bool { return mark&versionOne != 0 }
 
 // keyString returns the key that p and l were read for at one version.
 func keyString(p *byte, l life) string { return unsafe.String(p, l.keyLen()) }
 
-// write fills a free slot and puts it in front of next in a hash chain. Only
-// the last step makes it valid.
-func (s *slot) write(it *item, l life, next uint32) {
+// write fills a free slot. Only the last step makes it valid.
+func (s *slot) write(it *item, l life) {
 	s.key.Store(unsafe.StringData(it.key))
 	s.entry.Store(it.entry)
 	s.life.Store(uint64(l))
-	s.link.Store(withNext(s.link.Load()+versionOne, next))
+	s.mark.Store((s.mark.Load()+versionOne)&^(versionOne-1) | uint64(it.hash))
 }
 
 // rewrite replaces the entry of the same key.
 func (s *slot) rewrite(it *item, l life) {
-	link := s.link.Load() + versionOne
-	s.link.Store(link)
+	mark := s.mark.Load() + versionOne
+	s.mark.Store(mark)
 	s.entry.Store(it.entry)
 	s.life.Store(uint64(l))
-	s.link.Store(link + versionOne)
+	s.mark.Store(mark + versionOne)
 }
 
 // invalidate makes the slot free for all who may still look at it.
-func (s *slot) invalidate() { s.link.Store(s.link.Load() + versionOne) }
+func (s *slot) invalidate() { s.mark.Store(s.mark.Load() + versionOne) }
+
+// touch takes note of a use, if life is still what was seen with the entry. It
+// needs no lock: at worst the slot has another entry by now, of the very same
+// life, which then looks used.
+func (s *slot) touch(seen life, now stamp) {
+	s.life.CompareAndSwap(uint64(seen), uint64(seen.withUsed(now)))
+}
 
 // life packs what a reader needs to know beside the entry: the deadline in
 // units of the clock, the moment of last use, whether the entry is doubtful, and
@@ -95,7 +106,6 @@ func newLife(deadline int64, used stamp, keyLen int) life {
 
 func (l life) deadline() int64 { return int64(l >> timeShift) }
 func (l life) doubtful() bool  { return l&doubtBit != 0 }
-func (l life) doubted() life   { return l | doubtBit }
 func (l life) used() stamp     { return stamp(l >> keyLenBits) }
 func (l life) keyLen() int     { return int(l & maxKeyLen) }
 
@@ -118,11 +128,18 @@ func (w weight) inList(l listID) weight { return w&maxWeight | weight(l)<<30 }
 type slab struct {
 	chunks []*chunk
 	free   uint32 // a freed slot, whose next is another one
+	first  uint32 // the first slot that is not the end of a list
 	fresh  uint32 // the first slot that was never used
 }
 
 func (s *slab) at(i uint32) *slot   { return &s.chunks[i>>chunkBits].slots[i%chunkSize] }
 func (s *slab) node(i uint32) *node { return &s.chunks[i>>chunkBits].nodes[i%chunkSize] }
+
+// The methods below are for slots that hold an entry.
+
+func (s *slab) life(i uint32) life   { return life(s.at(i).life.Load()) }
+func (s *slab) hash(i uint32) uint32 { return hashIn(s.at(i).mark.Load()) }
+func (s *slab) key(i uint32) string  { return keyString(s.at(i).key.Load(), s.life(i)) }
 
 // full reports whether the next take needs a chunk more.
 func (s *slab) full() bool { return s.free == 0 && int(s.fresh) == len(s.chunks)*chunkSize }
@@ -140,7 +157,7 @@ func (s *slab) take() uint32 {
 	}
 	i := s.fresh
 	s.fresh++
-	s.at(i).link.Store(versionOne)
+	s.at(i).mark.Store(versionOne)
 	return i
 }
 

@@ -22,7 +22,10 @@ type uses struct {
 	_     [56]byte
 }
 
-const usesLot = 16
+const (
+	usesLotBits = 4
+	usesLot     = 1 << usesLotBits
+)
 
 func (u *uses) now() stamp { return stamp(u.step.Load()) }
 
@@ -34,6 +37,15 @@ func (u *uses) add(n uint64) (all uint64) {
 	return all
 }
 
+// sample counts one use out of usesLot, for all of them: which ones, the hash of
+// the key decides, and the moment, so that it is another key's turn each time.
+func (u *uses) sample(hash uint32, now stamp) {
+	const golden = 0x9e3779b9 // spreads the moments over all numbers (Knuth, section 6.4)
+	if (hash^uint32(now)*golden)>>(32-usesLotBits) == 0 {
+		u.add(usesLot)
+	}
+}
+
 // useClock is a shard's reading of uses, guarded by the shard's mutex.
 type useClock struct {
 	uses    *uses
@@ -41,7 +53,13 @@ type useClock struct {
 	pending uint64
 }
 
-func (c *useClock) now() stamp { return stamp(c.count >> c.uses.shift) }
+// step is that of all shards if that is later. The two are so far apart as to
+// wrap around never: each step is four uses at least.
+func (c *useClock) step() uint32 {
+	return uint32(max(c.count, c.uses.all.Load()) >> c.uses.shift)
+}
+
+func (c *useClock) now() stamp { return stamp(c.step()) }
 
 // next counts one use and returns its moment.
 func (c *useClock) next() stamp {

@@ -29,7 +29,7 @@ func levelShift(level int) int { return wheelShift + wheelBits*level }
 // end returns when slot i is to be handed out: at the end of its life or, if it
 // is kept as stale, at the end of that.
 func (w *wheel) end(i uint32) int64 {
-	deadline := life(w.slab.at(i).life.Load()).deadline()
+	deadline := w.slab.life(i).deadline()
 	if w.slab.node(i).weight.list() == expiredList {
 		deadline += w.keepStale
 	}

@@ -1,0 +1,83 @@
+package lru
+
+import (
+	"fmt"
+	"math/bits"
+	"time"
+)
+
+// entryOverhead is what an entry occupies beside its strings: the slot, its
+// share of the index and the struct domain.Entry. Measured with
+// 64-bit Go 1.26; TestCountedBytesAreNearTheHeapThatIsUsed.
+const entryOverhead = 160
+
+// Admission says who gets a place in a full cache.
+type Admission uint8
+
+const (
+	// PlainLRU admits every entry.
+	PlainLRU Admission = iota
+	// TinyLFU admits an entry that was asked for more often than the one that
+	// would have to go.
+	TinyLFU
+)
+
+// Options are the limits of a Cache. Both sizes hold at once; when one of them
+// is 0, the cache holds nothing.
+type Options struct {
+	// MaxEntries is how many entries are held at most.
+	MaxEntries int
+	// MaxBytes is how much memory the entries may occupy: their keys, their
+	// strings and a constant overhead for each.
+	MaxBytes int64
+	// KeepStale is how long an entry is kept past its life. At 0 an entry is
+	// gone as soon as it is stale.
+	KeepStale time.Duration
+	// Tick is how coarse the clock is, see DefaultTick. A life may be up to a
+	// tick longer or shorter. At 0 each Get reads the system's clock, and the
+	// cache has no goroutine.
+	Tick time.Duration
+	// Admission is PlainLRU unless set.
+	Admission Admission
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.MaxEntries < 0:
+		return fmt.Errorf("lru: MaxEntries is %d, must not be negative", o.MaxEntries)
+	case o.MaxBytes < 0:
+		return fmt.Errorf("lru: MaxBytes is %d, must not be negative", o.MaxBytes)
+	case o.KeepStale < 0:
+		return fmt.Errorf("lru: KeepStale is %v, must not be negative", o.KeepStale)
+	case o.Tick < 0:
+		return fmt.Errorf("lru: Tick is %v, must not be negative", o.Tick)
+	case o.Admission > TinyLFU:
+		return fmt.Errorf("lru: Admission is %d, must be PlainLRU or TinyLFU", o.Admission)
+	}
+	return nil
+}
+
+// How a cache is split. A small one is a single list, and an exact LRU. In a
+// larger one a hit is noted only when the entry's last use is an eighth of the
+// capacity ago, and seen only when the entry's turn has come, see ring. That
+// costs less than 0.2 points of hit ratio.
+const (
+	exactBelow      = 4096
+	entriesPerShard = 2048
+	bytesPerShard   = 4 << 20
+	maxShards       = 128
+	stepsPerCache   = 1024
+	slack           = stepsPerCache / 8
+)
+
+// late reports whether the order is that of a ring.
+func (o Options) late() bool { return o.MaxEntries >= exactBelow && o.Admission == PlainLRU }
+
+// shardCount is a power of two.
+func shardCount(opts Options) int {
+	if opts.MaxEntries < exactBelow {
+		return 1
+	}
+	n := min(int64(opts.MaxEntries/entriesPerShard), opts.MaxBytes/bytesPerShard, maxShards)
+	return 1 << (bits.Len64(uint64(max(1, n))) - 1)
+}
