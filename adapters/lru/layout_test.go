@@ -31,3 +31,18 @@ func TestNoSlotAndNoBucketLiesAcrossTwoCacheLines(t *testing.T) {
 		}
 	}
 }
+
+// Readers touch without the lock what they saw before: it may have been doubted,
+// replaced or dropped since.
+func TestTouchingWhatChangedMeanwhileChangesNothing(t *testing.T) {
+	var s slot
+	seen := newLife(7, 1, 3)
+	s.life.Store(uint64(seen))
+	s.touch(seen, 5)
+	assert.Equal(t, newLife(7, 5, 3), life(s.life.Load()))
+	for _, changed := range []life{seen | doubtBit, newLife(8, 1, 3), newLife(7, 2, 3)} {
+		s.life.Store(uint64(changed))
+		s.touch(seen, 5)
+		assert.Equal(t, changed, life(s.life.Load()))
+	}
+}
