@@ -70,3 +70,20 @@ func TestJitterOnlyShortens(t *testing.T) {
 	require.Equal(t, 10*time.Second, domain.Jittered(10*time.Second, 0.2, 0))
 	require.Equal(t, 9*time.Second, domain.Jittered(10*time.Second, 0.2, 0.5))
 }
+
+func TestARefreshIsDueTheSoonerTheLongerALoadTakesAndTheLessLifeIsLeft(t *testing.T) {
+	e := domain.NewEntry(domain.Value{}, 30*time.Second, 2*time.Second)
+	due := func(left time.Duration, beta, draw float64) bool {
+		return domain.Copy{Entry: e, Left: left}.RefreshDue(beta, draw)
+	}
+	require.True(t, due(time.Second, 1, 1), "two seconds are more than one")
+	require.False(t, due(3*time.Second, 1, 1))
+	require.True(t, due(3*time.Second, 2, 1))
+	require.True(t, due(3*time.Second, 1, 2))
+	require.False(t, due(2*time.Second, 1, 1), "just as long is not longer")
+	require.False(t, due(time.Nanosecond, 0, 100), "a beta of 0 is never")
+	require.True(t, due(-time.Second, 1, 0.1), "what is over is due")
+	require.False(t, domain.Copy{Left: time.Second}.RefreshDue(1, 100), "there is no entry")
+	quick := domain.Copy{Entry: domain.NewEntry(domain.Value{}, 30*time.Second, 0), Left: time.Nanosecond}
+	require.False(t, quick.RefreshDue(1, 100))
+}

@@ -20,6 +20,7 @@ func goldens() map[string]*domain.Entry {
 		}, 30*time.Second, 2*time.Second),
 		"empty":   domain.NewEntry(domain.Value{}, time.Millisecond, 0),
 		"binary":  domain.NewEntry(domain.Value{Body: "\x00\xff\x80mlc\x01", ContentType: "image/png"}, 24*time.Hour, 999*time.Millisecond),
+		"kept":    domain.NewEntry(domain.Value{Body: "v", ContentType: "text/plain"}, 30*time.Second, time.Second).Kept(5 * time.Minute),
 		"missing": domain.NewMissing(5*time.Second, 15*time.Millisecond),
 	}
 }

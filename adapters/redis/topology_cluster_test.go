@@ -73,7 +73,9 @@ func TestWhenMastersOfAClusterFailOverAllGoesOnByItself(t *testing.T) {
 
 	hasty := impatient(t, cluster.URL())
 	awaitGet(t, hasty, key, 5*time.Second)
-	cluster.Of(namesOf(prefix, key).value).KillMaster()
+	pair := cluster.Of(namesOf(prefix, key).value)
+	awaitReplicated(t, pair.Replica, key)
+	pair.KillMaster()
 	awaitGet(t, hasty, key, 5*time.Second) // and the replica has what the master had
 	awaitRecovery(t, a, b, 5*time.Second)
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
@@ -81,16 +83,33 @@ var entry = domain.NewEntry(domain.Value{Body: "v"}, time.Minute, 0)
 // and requires that from then on all works.
 func awaitRecovery(t *testing.T, a, b member, within time.Duration) {
 	t.Helper()
-	began, key := time.Now(), parse(t, "recovery")
-	require.Eventually(t, func() bool {
-		return a.bus.Connected() && b.bus.Connected() &&
-			a.store.Put(t.Context(), key, entry) == nil && b.store.Put(t.Context(), key, entry) == nil
-	}, within, 10*time.Millisecond, "not usable again")
+	began := time.Now()
+	require.Eventually(t, func() bool { return usable(t, a) && usable(t, b) }, within, 10*time.Millisecond, "not usable again")
 	t.Logf("usable again after %v", time.Since(began).Round(time.Millisecond))
-	// Some for each master of a Cluster.
-	for i := range 9 {
+	for i := range someKeys {
 		require.NoError(t, exercise(t.Context(), a, b, parse(t, fmt.Sprintf("exercise %d", i))))
 	}
+}
+
+// someKeys is enough for each master of a Cluster to have one.
+const someKeys = 9
+
+func usable(t *testing.T, in member) bool {
+	t.Helper()
+	for i := range someKeys {
+		if in.store.Put(t.Context(), parse(t, fmt.Sprintf("recovery %d", i)), entry) != nil {
+			return false
+		}
+	}
+	return in.bus.Connected()
+}
+
+// awaitReplicated waits until the replica has what the master has of key.
+func awaitReplicated(t *testing.T, replica *redistest.Server, key domain.Key) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return strings.Contains(replica.Command("KEYS", "*"), namesOf(prefix, key).value)
+	}, 10*time.Second, 10*time.Millisecond, "not replicated")
 }
 
 // exercise does all that two members can do for one key, which has to be new.

@@ -17,6 +17,7 @@ func TestWhenSentinelPromotesAReplicaAllGoesOnThereByItself(t *testing.T) {
 
 	hasty := impatient(t, sentinel.URL())
 	awaitGet(t, hasty, key, 5*time.Second)
+	awaitReplicated(t, sentinel.Replica, key)
 	sentinel.KillMaster()
 	awaitGet(t, hasty, key, 5*time.Second) // and the replica has what the master had
 	awaitGap()
