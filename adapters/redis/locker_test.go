@@ -32,11 +32,14 @@ func acquire(in instance, key domain.Key) <-chan error {
 	return ended
 }
 
+// awaitWaiting returns when somebody waits for key, and in has the server's
+// answers to all that it asked.
 func awaitWaiting(t *testing.T, in instance, key domain.Key) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		n, err := in.client.rdb.SCard(t.Context(), namesOf(prefix, key).waiters).Result()
-		return err == nil && n > 0
+		pool := in.client.rdb.PoolStats()
+		return err == nil && n > 0 && pool.IdleConns == pool.TotalConns
 	}, 5*time.Second, time.Millisecond)
 }
 
