@@ -24,7 +24,7 @@ type generation uint32
 
 const (
 	generationShift = 6
-	generations     = 32 // of which there are lists
+	generations     = 64 // of which there are lists
 	ageMask         = 1<<(stampBits-generationShift) - 1
 	// ahead is how far the clock of another shard may be before ours.
 	ahead = 16

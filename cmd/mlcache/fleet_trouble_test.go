@@ -42,7 +42,7 @@ func (s *soak) troubles(victim int) []trouble {
 		{name: "redis is killed", at: everywhere, late: true, alone: true, begin: s.redis.Kill, end: s.redis.Restart},
 		{name: "redis hangs", at: everywhere, late: true, alone: true, begin: s.redis.Pause, end: s.redis.Resume},
 		{name: "redis pauses its clients", at: everywhere, late: true, alone: true,
-			begin: command("CLIENT", "PAUSE", "60000"), end: command("CLIENT", "UNPAUSE")},
+			begin: command("CLIENT", "PAUSE", "2500"), end: command("PING")}, // which is answered when it is over
 		{name: "redis is emptied", at: everywhere, alone: true, begin: command("FLUSHALL")},
 		{name: "redis is full", at: everywhere, alone: true,
 			begin: command("CONFIG", "SET", "maxmemory", "1kb"), end: command("CONFIG", "SET", "maxmemory", "0")},
