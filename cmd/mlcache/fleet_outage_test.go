@@ -4,12 +4,14 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
@@ -48,6 +50,7 @@ func (f *fleet) outlives(what func()) {
 		break
 	}
 	f.t.Logf("%d rounds", rounds+1)
+	require.Equal(f.t, 1, f.origin.called("hot"), "it was in memory, and is in Redis")
 	f.requireRecovery()
 	f.requireEachServesAlone("after")
 	require.Equal(f.t, 1, f.origin.called("after"))
@@ -97,14 +100,42 @@ func TestFleetDeletesFromARedisThatIsFull(t *testing.T) {
 func TestFleetOutlivesASentinelFailover(t *testing.T) {
 	sentinel := redistest.StartSentinel(t)
 	f := startFleetAt(t, sentinel.URL(), sentinel.Master)
-	f.outlives(sentinel.KillMaster)
+	f.awaitReplica(sentinel.Replica)
+	f.outlives(func() {
+		sentinel.KillMaster()
+		awaitAnnounced(t, sentinel)
+	})
 }
 
 func TestFleetOutlivesTheLossOfAMasterOfACluster(t *testing.T) {
 	cluster := redistest.StartCluster(t)
 	pair := cluster.Of("mlc:{hot}")
 	f := startFleetAt(t, cluster.URL(), cluster.Masters()...)
+	f.awaitReplica(pair.Replica)
 	f.outlives(pair.KillMaster)
+}
+
+// awaitReplica returns when the replica has the hot key, which a failover would
+// lose otherwise, and may.
+func (f *fleet) awaitReplica(replica *redistest.Server) {
+	f.t.Helper()
+	within(f.t, 10*time.Second, "the hot key is replicated", func() bool {
+		return strings.Contains(replica.Command("KEYS", "*"), "mlc:{hot}")
+	})
+}
+
+// awaitAnnounced returns when the sentinels say who is the master now, which is
+// when clients can know.
+func awaitAnnounced(t *testing.T, s *redistest.Sentinel) {
+	t.Helper()
+	options, err := goredis.ParseURL(strings.Split(s.URL(), "?")[0])
+	require.NoError(t, err)
+	client := goredis.NewSentinelClient(options)
+	defer client.Close()
+	within(t, 10*time.Second, "the sentinels announce the new master", func() bool {
+		address, err := client.GetMasterAddrByName(t.Context(), "main").Result()
+		return err == nil && net.JoinHostPort(address[0], address[1]) == s.Master.Addr()
+	})
 }
 
 func TestFleetLosesNoAnswerWhenRedisIsEmptiedDuringLoads(t *testing.T) {

@@ -47,7 +47,7 @@ func (f *fleet) requireOneCallEachOfTenKeysAtOnce() {
 func TestFleetLoadsOnceThoughTheOriginOutlastsTheLock(t *testing.T) {
 	f := startFleet(t, 3, "--lock-ttl=1s", "--source-timeout=10s")
 	f.origin.answer("slow", plan{delay: 3 * time.Second})
-	requireAll(t, f.ask(60, "slow"), http.StatusOK, 4*time.Second)
+	requireAll(t, f.ask(60, "slow"), http.StatusOK, 3500*time.Millisecond)
 	require.Equal(t, 1, f.origin.called("slow"))
 	f.requireNoLeases()
 }
