@@ -131,7 +131,7 @@ func awaitAnnounced(t *testing.T, s *redistest.Sentinel) {
 	options, err := goredis.ParseURL(strings.Split(s.URL(), "?")[0])
 	require.NoError(t, err)
 	client := goredis.NewSentinelClient(options)
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	within(t, 10*time.Second, "the sentinels announce the new master", func() bool {
 		address, err := client.GetMasterAddrByName(t.Context(), "main").Result()
 		return err == nil && net.JoinHostPort(address[0], address[1]) == s.Master.Addr()
