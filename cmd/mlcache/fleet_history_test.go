@@ -53,8 +53,11 @@ func (f *fleet) traffic(h *history, keys []string, length time.Duration) {
 			for version := 1; time.Now().Before(end); version++ {
 				at := rand.N(len(f.members))
 				f.writeOne(h, at, key, version)
-				f.readOne(h, at, key)
+				all.Go(func() { f.readOne(h, at, key) }) // what it loads may be replaced meanwhile
 				time.Sleep(rand.N(60 * time.Millisecond))
+				if version%8 == 0 { // long enough to see what an old value that came back does
+					time.Sleep(300 * time.Millisecond)
+				}
 			}
 		})
 	}
@@ -149,7 +152,7 @@ func TestFleetReturnsNothingThatWasReplacedBefore(t *testing.T) {
 	// A short life and refreshes ahead of its end, so that loads of all kinds
 	// are under way while it is written.
 	f := startFleet(t, 3, slowMachine, "--ttl=500ms", "--refresh-ahead=1")
-	f.origin.answer("", plan{delay: 5 * time.Millisecond})
+	f.origin.answer("", plan{delay: 20 * time.Millisecond})
 	h := newHistory()
 	f.traffic(h, []string{"a", "b", "c", "d", "e", "f"}, 15*time.Second)
 	require.Empty(t, h.refused)

@@ -15,8 +15,9 @@ import (
 // origin is the source of a fleet. It counts its calls, and answers with the
 // version of the value that stood when the call came, however long it takes.
 type origin struct {
-	url  string
-	over chan struct{} // closed at the end, which ends what hangs
+	url    string
+	server *httptest.Server
+	over   chan struct{} // closed at the end, which ends what hangs
 
 	mu       sync.Mutex
 	calls    map[string]int
@@ -37,11 +38,11 @@ func startOrigin(t *testing.T) *origin {
 		over:  make(chan struct{}),
 		calls: make(map[string]int), versions: make(map[string]int), plans: make(map[string]plan),
 	}
-	server := httptest.NewServer(o)
-	o.url = server.URL
+	o.server = httptest.NewServer(o)
+	o.url = o.server.URL
 	t.Cleanup(func() {
 		close(o.over)
-		server.Close()
+		o.server.Close()
 	})
 	return o
 }
