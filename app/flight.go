@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -18,15 +19,20 @@ var errNobodyWaits = errors.New("nobody waits for the load any more")
 // may carry a value that was replaced since it began.
 const sharedWhenCut = 100 * time.Millisecond
 
-// work is what a flight does. earlier is the flight of the same key that this
-// one took the place of because of missed news, if it may be under way still.
-type work func(ctx context.Context, key domain.Key, earlier *flight) (domain.Answer, error)
+// work is what flight f does.
+type work func(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error)
 
 // flight is the load of one key that all requests of this process share.
 type flight struct {
 	cancel context.CancelCauseFunc
 	began  time.Time
 	gap    int // how many gaps were before it
+	// earlier is the flight of the same key that this one took the place of
+	// because of missed news, which may be under way still. It is for the work.
+	earlier *flight
+	// leased is set by the work once it has the lease: other instances may wait
+	// for what it brings.
+	leased atomic.Bool
 	// done is closed when the flight has landed; the fields below it are set
 	// before and not changed afterwards.
 	done   chan struct{}
@@ -34,7 +40,9 @@ type flight struct {
 	err    error
 	landed time.Time
 
-	waiters int // guarded by flights.mu
+	// Guarded by flights.mu.
+	waiters int
+	ended   bool // because nobody waits any more
 }
 
 // inTheAir reports whether the flight has not landed yet.
@@ -49,13 +57,14 @@ func (f *flight) inTheAir() bool {
 
 // flights holds the flight of each key that is being loaded. A flight belongs
 // to the service: it takes its values (traces) from the request that began it
-// and its end from here. It ends early only when its last waiter has left, or
-// when the service closes.
+// and its end from here. It ends early only when its last waiter has left, and
+// nobody waits on another instance, or when the service closes.
 type flights struct {
 	limit   int // of flights in the air
 	timeout time.Duration
-	cut     func() bool     // whether news is missed now that could be had
-	running *sync.WaitGroup // every goroutine of the service
+	cut     func() bool           // whether news is missed now that could be had
+	awaited func(domain.Key) bool // whether other instances wait for a lease held here
+	running *sync.WaitGroup       // every goroutine of the service
 
 	mu     sync.Mutex
 	open   map[domain.Key]*flight // those that may be joined
@@ -64,9 +73,9 @@ type flights struct {
 	closed bool
 }
 
-func newFlights(limit int, timeout time.Duration, cut func() bool, running *sync.WaitGroup) *flights {
+func newFlights(limit int, timeout time.Duration, cut func() bool, awaited func(domain.Key) bool, running *sync.WaitGroup) *flights {
 	return &flights{
-		limit: limit, timeout: timeout, cut: cut, running: running,
+		limit: limit, timeout: timeout, cut: cut, awaited: awaited, running: running,
 		open: make(map[domain.Key]*flight), aloft: make(map[*flight]struct{}),
 	}
 }
@@ -112,9 +121,9 @@ func (fs *flights) board(ctx context.Context, key domain.Key, w work) (f *flight
 		return nil, false, domain.ErrOverloaded
 	}
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	f = &flight{cancel: cancel, began: time.Now(), gap: fs.gap, done: make(chan struct{}), waiters: 1}
+	f = &flight{cancel: cancel, began: time.Now(), gap: fs.gap, earlier: earlier, done: make(chan struct{}), waiters: 1}
 	fs.open[key], fs.aloft[f] = f, struct{}{}
-	fs.running.Go(func() { fs.fly(own, key, f, earlier, w) })
+	fs.running.Go(func() { fs.fly(own, key, f, w) })
 	return f, true, nil
 }
 
@@ -128,7 +137,7 @@ func (fs *flights) outdatedLocked(f *flight) bool {
 func (fs *flights) transfer(f *flight) bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f == nil || f.waiters == 0 || !f.inTheAir() {
+	if f == nil || f.ended || !f.inTheAir() {
 		return false
 	}
 	f.waiters++
@@ -151,22 +160,43 @@ func (fs *flights) outdate() {
 	fs.mu.Unlock()
 }
 
-// leave takes one waiter off the flight. The last one ends it, and requests
-// that come later begin a new one instead of joining a dying one.
+// leave takes one waiter off the flight. The last one ends it, unless it holds
+// the lease and somebody waits for that elsewhere.
 func (fs *flights) leave(key domain.Key, f *flight) {
 	fs.mu.Lock()
 	f.waiters--
-	last := f.waiters == 0
-	if last {
-		fs.forgetLocked(key, f)
+	last := f.waiters == 0 && !fs.closed
+	if last && f.leased.Load() {
+		last = false
+		// The one who leaves need not wait for the answer of the locker.
+		fs.running.Go(func() {
+			if !fs.awaited(key) {
+				fs.endUnlessJoined(key, f)
+			}
+		})
 	}
 	fs.mu.Unlock()
 	if last {
+		fs.endUnlessJoined(key, f)
+	}
+}
+
+// endUnlessJoined ends a flight that nobody waits for. Requests that come later
+// begin a new one instead of joining a dying one.
+func (fs *flights) endUnlessJoined(key domain.Key, f *flight) {
+	fs.mu.Lock()
+	ends := f.waiters == 0
+	if ends {
+		f.ended = true
+		fs.forgetLocked(key, f)
+	}
+	fs.mu.Unlock()
+	if ends {
 		f.cancel(errNobodyWaits)
 	}
 }
 
-func (fs *flights) fly(ctx context.Context, key domain.Key, f, earlier *flight, w work) {
+func (fs *flights) fly(ctx context.Context, key domain.Key, f *flight, w work) {
 	// Stands if the work ends its goroutine instead of returning.
 	f.err = fmt.Errorf("%w: the load ended without a result", domain.ErrSourceFailed)
 	defer func() {
@@ -180,7 +210,8 @@ func (fs *flights) fly(ctx context.Context, key domain.Key, f, earlier *flight, 
 	}()
 	ctx, stop := context.WithTimeoutCause(ctx, fs.timeout, domain.ErrTimeout)
 	defer stop()
-	f.answer, f.err = w(ctx, key, earlier)
+	f.answer, f.err = w(ctx, key, f)
+	f.earlier = nil // so that no chain of them is kept
 }
 
 // forgetLocked needs mu. Another flight may have taken the place meanwhile.

@@ -14,7 +14,7 @@ import (
 // because an earlier flight may have landed between the request's look there
 // and the beginning of this flight; in L2, because another instance may have
 // filled it before this one got the lease.
-func (s *Service) fetch(ctx context.Context, key domain.Key, earlier *flight) (domain.Answer, error) {
+func (s *Service) fetch(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
 	held, _ := s.l1.Get(key)
 	if held.Fresh() && s.trusts(held) {
 		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
@@ -31,7 +31,7 @@ func (s *Service) fetch(ctx context.Context, key domain.Key, earlier *flight) (d
 		s.refreshStale(ctx, key)
 		return domain.Answer{Copy: c, Outcome: domain.Stale}, nil
 	}
-	answer, err := s.loadOnce(ctx, key, earlier)
+	answer, err := s.loadOnce(ctx, key, f)
 	if stale := c.After(time.Since(began)); err != nil && stale.UsableStale(s.opts.StaleIfError) {
 		return domain.Answer{Copy: stale, Outcome: domain.Stale}, nil
 	}
@@ -39,12 +39,13 @@ func (s *Service) fetch(ctx context.Context, key domain.Key, earlier *flight) (d
 }
 
 // loadOnce loads key, or waits for the instance that does.
-func (s *Service) loadOnce(ctx context.Context, key domain.Key, earlier *flight) (domain.Answer, error) {
+func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
 	found := domain.L2Hit // what a copy in L2 means from here on
 	for {
 		lease, err := s.locker.Acquire(ctx, key)
 		switch {
 		case err == nil:
+			f.leased.Store(true)
 			return s.loadUnderLease(ctx, key, lease, found)
 		case errors.Is(err, domain.ErrLeaseEnded):
 			s.rec.Event(ports.LeaseWaited)
@@ -58,7 +59,7 @@ func (s *Service) loadOnce(ctx context.Context, key domain.Key, earlier *flight)
 			return domain.Answer{}, err
 		default:
 			s.l2Failed(ctx, "acquire", err)
-			return s.loadWithoutLease(ctx, key, earlier)
+			return s.loadWithoutLease(ctx, key, f.earlier)
 		}
 	}
 }
@@ -200,6 +201,17 @@ func (s *Service) renewing(ctx context.Context, key domain.Key, lease ports.Leas
 		cancel()
 		<-ended
 	}
+}
+
+// awaited reports whether other instances wait for the lease of key. If that
+// cannot be found out, they cannot be told of its end either.
+func (s *Service) awaited(key domain.Key) bool {
+	ctx := context.Background()
+	waits, err := s.locker.Awaited(ctx, key)
+	if err != nil {
+		s.l2Failed(ctx, "awaited", err)
+	}
+	return waits
 }
 
 // l2Failed counts an error of the second layer, unless it is the flight that

@@ -116,9 +116,10 @@ func New(p Ports, o Options) (*Service, error) {
 		failed:  newCooldown(o.FailureCooldown),
 		resting: newCooldown(max(o.FailureCooldown, minRest)),
 	}
-	s.flights = newFlights(o.MaxWaiters, o.RequestTimeout, s.cut, &s.running)
+	s.flights = newFlights(o.MaxWaiters, o.RequestTimeout, s.cut, s.awaited, &s.running)
 	// Half of the bulkhead at the most, so that refreshes do not hold up users.
-	s.refreshes = newFlights(max(1, o.SourceConcurrency/2), o.RequestTimeout, func() bool { return false }, &s.running)
+	s.refreshes = newFlights(max(1, o.SourceConcurrency/2), o.RequestTimeout,
+		func() bool { return false }, s.awaited, &s.running)
 	s.bus.Listen(listener{s})
 	return s, nil
 }

@@ -207,6 +207,35 @@ func TestALoadOutlivesTheCallerThatBeganIt(t *testing.T) {
 	})
 }
 
+func TestALoadGoesOnForThoseWhoWaitOnOtherInstances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, key, began := newFleet(t, 3, slow), mustKey(t, "k"), time.Now()
+		starter, leave := context.WithCancel(context.Background())
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := f.services[0].Get(starter, key)
+			assert.ErrorIs(t, err, context.Canceled)
+		})
+		synctest.Wait()
+		for _, s := range f.services[1:] {
+			all.Go(func() {
+				got, err := s.Get(context.Background(), key)
+				if assert.NoError(t, err) {
+					assert.Equal(t, "value of call 1", got.Entry.Body())
+				}
+			})
+		}
+		time.Sleep(loadTime / 4)
+		leave()
+		time.Sleep(loadTime / 4)
+		got := f.get(t, 0, key) // and whoever comes back joins it
+		require.Equal(t, "value of call 1", got.Entry.Body())
+		all.Wait()
+		require.EqualValues(t, 1, f.source.calls.Load())
+		require.Equal(t, loadTime, time.Since(began))
+	})
+}
+
 func TestALoadEndsWhenItsLastWaiterLeavesAndTheNextRequestLoadsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow), mustKey(t, "k")
@@ -214,6 +243,7 @@ func TestALoadEndsWhenItsLastWaiterLeavesAndTheNextRequestLoadsAtOnce(t *testing
 		defer cancel()
 		_, err := f.services[0].Get(hasty, key)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		synctest.Wait()
 		began := time.Now()
 		got, err := f.services[0].Get(context.Background(), key)
 		require.NoError(t, err, "a load that nobody waited for is no failure to cool down from")

@@ -30,6 +30,10 @@ type Locker interface {
 	// domain.ErrLeaseLost when it no longer stands.
 	Renew(ctx context.Context, key domain.Key, lease Lease) error
 
+	// Awaited reports whether an instance waits for the end of the lease of key.
+	// It may be wrong about one that has just begun to wait or has left.
+	Awaited(ctx context.Context, key domain.Key) (bool, error)
+
 	// Release ends the lease and wakes those who wait for it. With a failure
 	// (an error that wraps domain.ErrTimeout, or any other for "failed"),
 	// Acquire returns that failure to everybody for the cool-down. The error

@@ -32,6 +32,7 @@ type lease struct {
 	token    ports.Lease
 	deadline time.Time
 	writing  chan struct{} // not nil while a write is under way, closed at its end, see fence.go
+	waiters  int
 }
 
 type failure struct {
@@ -100,6 +101,26 @@ func (l *lease) wait(ctx context.Context, patience time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// wait is that of the lease, and counts who is in it.
+func (ls *leases) wait(ctx context.Context, l *lease, patience time.Duration) error {
+	ls.count(l, 1)
+	defer ls.count(l, -1)
+	return l.wait(ctx, patience)
+}
+
+func (ls *leases) count(l *lease, n int) {
+	ls.mu.Lock()
+	l.waiters += n
+	ls.mu.Unlock()
+}
+
+func (ls *leases) awaited(k domain.Key) bool {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l := ls.held[k]
+	return l != nil && l.waiters > 0
 }
 
 func (l *lease) isEnded() bool {

@@ -21,7 +21,7 @@ func (l *Layer) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error
 			return token, err
 		}
 		holder = next
-		if err := holder.wait(ctx, patience); err != nil {
+		if err := l.leases.wait(ctx, holder, patience); err != nil {
 			return "", err
 		}
 	}
@@ -30,6 +30,11 @@ func (l *Layer) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error
 // Renew gives the lease its full TTL again.
 func (l *Layer) Renew(_ context.Context, key domain.Key, lease ports.Lease) error {
 	return l.leases.renew(key, lease)
+}
+
+// Awaited reports whether an Acquire waits for the lease of key.
+func (l *Layer) Awaited(_ context.Context, key domain.Key) (bool, error) {
+	return l.leases.awaited(key), nil
 }
 
 // Release ends the lease, with the failure for those who wait and come later.

@@ -124,6 +124,20 @@ func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) e
 	return nil
 }
 
+// Awaited reports whether any instance has left its channel to be woken.
+func (l *Locker) Awaited(ctx context.Context, key domain.Key) (bool, error) {
+	n := namesOf(l.client.prefix, key)
+	var channels []string
+	err := l.client.call(ctx, func(ctx context.Context) (err error) {
+		channels, err = l.client.rdb.SMembers(ctx, n.waiters).Result()
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("redis awaited: %w", err)
+	}
+	return len(channels) > 0, nil
+}
+
 // Release ends the lease and publishes the failure, if there is one, for the
 // cool-down.
 func (l *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {

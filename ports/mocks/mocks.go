@@ -967,6 +967,72 @@ func (_c *Locker_Acquire_Call) RunAndReturn(run func(ctx context.Context, key do
 	return _c
 }
 
+// Awaited provides a mock function for the type Locker
+func (_mock *Locker) Awaited(ctx context.Context, key domain.Key) (bool, error) {
+	ret := _mock.Called(ctx, key)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Awaited")
+	}
+
+	var r0 bool
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key) (bool, error)); ok {
+		return returnFunc(ctx, key)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key) bool); ok {
+		r0 = returnFunc(ctx, key)
+	} else {
+		r0 = ret.Get(0).(bool)
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, domain.Key) error); ok {
+		r1 = returnFunc(ctx, key)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Locker_Awaited_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Awaited'
+type Locker_Awaited_Call struct {
+	*mock.Call
+}
+
+// Awaited is a helper method to define mock.On call
+//   - ctx context.Context
+//   - key domain.Key
+func (_e *Locker_Expecter) Awaited(ctx any, key any) *Locker_Awaited_Call {
+	return &Locker_Awaited_Call{Call: _e.mock.On("Awaited", ctx, key)}
+}
+
+func (_c *Locker_Awaited_Call) Run(run func(ctx context.Context, key domain.Key)) *Locker_Awaited_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 domain.Key
+		if args[1] != nil {
+			arg1 = args[1].(domain.Key)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Locker_Awaited_Call) Return(b bool, err error) *Locker_Awaited_Call {
+	_c.Call.Return(b, err)
+	return _c
+}
+
+func (_c *Locker_Awaited_Call) RunAndReturn(run func(ctx context.Context, key domain.Key) (bool, error)) *Locker_Awaited_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Release provides a mock function for the type Locker
 func (_mock *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {
 	ret := _mock.Called(ctx, key, lease, failure)

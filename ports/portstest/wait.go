@@ -19,6 +19,7 @@ func waitContracts() []contract {
 		{says: "a fill wakes all who wait, on all instances", check: fillWakes},
 		{says: "a release wakes all who wait, on all instances", check: releaseWakes},
 		{says: "a release wakes those of its own key only", check: wakesOwnKeyOnly},
+		{says: "whether somebody waits is known on all instances", check: waitersAreKnown},
 		{says: "a wait ends with its context and leaves nothing behind", check: waitEndsWithContext},
 		{says: "a lease that runs out is taken over by one of those who wait", check: takeover, lockTTL: brief},
 		{says: "a lease that is renewed is not taken over", check: noTakeoverWhileRenewed, lockTTL: brief},
@@ -58,6 +59,28 @@ func wakesOwnKeyOnly(b *bench) {
 	others.wait(rest)
 	require.NoError(b, b.A.Locker.Release(b.soon(), other, otherLease, nil))
 	others.end(domain.ErrLeaseEnded)
+}
+
+func waitersAreKnown(b *bench) {
+	k := b.key("k")
+	awaited := func(want bool, why string) {
+		b.Helper()
+		for _, in := range []Instance{b.A, b.B} {
+			got, err := in.Locker.Awaited(b.soon(), k)
+			require.NoError(b, err)
+			require.Equal(b, want, got, why)
+		}
+	}
+	awaited(false, "there is no lease")
+	lease := b.win(b.A, k)
+	awaited(false, "the holder does not wait")
+	waiting := b.acquire(k, 2, b.B)
+	waiting.wait(rest)
+	awaited(true, "two wait")
+	require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, nil))
+	waiting.end(domain.ErrLeaseEnded)
+	b.win(b.A, k)
+	awaited(false, "who waited has been woken")
 }
 
 func waitEndsWithContext(b *bench) {
