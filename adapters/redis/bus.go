@@ -170,11 +170,12 @@ func (b *Bus) beat(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		replies := b.client.replies.Load()
 		short, cancel := context.WithTimeout(ctx, beatTimeout)
 		err := b.client.rdb.Publish(short, b.own, "").Err() // what does not arrive is noticed
 		cancel()
 		if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
-			b.client.hangs()
+			b.client.hangs(replies)
 		}
 	}
 }

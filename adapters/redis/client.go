@@ -55,6 +55,7 @@ type Client struct {
 	log     *slog.Logger
 	breaker circuitbreaker.CircuitBreaker[any]
 	down    atomic.Bool
+	replies atomic.Uint64 // to calls, within their budget
 }
 
 // NewClient returns a client for o. It does not connect: a server that cannot
@@ -115,6 +116,7 @@ func (c *Client) call(ctx context.Context, exchange func(context.Context) error)
 	var reply redis.Error
 	switch {
 	case err == nil || errors.As(err, &reply): // it answers, whatever it says
+		c.replies.Add(1)
 		c.breaker.RecordSuccess()
 		if c.down.Load() && c.down.CompareAndSwap(true, false) {
 			c.log.Info("redis is usable again")
@@ -142,8 +144,13 @@ func (c *Client) reachable() bool {
 }
 
 // hangs tells the circuit breaker that the server was seen not to answer, so
-// that no calls need to find out.
-func (c *Client) hangs() { c.breaker.Open() }
+// that no calls need to find out; unless some were answered since there had been
+// so many replies, by another node of a Cluster or after a failover.
+func (c *Client) hangs(since uint64) {
+	if c.replies.Load() == since {
+		c.breaker.Open()
+	}
+}
 
 // answers tells the circuit breaker that the server was seen to answer, so that
 // calls need not wait until it would try by itself.
