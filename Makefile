@@ -81,7 +81,7 @@ bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: bench-peers
-bench-peers: ## compare the LRU with other caches, a table (20 minutes)
+bench-peers: ## compare the LRU with other caches, a table (40 minutes)
 	cd $(COMPARE) && go run ./peers -format markdown
 
 .PHONY: replay

@@ -10,16 +10,20 @@ import (
 
 // results are all figures of all rounds, by the candidate's name.
 type results struct {
-	figures  map[string][]figure
+	figures  map[string]map[string][]figure // by the job before that
 	memory   map[string][]memory
 	promises map[string]promises
+}
+
+func newResults() results {
+	return results{map[string]map[string][]figure{jobSpeed: {}, jobInterned: {}}, map[string][]memory{}, map[string]promises{}}
 }
 
 // compare has the jobs done by do, one after the other. The candidates take
 // turns, so that what changes on the machine changes for all of them.
 func (c config) compare(ctx context.Context, chosen []candidate, progress io.Writer,
 	do func(job, context.Context) (report, error)) (results, error) {
-	all := results{map[string][]figure{}, map[string][]memory{}, map[string]promises{}}
+	all := newResults()
 	for round := range c.rounds {
 		random := rand.New(rand.NewPCG(uint64(round), 0))
 		for _, part := range c.parts {
@@ -30,7 +34,7 @@ func (c config) compare(ctx context.Context, chosen []candidate, progress io.Wri
 			cpus := rotated(c.cpus, round)
 			for _, at := range random.Perm(len(chosen)) {
 				who := chosen[at]
-				if who.floor && (part == jobChecks || part == jobSpeed && !slices.Contains(cpus, 1)) {
+				if who.floor && (part == jobChecks || part != jobMemory && !slices.Contains(cpus, 1)) {
 					continue
 				}
 				r, err := do(job{part, who.name, c.sizes, cpus}, ctx)
@@ -51,8 +55,8 @@ func rotated(cpus []int, by int) []int {
 
 func (r results) add(part, who string, got report) {
 	switch part {
-	case jobSpeed:
-		r.figures[who] = append(r.figures[who], got.Figures...)
+	case jobSpeed, jobInterned:
+		r.figures[part][who] = append(r.figures[part][who], got.Figures...)
 	case jobMemory:
 		r.memory[who] = append(r.memory[who], got.Memory)
 	case jobChecks:
@@ -62,9 +66,9 @@ func (r results) add(part, who string, got report) {
 
 // ofFigures returns the median of what pick takes from the figures of a
 // workload, and false if there are none.
-func (r results) ofFigures(who, workload string, cpu int, pick func(figure) float64) (float64, bool) {
+func (r results) ofFigures(part, who, workload string, cpu int, pick func(figure) float64) (float64, bool) {
 	var all []float64
-	for _, f := range r.figures[who] {
+	for _, f := range r.figures[part][who] {
 		if f.Workload == workload && f.CPU == cpu {
 			all = append(all, pick(f))
 		}

@@ -43,8 +43,10 @@ const (
 // request before brought: the memory that a Get has to wait for is the cache's.
 //
 // Each request has a key and a value of its own, as in a server: to compare a
-// key with the one that is held, both have to be read. Values are entries of the
-// service, by pointer, for all caches of objects, and their bodies for the rest.
+// key with the one that is held, both have to be read. Interned data are as in a
+// program whose keys are the same strings each time: all requests for a key bring
+// one string and one value. Values are entries of the service, by pointer, for
+// all caches of objects, and their bodies for the rest.
 //
 // The fields are read-only once made, but for release.
 type data struct {
@@ -60,22 +62,61 @@ type data struct {
 func newData(numbers []int32, f form) *data {
 	d := &data{numbers: numbers}
 	for _, number := range numbers {
-		asked, set := name(number), name(number)
-		body := set + filler
-		switch f {
-		case asBytes: // one of these caches asks for strings, the other for bytes
-			d.asked, d.set = append(d.asked, asked), append(d.set, set)
-			d.askedBytes, d.setBytes = append(d.askedBytes, []byte(asked)), append(d.setBytes, []byte(set))
-			d.bodies = append(d.bodies, []byte(body))
-			continue
-		case asKeys:
-			d.askedKeys, d.setKeys = append(d.askedKeys, mustKey(asked)), append(d.setKeys, mustKey(set))
-		case asNames:
-			d.asked, d.set = append(d.asked, asked), append(d.set, set)
-		}
-		d.entries = append(d.entries, domain.NewEntry(domain.Value{Body: body}, time.Hour, 0))
+		d.append(number, f)
 	}
 	return d
+}
+
+func newInterned(numbers []int32, f form) *data {
+	each := &data{}
+	place := map[int32]int{}
+	d := &data{numbers: numbers}
+	for _, number := range numbers {
+		at, ok := place[number]
+		if !ok {
+			at = len(place)
+			place[number] = at
+			each.append(number, f)
+		}
+		d.repeat(each, at)
+	}
+	return d
+}
+
+// repeat appends the request that is at this place of other, which has been set
+// with the key that it asks for.
+func (d *data) repeat(other *data, at int) {
+	if other.setKeys != nil {
+		d.askedKeys, d.setKeys = append(d.askedKeys, other.setKeys[at]), append(d.setKeys, other.setKeys[at])
+	}
+	if other.set != nil {
+		d.asked, d.set = append(d.asked, other.set[at]), append(d.set, other.set[at])
+	}
+	if other.entries != nil {
+		d.entries = append(d.entries, other.entries[at])
+	}
+	if other.bodies != nil {
+		d.askedBytes, d.setBytes = append(d.askedBytes, other.setBytes[at]), append(d.setBytes, other.setBytes[at])
+		d.bodies = append(d.bodies, other.bodies[at])
+	}
+}
+
+// append makes a request for the key with this number.
+func (d *data) append(number int32, f form) {
+	asked, set := name(number), name(number)
+	body := set + filler
+	switch f {
+	case asBytes: // one of these caches asks for strings, the other for bytes
+		d.asked, d.set = append(d.asked, asked), append(d.set, set)
+		d.askedBytes, d.setBytes = append(d.askedBytes, []byte(asked)), append(d.setBytes, []byte(set))
+		d.bodies = append(d.bodies, []byte(body))
+		return
+	case asKeys:
+		d.askedKeys, d.setKeys = append(d.askedKeys, mustKey(asked)), append(d.setKeys, mustKey(set))
+	case asNames:
+		d.asked, d.set = append(d.asked, asked), append(d.set, set)
+	}
+	d.entries = append(d.entries, domain.NewEntry(domain.Value{Body: body}, time.Hour, 0))
 }
 
 // upTo returns the numbers from first to last-1.

@@ -14,9 +14,10 @@ import (
 
 // The kinds of jobs.
 const (
-	jobSpeed  = "speed"
-	jobMemory = "memory"
-	jobChecks = "checks"
+	jobSpeed    = "speed"
+	jobInterned = "interned" // speed, with interned data
+	jobMemory   = "memory"
+	jobChecks   = "checks"
 )
 
 // job is what a process of its own does for one candidate, so that no heap and
@@ -25,7 +26,7 @@ type job struct {
 	Kind      string
 	Candidate string
 	Sizes     sizes
-	CPUs      []int // for speed, in this order
+	CPUs      []int // for speed and interned, in this order
 }
 
 // report is what came out. Only the part that was asked for is set.
@@ -43,7 +44,9 @@ func (j job) do(all []candidate) (r report, err error) {
 	}
 	switch j.Kind {
 	case jobSpeed:
-		r.Figures, err = speed(c, j.Sizes, j.CPUs)
+		r.Figures, err = speed(c, j.Sizes, j.CPUs, newData)
+	case jobInterned:
+		r.Figures, err = speed(c, j.Sizes, j.CPUs, newInterned)
 	case jobMemory:
 		r.Memory, err = measureMemory(c, j.Sizes)
 	case jobChecks:

@@ -75,6 +75,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	return nil
 }
 
+var allParts = []string{jobSpeed, jobInterned, jobMemory, jobChecks}
+
 // config is the command line.
 type config struct {
 	cpus   []int
@@ -89,7 +91,7 @@ func parse(args []string, usage io.Writer) (c config, err error) {
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	cpus := flags.String("cpu", "1,2,8", "`values` of GOMAXPROCS to measure speed with; so many goroutines run")
-	parts := flags.String("parts", strings.Join([]string{jobSpeed, jobMemory, jobChecks}, ","), "what to measure")
+	parts := flags.String("parts", strings.Join(allParts, ","), "what to measure")
 	flags.IntVar(&c.rounds, "rounds", 7, "how often each figure is measured")
 	flags.StringVar(&c.only, "only", "", "regular `expression` of candidates to compare with; all if empty")
 	flags.StringVar(&c.format, "format", formatText, "text or markdown")
@@ -117,8 +119,8 @@ func (c config) validate(rest []string) error {
 		return fmt.Errorf("%q is too much, there are only flags", rest[0])
 	}
 	for _, part := range c.parts {
-		if !slices.Contains([]string{jobSpeed, jobMemory, jobChecks}, part) {
-			return fmt.Errorf("-parts has %q, must be %s, %s, %s or several of them", part, jobSpeed, jobMemory, jobChecks)
+		if !slices.Contains(allParts, part) {
+			return fmt.Errorf("-parts has %q, must be one or several of %s", part, strings.Join(allParts, ","))
 		}
 	}
 	s := c.sizes

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -127,7 +128,7 @@ func TestArgumentsAreRefusedByName(t *testing.T) {
 		"-cpu 1,0":       `-cpu: "0" is not a whole number from 1 up`,
 		"-rounds 0":      "-rounds is 0, must be at least 1",
 		"-format csv":    `-format is "csv", must be text or markdown`,
-		"-parts speed,x": `-parts has "x", must be speed, memory, checks or several of them`,
+		"-parts speed,x": `-parts has "x", must be one or several of speed,interned,memory,checks`,
 		"-benchtime 0s":  "-benchtime is 0s, must be more than 0",
 		"-requests 1":    "-requests is 1, must be at least 256",
 		"-capacity 10":   "-capacity and -entries must be at least 1000, -keys not below -capacity, and none above 2^28",
@@ -145,4 +146,22 @@ func TestOursIsAlwaysCompared(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, chosen, 3)
 	assert.Equal(t, "ours", chosen[0].name)
+}
+
+func TestInternedDataBringOneStringAndOneValueForEachKey(t *testing.T) {
+	for _, f := range []form{asKeys, asNames, asBytes} {
+		own, interned := newData([]int32{7, 8, 7}, f), newInterned([]int32{7, 8, 7}, f)
+		assert.Equal(t, own, interned, "the same keys and values")
+		switch f {
+		case asKeys:
+			assert.Same(t, interned.entries[0], interned.entries[2])
+			assert.Same(t, unsafe.StringData(interned.askedKeys[0].String()), unsafe.StringData(interned.setKeys[2].String()))
+			assert.NotSame(t, unsafe.StringData(own.askedKeys[0].String()), unsafe.StringData(own.setKeys[2].String()))
+		case asNames:
+			assert.Same(t, unsafe.StringData(interned.asked[0]), unsafe.StringData(interned.set[2]))
+		case asBytes:
+			assert.Same(t, &interned.bodies[0][0], &interned.bodies[2][0])
+			assert.Same(t, &interned.askedBytes[0][0], &interned.setBytes[2][0])
+		}
+	}
 }

@@ -45,9 +45,10 @@ type figure struct {
 }
 
 // speed measures the workloads with each of the GOMAXPROCS values, each with a
-// new cache. It fails if a value is not that of its key.
-func speed(c candidate, s sizes, cpus []int) (figures []figure, err error) {
-	r := newRequests(s, c.form)
+// new cache, over the data that make returns. It fails if a value is not that of
+// its key.
+func speed(c candidate, s sizes, cpus []int, make func([]int32, form) *data) (figures []figure, err error) {
+	r := newRequests(s, c.form, make)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, cpu := range cpus {
 		if c.floor && cpu != 1 {
@@ -71,15 +72,15 @@ type requests struct {
 	fresh       []int32 // for keys that nothing else asks for
 }
 
-func newRequests(s sizes, f form) *requests {
+func newRequests(s sizes, f form, make func([]int32, form) *data) *requests {
 	n := wholeBatches(s.Requests)
 	last := 2*n + wholeBatches(fresh*s.Capacity)
-	numbers := make([]int32, 0, last)
+	var numbers []int32
 	for _, id := range trace.Zipf(1, zipf, s.Keys, 2*n) {
 		numbers = append(numbers, int32(id))
 	}
 	numbers = append(numbers, upTo(s.Keys, s.Keys+last-2*n)...)
-	return &requests{newData(numbers, f), s, upTo(0, n), upTo(n, 2*n), upTo(2*n, last)}
+	return &requests{make(numbers, f), s, upTo(0, n), upTo(n, 2*n), upTo(2*n, last)}
 }
 
 // measure runs all workloads on one cache. What is not timed looks at each

@@ -69,18 +69,21 @@ func TestTablesAreWrittenAsTextAndAsMarkdown(t *testing.T) {
 }
 
 func TestFiguresAreMediansOfTheRounds(t *testing.T) {
-	r := results{map[string][]figure{}, map[string][]memory{}, map[string]promises{}}
+	r := newResults()
 	for _, nanos := range []float64{30, 10, 20} {
 		r.add(jobSpeed, "ours", report{Figures: []figure{{Workload: get, CPU: 2, Nanos: nanos, Hits: 0.5}}})
+		r.add(jobInterned, "ours", report{Figures: []figure{{Workload: get, CPU: 2, Nanos: nanos / 2, Hits: 1}}})
 		r.add(jobMemory, "ours", report{Memory: memory{Held: 1000, Collect: 1e3 * nanos}})
 	}
 	r.add(jobChecks, "ours", report{Promises: promises{Sets: 1000}})
 	tables := r.tables(config{cpus: []int{2}, sizes: tiny}, three)
-	require.Len(t, tables, 8)
+	require.Len(t, tables, 14)
 	assert.Equal(t, []string{"ours", "20.0", "1.00"}, tables[0].rows[1])
 	assert.Contains(t, tables[0].notes, "ours, -cpu 2: only 50.0% were hits")
-	assert.Equal(t, "20.0", tables[6].rows[1][5])
-	assert.Equal(t, []string{"ours", "yes", "yes", "yes", "no, only 0 ms", "yes"}, tables[7].rows[1])
+	assert.Equal(t, "Keys the same strings each time: Get, all hits (ns)", tables[6].title)
+	assert.Equal(t, []string{"ours", "10.0", "1.00"}, tables[6].rows[1])
+	assert.Equal(t, "20.0", tables[12].rows[1][5])
+	assert.Equal(t, []string{"ours", "yes", "yes", "yes", "no, only 0 ms", "yes"}, tables[13].rows[1])
 }
 
 func TestBrokenPromisesSayByHowMuch(t *testing.T) {

@@ -41,16 +41,23 @@ ours: above 1 it is slower or larger.
 
 // tables returns what to print of the parts that were measured.
 func (r results) tables(c config, chosen []candidate) (all []table) {
-	if len(r.figures) > 0 {
-		gets := r.byCPU(c, chosen, "Get, all hits (ns)", get, "%.1f", false, nanos)
-		gets.notes = append(gets.notes, r.misses(c, chosen)...)
+	for _, part := range []string{jobSpeed, jobInterned} {
+		if len(r.figures[part]) == 0 {
+			continue
+		}
+		heading := ""
+		if part == jobInterned {
+			heading = "Keys the same strings each time: "
+		}
+		gets := r.byCPU(c, chosen, part, heading+"Get, all hits (ns)", get, "%.1f", false, nanos)
+		gets.notes = append(gets.notes, r.misses(c, chosen, part)...)
 		all = append(all,
 			gets,
-			r.byCPU(c, chosen, "90% get, 10% set (ns)", mix, "%.0f", false, nanos),
-			r.byCPU(c, chosen, "Set of new keys into a full cache (ns; a cache that refuses or drops them is quick)", setEvict, "%.0f", false, nanos),
-			r.byCPU(c, chosen, "Read-through: get, on a miss set (ns per request; misses cost no more than the set)", readThrough, "%.0f", false, nanos),
-			r.byCPU(c, chosen, "Read-through: hits (%)", readThrough, "%.2f", true, func(f figure) float64 { return 100 * f.Hits }),
-			r.allocations(c, chosen),
+			r.byCPU(c, chosen, part, heading+"90% get, 10% set (ns)", mix, "%.0f", false, nanos),
+			r.byCPU(c, chosen, part, heading+"Set of new keys into a full cache (ns; a cache that refuses or drops them is quick)", setEvict, "%.0f", false, nanos),
+			r.byCPU(c, chosen, part, heading+"Read-through: get, on a miss set (ns per request; misses cost no more than the set)", readThrough, "%.0f", false, nanos),
+			r.byCPU(c, chosen, part, heading+"Read-through: hits (%)", readThrough, "%.2f", true, func(f figure) float64 { return 100 * f.Hits }),
+			r.allocations(c, chosen, part),
 		)
 	}
 	if len(r.memory) > 0 {
@@ -63,22 +70,22 @@ func (r results) tables(c config, chosen []candidate) (all []table) {
 }
 
 // byCPU shows one figure with all GOMAXPROCS values.
-func (r results) byCPU(c config, chosen []candidate, title, workload, verb string, more bool, pick func(figure) float64) table {
+func (r results) byCPU(c config, chosen []candidate, part, title, workload, verb string, more bool, pick func(figure) float64) table {
 	columns := make([]column, 0, len(c.cpus))
 	for _, cpu := range c.cpus {
 		columns = append(columns, column{
 			title: fmt.Sprintf("-cpu %d", cpu), verb: verb, more: more, compared: true,
-			of: func(who string) (float64, bool) { return r.ofFigures(who, workload, cpu, pick) },
+			of: func(who string) (float64, bool) { return r.ofFigures(part, who, workload, cpu, pick) },
 		})
 	}
 	return comparison(title, chosen, columns)
 }
 
 // misses says which candidates lost entries that they were just seen to hold.
-func (r results) misses(c config, chosen []candidate) (notes []string) {
+func (r results) misses(c config, chosen []candidate, part string) (notes []string) {
 	for _, who := range chosen {
 		for _, cpu := range c.cpus {
-			hits, ok := r.ofFigures(who.name, get, cpu, func(f figure) float64 { return f.Hits })
+			hits, ok := r.ofFigures(part, who.name, get, cpu, func(f figure) float64 { return f.Hits })
 			if ok && hits < 0.999 {
 				notes = append(notes, fmt.Sprintf("%s, -cpu %d: only %.1f%% were hits", who.name, cpu, 100*hits))
 			}
@@ -87,14 +94,14 @@ func (r results) misses(c config, chosen []candidate) (notes []string) {
 	return notes
 }
 
-func (r results) allocations(c config, chosen []candidate) table {
+func (r results) allocations(c config, chosen []candidate, part string) table {
 	workloads := []string{get, setEvict}
 	columns := make([]column, 0, len(workloads))
 	for _, workload := range workloads {
 		columns = append(columns, column{
 			title: workload, verb: "%.2f",
 			of: func(who string) (float64, bool) {
-				return r.ofFigures(who, workload, c.cpus[0], func(f figure) float64 { return f.Mallocs })
+				return r.ofFigures(part, who, workload, c.cpus[0], func(f figure) float64 { return f.Mallocs })
 			},
 		})
 	}
