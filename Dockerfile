@@ -1,13 +1,13 @@
 # syntax=docker/dockerfile:1
 
-# --- ReDoc's script, as "make assets" fetches and checks it ------------------
+# --- the scripts of the pages, as "make assets" fetches and checks it ------------------
 FROM --platform=$BUILDPLATFORM node:24-alpine AS assets
 RUN apk add --no-cache coreutils make
 WORKDIR /src
 COPY Makefile ./
 COPY adapters/httpapi/assets adapters/httpapi/assets
 RUN --mount=type=cache,target=/root/.npm \
-    make assets && test -s adapters/httpapi/assets/redoc.standalone.js
+    make assets && test -s adapters/httpapi/assets/redoc.standalone.js && test -s adapters/httpapi/assets/uPlot.iife.min.js
 
 # --- the program -------------------------------------------------------------
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build

@@ -37,7 +37,7 @@ func (s *Service) callSource(ctx context.Context, key domain.Key, mayWait bool) 
 	e, err := s.judge(ctx, r)
 	if err != nil && isLoadFailure(err) {
 		s.rec.Event(ports.SourceFailed)
-		s.log.Warn("load failed", "key", key, "err", err)
+		s.log.WarnContext(ctx, "load failed", "key", key, "err", err)
 	}
 	return e, err
 }

@@ -48,12 +48,20 @@ func (c *cooldown) note(key domain.Key, err error) {
 
 // of returns what is remembered of key, or nil.
 func (c *cooldown) of(key domain.Key) error {
+	_, err := c.left(key)
+	return err
+}
+
+// left returns what of does, and before it for how long it will.
+func (c *cooldown) left(key domain.Key) (time.Duration, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n, ok := c.notes[key]; ok && time.Now().Before(n.until) {
-		return n.err
+	if n, ok := c.notes[key]; ok {
+		if left := time.Until(n.until); left > 0 {
+			return left, n.err
+		}
 	}
-	return nil
+	return 0, nil
 }
 
 func (c *cooldown) forget(key domain.Key) {

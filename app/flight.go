@@ -19,11 +19,31 @@ var errNobodyWaits = errors.New("nobody waits for the load any more")
 // may carry a value that was replaced since it began.
 const sharedWhenCut = 100 * time.Millisecond
 
+// kind tells apart the flights of one key that do not answer the same.
+type kind uint8
+
+const (
+	ordinary   kind = iota
+	anew            // loads although a layer has the key
+	unkept          // loads, and keeps in no layer what it brings
+	anewUnkept      // both
+	lookOnly        // loads nothing
+	kinds
+)
+
+// place is where those meet who may share a flight.
+type place struct {
+	key  domain.Key
+	kind kind
+}
+
 // work is what flight f does.
 type work func(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error)
 
 // flight is the load of one key that all requests of this process share.
 type flight struct {
+	place  place
+	origin context.Context // that of the request that began it, for its values
 	cancel context.CancelCauseFunc
 	began  time.Time
 	gap    int // how many gaps were before it
@@ -55,7 +75,7 @@ func (f *flight) inTheAir() bool {
 	}
 }
 
-// flights holds the flight of each key that is being loaded. A flight belongs
+// flights holds the flights of all keys that are being loaded. A flight belongs
 // to the service: it takes its values (traces) from the request that began it
 // and its end from here. It ends early only when its last waiter has left, and
 // nobody waits on another instance, or when the service closes.
@@ -67,8 +87,8 @@ type flights struct {
 	running *sync.WaitGroup       // every goroutine of the service
 
 	mu     sync.Mutex
-	open   map[domain.Key]*flight // those that may be joined
-	aloft  map[*flight]struct{}   // all
+	open   map[place]*flight    // those that may be joined
+	aloft  map[*flight]struct{} // all
 	gap    int
 	closed bool
 }
@@ -76,41 +96,53 @@ type flights struct {
 func newFlights(limit int, timeout time.Duration, cut func() bool, awaited func(domain.Key) bool, running *sync.WaitGroup) *flights {
 	return &flights{
 		limit: limit, timeout: timeout, cut: cut, awaited: awaited, running: running,
-		open: make(map[domain.Key]*flight), aloft: make(map[*flight]struct{}),
+		open: make(map[place]*flight), aloft: make(map[*flight]struct{}),
 	}
 }
 
-// join waits for the flight of key, which it begins, to do the work, if there is
-// none. It ends with ctx; the error is then the cause of that.
-func (fs *flights) join(ctx context.Context, key domain.Key, w work) (domain.Answer, error) {
-	f, began, err := fs.board(ctx, key, w)
+// join waits for the flight at p, which it begins, to do the work, if there is
+// none. It ends with ctx; the error is then the cause of that. It also ends after
+// patience, unless that is 0, with domain.ErrStillLoading: the flight goes on.
+func (fs *flights) join(ctx context.Context, p place, w work, patience time.Duration) (domain.Answer, error) {
+	f, began, err := fs.board(ctx, p, w)
 	if err != nil {
 		return domain.Answer{}, err
 	}
-	return fs.wait(ctx, key, f, began)
+	return fs.wait(ctx, f, began, patience)
 }
 
 // wait waits for a flight that was boarded.
-func (fs *flights) wait(ctx context.Context, key domain.Key, f *flight, began bool) (domain.Answer, error) {
+func (fs *flights) wait(ctx context.Context, f *flight, began bool, patience time.Duration) (domain.Answer, error) {
+	var over <-chan time.Time
+	if patience > 0 {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		over = timer.C
+	}
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		fs.leave(key, f)
+		fs.leave(f)
 		return domain.Answer{}, context.Cause(ctx)
+	case <-over: // the seat stays taken, so that the flight does not end for want of waiters
+		return domain.Answer{}, domain.ErrStillLoading
 	}
 	answer := f.answer
-	if answer.Outcome == domain.Loaded && !began {
-		answer.Outcome = domain.Coalesced
+	if answer.Outcome == domain.Loaded {
+		answer.Load = f.origin
+		if !began {
+			answer.Outcome = domain.Coalesced
+		}
 	}
 	answer.Copy = answer.After(time.Since(f.landed))
 	return answer, f.err
 }
 
-// board returns the flight of key and whether this call began it.
-func (fs *flights) board(ctx context.Context, key domain.Key, w work) (f *flight, began bool, err error) {
+// board returns the flight at p and whether this call began it.
+func (fs *flights) board(ctx context.Context, p place, w work) (f *flight, began bool, err error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	earlier := fs.open[key]
+	earlier := fs.open[p]
 	switch {
 	case fs.closed:
 		return nil, false, domain.ErrClosed
@@ -121,9 +153,12 @@ func (fs *flights) board(ctx context.Context, key domain.Key, w work) (f *flight
 		return nil, false, domain.ErrOverloaded
 	}
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	f = &flight{cancel: cancel, began: time.Now(), gap: fs.gap, earlier: earlier, done: make(chan struct{}), waiters: 1}
-	fs.open[key], fs.aloft[f] = f, struct{}{}
-	fs.running.Go(func() { fs.fly(own, key, f, w) })
+	f = &flight{
+		place: p, origin: own, cancel: cancel, began: time.Now(), gap: fs.gap, earlier: earlier,
+		done: make(chan struct{}), waiters: 1,
+	}
+	fs.open[p], fs.aloft[f] = f, struct{}{}
+	fs.running.Go(func() { fs.fly(own, f, w) })
 	return f, true, nil
 }
 
@@ -148,7 +183,9 @@ func (fs *flights) transfer(f *flight) bool {
 // the one under way brings was replaced or deleted.
 func (fs *flights) void(key domain.Key) {
 	fs.mu.Lock()
-	delete(fs.open, key)
+	for k := range kinds {
+		delete(fs.open, place{key, k})
+	}
 	fs.mu.Unlock()
 }
 
@@ -162,7 +199,7 @@ func (fs *flights) outdate() {
 
 // leave takes one waiter off the flight. The last one ends it, unless it holds
 // the lease and somebody waits for that elsewhere.
-func (fs *flights) leave(key domain.Key, f *flight) {
+func (fs *flights) leave(f *flight) {
 	fs.mu.Lock()
 	f.waiters--
 	last := f.waiters == 0 && !fs.closed
@@ -170,25 +207,25 @@ func (fs *flights) leave(key domain.Key, f *flight) {
 		last = false
 		// The one who leaves need not wait for the answer of the locker.
 		fs.running.Go(func() {
-			if !fs.awaited(key) {
-				fs.endUnlessJoined(key, f)
+			if !fs.awaited(f.place.key) {
+				fs.endUnlessJoined(f)
 			}
 		})
 	}
 	fs.mu.Unlock()
 	if last {
-		fs.endUnlessJoined(key, f)
+		fs.endUnlessJoined(f)
 	}
 }
 
 // endUnlessJoined ends a flight that nobody waits for. Requests that come later
 // begin a new one instead of joining a dying one.
-func (fs *flights) endUnlessJoined(key domain.Key, f *flight) {
+func (fs *flights) endUnlessJoined(f *flight) {
 	fs.mu.Lock()
 	ends := f.waiters == 0
 	if ends {
 		f.ended = true
-		fs.forgetLocked(key, f)
+		fs.forgetLocked(f)
 	}
 	fs.mu.Unlock()
 	if ends {
@@ -196,12 +233,12 @@ func (fs *flights) endUnlessJoined(key domain.Key, f *flight) {
 	}
 }
 
-func (fs *flights) fly(ctx context.Context, key domain.Key, f *flight, w work) {
+func (fs *flights) fly(ctx context.Context, f *flight, w work) {
 	// Stands if the work ends its goroutine instead of returning.
 	f.err = fmt.Errorf("%w: the load ended without a result", domain.ErrSourceFailed)
 	defer func() {
 		fs.mu.Lock()
-		fs.forgetLocked(key, f)
+		fs.forgetLocked(f)
 		delete(fs.aloft, f)
 		fs.mu.Unlock()
 		f.landed = time.Now()
@@ -210,14 +247,14 @@ func (fs *flights) fly(ctx context.Context, key domain.Key, f *flight, w work) {
 	}()
 	ctx, stop := context.WithTimeoutCause(ctx, fs.timeout, domain.ErrTimeout)
 	defer stop()
-	f.answer, f.err = w(ctx, key, f)
+	f.answer, f.err = w(ctx, f.place.key, f)
 	f.earlier = nil // so that no chain of them is kept
 }
 
 // forgetLocked needs mu. Another flight may have taken the place meanwhile.
-func (fs *flights) forgetLocked(key domain.Key, f *flight) {
-	if fs.open[key] == f {
-		delete(fs.open, key)
+func (fs *flights) forgetLocked(f *flight) {
+	if fs.open[f.place] == f {
+		delete(fs.open, f.place)
 	}
 }
 
@@ -246,4 +283,21 @@ func (fs *flights) snapshot() []*flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return slices.Collect(maps.Keys(fs.aloft))
+}
+
+func (fs *flights) count() int {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return len(fs.aloft)
+}
+
+// state returns that of the flight at p.
+func (fs *flights) state(p place) domain.FlightState {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f := fs.open[p]
+	if f == nil {
+		return domain.FlightState{}
+	}
+	return domain.FlightState{Under: true, Waiters: f.waiters, Since: time.Since(f.began)}
 }

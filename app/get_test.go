@@ -168,7 +168,7 @@ func TestAMissLoadsUnderALeaseLooksAgainAndFillsFarToNear(t *testing.T) {
 		require.Equal(t, loadTime, got.Entry.LoadTime())
 		require.Equal(t, 30*time.Second-10*time.Millisecond, got.Left, "its life in L2 began while it was being filled")
 		require.Equal(t, 1, w.events(ports.SourceCalled))
-		require.Equal(t, loadTime, w.count.Snapshot().SourceTime)
+		require.Equal(t, loadTime, w.count.Snapshot().SourceTook.Sum)
 	})
 }
 

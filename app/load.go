@@ -15,12 +15,19 @@ import (
 // and the beginning of this flight; in L2, because another instance may have
 // filled it before this one got the lease.
 func (s *Service) fetch(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
+	return s.fetchBy(ctx, key, f, s.lookInL2)
+}
+
+// look is a way to look in L2.
+type look func(ctx context.Context, key domain.Key) (domain.Copy, error)
+
+func (s *Service) fetchBy(ctx context.Context, key domain.Key, f *flight, look look) (domain.Answer, error) {
 	held, _ := s.l1.Get(key)
 	if held.Fresh() && s.trusts(held) {
 		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
 	}
 	began := time.Now()
-	c, err := s.lookInL2(ctx, key)
+	c, err := look(ctx, key)
 	switch {
 	case c.Fresh():
 		s.refreshAhead(ctx, key, c)
@@ -31,26 +38,33 @@ func (s *Service) fetch(ctx context.Context, key domain.Key, f *flight) (domain.
 		s.refreshStale(ctx, key)
 		return domain.Answer{Copy: c, Outcome: domain.Stale}, nil
 	}
-	answer, err := s.loadOnce(ctx, key, f)
+	answer, err := s.loadOnce(ctx, key, f, loading{serves: domain.Copy.Fresh})
 	if stale := c.After(time.Since(began)); err != nil && stale.UsableStale(s.opts.StaleIfError) {
-		return domain.Answer{Copy: stale, Outcome: domain.Stale}, nil
+		return domain.Answer{Copy: stale, Outcome: domain.Stale, Failure: err}, nil
 	}
 	return answer, err
 }
 
+// loading says how a flight loads.
+type loading struct {
+	serves func(domain.Copy) bool // whether what another load left in L2 will do
+	unkept bool                   // what it brings is kept nowhere
+}
+
 // loadOnce loads key, or waits for the instance that does.
-func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
+func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, how loading) (domain.Answer, error) {
 	found := domain.L2Hit // what a copy in L2 means from here on
 	for {
 		lease, err := s.locker.Acquire(ctx, key)
 		switch {
 		case err == nil:
 			f.leased.Store(true)
-			return s.loadUnderLease(ctx, key, lease, found)
+			s.rec.Event(ports.LeaseWon)
+			return s.loadUnderLease(ctx, key, lease, found, how)
 		case errors.Is(err, domain.ErrLeaseEnded):
 			s.rec.Event(ports.LeaseWaited)
 			found = domain.Coalesced
-			if c, _ := s.lookInL2(ctx, key); c.Fresh() {
+			if c, _ := s.lookInL2(ctx, key); how.serves(c) {
 				return domain.Answer{Copy: c, Outcome: found}, nil
 			}
 		case ctx.Err() != nil:
@@ -59,46 +73,75 @@ func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight) (doma
 			return domain.Answer{}, err
 		default:
 			s.l2Failed(ctx, "acquire", err)
-			return s.loadWithoutLease(ctx, key, f.earlier)
+			return s.loadWithoutLease(ctx, key, f.earlier, how)
 		}
 	}
 }
 
 // loadUnderLease loads key, if it is not there by now, and ends the lease, which
 // is the caller's no more.
-func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease ports.Lease, found domain.Outcome) (domain.Answer, error) {
+func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease ports.Lease, found domain.Outcome, how loading) (domain.Answer, error) {
 	since := s.l1.Epoch(key)
-	if c, _ := s.lookInL2(ctx, key); c.Fresh() {
+	if c, _ := s.lookInL2(ctx, key); how.serves(c) {
 		s.release(ctx, key, lease, nil)
 		return domain.Answer{Copy: c, Outcome: found}, nil
+	}
+	if how.unkept {
+		return s.loadUnkept(ctx, key, lease)
 	}
 	return s.loadAndFill(ctx, key, lease, since, true)
 }
 
 // loadAndFill calls the source under the lease and ends that.
 func (s *Service) loadAndFill(ctx context.Context, key domain.Key, lease ports.Lease, since ports.Epoch, mayWait bool) (domain.Answer, error) {
-	stopRenewing := s.renewing(ctx, key, lease)
-	e, err := s.callSource(ctx, key, mayWait)
-	stopRenewing()
+	e, err := s.loadRenewing(ctx, key, lease, mayWait)
 	if err != nil {
-		var failure error // only a failure of the source makes others wait for the cool-down
-		if isLoadFailure(err) {
-			failure = err
-			s.failed.note(key, err)
-		}
-		s.release(ctx, key, lease, failure)
 		return domain.Answer{}, err
 	}
 	return s.store(ctx, key, e, lease, since), nil
+}
+
+// loadUnkept calls the source under the lease and gives that back, so that
+// whoever waits for a value to keep loads one.
+func (s *Service) loadUnkept(ctx context.Context, key domain.Key, lease ports.Lease) (domain.Answer, error) {
+	e, err := s.loadRenewing(ctx, key, lease, true)
+	if err != nil {
+		return domain.Answer{}, err
+	}
+	s.release(ctx, key, lease, nil)
+	return loaded(e), nil
+}
+
+// loaded is the answer with an entry that no layer keeps.
+func loaded(e *domain.Entry) domain.Answer {
+	return domain.Answer{Copy: domain.Copy{Entry: e, Left: e.TTL()}, Outcome: domain.Loaded}
+}
+
+// loadRenewing calls the source under the lease. When that fails, the lease has
+// ended with it.
+func (s *Service) loadRenewing(ctx context.Context, key domain.Key, lease ports.Lease, mayWait bool) (*domain.Entry, error) {
+	stopRenewing := s.renewing(ctx, key, lease)
+	e, err := s.callSource(ctx, key, mayWait)
+	stopRenewing()
+	if err == nil {
+		return e, nil
+	}
+	var failure error // only a failure of the source makes others wait for the cool-down
+	if isLoadFailure(err) {
+		failure = err
+		s.failed.note(key, err)
+	}
+	s.release(ctx, key, lease, failure)
+	return nil, err
 }
 
 // loadWithoutLease is for when the locker cannot be used: the flight still
 // makes it one load for this process, and so does the one whose place it took.
 // Nothing is written to L2, since nothing would keep it from undoing a newer
 // write there.
-func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key, earlier *flight) (domain.Answer, error) {
+func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key, earlier *flight, how loading) (domain.Answer, error) {
 	if s.flights.transfer(earlier) {
-		return s.flights.wait(ctx, key, earlier, false)
+		return s.flights.wait(ctx, earlier, false, 0)
 	}
 	if err := s.failed.of(key); err != nil {
 		return domain.Answer{}, err
@@ -112,9 +155,12 @@ func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key, earlier 
 		}
 		return domain.Answer{}, err
 	}
-	c := domain.Copy{Entry: e, Left: e.TTL()}
-	s.promote(key, c, since)
-	return domain.Answer{Copy: c, Outcome: domain.Loaded, Stored: c.Fresh()}, nil
+	answer := loaded(e)
+	if !how.unkept {
+		s.promote(key, answer.Copy, since)
+		answer.Stored = answer.Fresh()
+	}
+	return answer, nil
 }
 
 // store fills L2 with e and then L1, and ends the lease. An entry whose lease
@@ -143,10 +189,15 @@ func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, le
 func (s *Service) lookInL2(ctx context.Context, key domain.Key) (domain.Copy, error) {
 	since := s.l1.Epoch(key)
 	c, _, err := s.l2.Get(ctx, key)
+	return s.saw(ctx, key, c, err, since)
+}
+
+// saw takes note of what L2 said of key.
+func (s *Service) saw(ctx context.Context, key domain.Key, c domain.Copy, err error, since ports.Epoch) (domain.Copy, error) {
 	switch {
 	case errors.Is(err, domain.ErrUndecodable):
 		s.rec.Event(ports.L2Undecodable)
-		s.log.Debug("l2 entry unreadable", "key", key, "err", err)
+		s.log.DebugContext(ctx, "l2 entry unreadable", "key", key, "err", err)
 		return domain.Copy{}, nil
 	case err != nil:
 		s.l2Failed(ctx, "get", err)
@@ -222,7 +273,7 @@ func (s *Service) l2Failed(ctx context.Context, op string, err error) {
 		return
 	}
 	s.rec.Event(ports.L2Failed)
-	s.log.Debug("l2 failed", "op", op, "err", err)
+	s.log.DebugContext(ctx, "l2 failed", "op", op, "err", err)
 }
 
 // isLoadFailure reports whether err says that the source did not deliver.

@@ -45,7 +45,7 @@ func (s *Service) refresh(ctx context.Context, key domain.Key, draw float64) {
 	if s.resting.of(key) != nil || !s.bus.Reachable() {
 		return
 	}
-	_, _, err := s.refreshes.board(ctx, key, func(ctx context.Context, key domain.Key, _ *flight) (domain.Answer, error) {
+	_, _, err := s.refreshes.board(ctx, place{key: key}, func(ctx context.Context, key domain.Key, _ *flight) (domain.Answer, error) {
 		answer, err := s.reload(ctx, key, draw)
 		if err != nil {
 			s.resting.note(key, err)
@@ -63,6 +63,9 @@ func (s *Service) reload(ctx context.Context, key domain.Key, draw float64) (dom
 	lease, err := s.locker.Acquire(ctx, key)
 	if err != nil && !errors.Is(err, domain.ErrLeaseEnded) {
 		return domain.Answer{}, err
+	}
+	if err == nil {
+		s.rec.Event(ports.LeaseWon)
 	}
 	since := s.l1.Epoch(key)
 	c, lost := s.lookInL2(ctx, key)

@@ -136,7 +136,7 @@ func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error
 		s.refreshAhead(ctx, key, held)
 		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
 	}
-	answer, err := s.getShared(ctx, key, held)
+	answer, err := s.getShared(ctx, key, held, domain.Demand{}, s.fetch)
 	s.rec.Request(answer.Outcome)
 	return answer, err
 }
@@ -152,7 +152,7 @@ func (s *Service) cut() bool { return !s.bus.Connected() && s.bus.Reachable() }
 
 // getShared answers from the key's flight, or with held, the stale copy, when
 // the flight fails.
-func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Copy) (domain.Answer, error) {
+func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Copy, d domain.Demand, w work) (domain.Answer, error) {
 	if ctx.Err() != nil {
 		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
 	}
@@ -160,6 +160,15 @@ func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Cop
 		s.refreshStale(ctx, key)
 		return domain.Answer{Copy: held, Outcome: domain.Stale}, nil
 	}
+	return s.await(ctx, held, d, func(ctx context.Context) (domain.Answer, error) {
+		return s.flights.join(ctx, place{key, ordinary}, w, d.Wait)
+	})
+}
+
+// await waits for what join waits for, within the bounds of a request, or
+// answers with held if that is a stale copy and will do.
+func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Demand,
+	join func(context.Context) (domain.Answer, error)) (domain.Answer, error) {
 	defer s.waiting.Add(-1)
 	if s.waiting.Add(1) > int64(s.opts.MaxWaiters) {
 		return domain.Answer{Outcome: domain.Failed}, domain.ErrOverloaded
@@ -167,17 +176,40 @@ func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Cop
 	began := time.Now()
 	wait, cancel := context.WithTimeoutCause(ctx, s.opts.RequestTimeout, domain.ErrTimeout)
 	defer cancel()
-	answer, err := s.flights.join(wait, key, s.fetch)
+	answer, err := join(wait)
+	window := d.StaleWindow(s.opts.StaleIfError)
 	switch {
+	case answer.Failure != nil && !answer.UsableStale(window): // the flight did not know of the demand
+		err = answer.Failure
 	case err == nil:
 		return answer, nil
 	case ctx.Err() != nil:
 		return domain.Answer{Outcome: domain.Abandoned}, err
 	}
-	if stale := held.After(time.Since(began)); stale.UsableStale(s.opts.StaleIfError) && s.trusts(stale) {
-		return domain.Answer{Copy: stale, Outcome: domain.Stale}, nil
+	if stale := held.After(time.Since(began)); stale.UsableStale(window) && s.trusts(stale) {
+		return domain.Answer{Copy: stale, Outcome: domain.Stale, Failure: err}, nil
 	}
-	return domain.Answer{Outcome: domain.Failed}, err
+	return domain.Answer{Outcome: outcomeOf(err)}, err
+}
+
+func outcomeOf(err error) domain.Outcome {
+	if errors.Is(err, domain.ErrStillLoading) {
+		return domain.Deferred
+	}
+	return domain.Failed
+}
+
+// Activity returns what the service does now.
+func (s *Service) Activity() ports.Activity {
+	return ports.Activity{
+		SourceCalls:  len(s.places),
+		SourcePlaces: cap(s.places),
+		Flights:      s.flights.count(),
+		Refreshes:    s.refreshes.count(),
+		Waiting:      int(s.waiting.Load()),
+		Connected:    s.bus.Connected(),
+		Reachable:    s.bus.Reachable(),
+	}
 }
 
 // Drain waits until the loads that are under way now have ended, or for ctx,

@@ -11,20 +11,27 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
+// MaxLife is the longest life that a value is written with.
+const MaxLife = 365 * 24 * time.Hour
+
 // Writing goes from far to near: L2 first, which voids what is being loaded on
 // any instance and tells the others, then L1, then the flights. So once a write
 // has returned, whoever asks here finds nothing older than it in any layer, and
 // no load that began before can bring the old value back.
 
-// Put makes v the value of key, in every layer, with a new life. The write is
+// Put makes v the value of key, in every layer, with the life given, or with that
+// of all values if it is negative; with a life of 0 no layer keeps it. The write is
 // done although ctx ends. The error wraps domain.ErrTooLarge, or
 // domain.ErrL2Unavailable when L2 did not answer: the value may then be there or
 // not, and this instance has dropped its own copy.
-func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value) error {
+func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error {
 	if len(v.Body) > s.opts.MaxValueBytes {
 		return fmt.Errorf("%w: %d bytes, %d allowed", domain.ErrTooLarge, len(v.Body), s.opts.MaxValueBytes)
 	}
-	e := s.entry(v, 0)
+	if life < 0 {
+		life = s.life()
+	}
+	e := domain.NewEntry(v, min(life, MaxLife), 0).Kept(s.opts.L2Stale)
 	since := s.l1.Epoch(key)
 	if err := s.write(ctx, "put", key, func(ctx context.Context) error { return s.l2.Put(ctx, key, e) }); err != nil {
 		return err
@@ -63,8 +70,12 @@ func (s *Service) changed(key domain.Key) {
 
 // entry makes an entry of a value that is to be stored.
 func (s *Service) entry(v domain.Value, took time.Duration) *domain.Entry {
-	ttl := domain.Jittered(s.opts.TTL, s.opts.TTLJitter, rand.Float64())
-	return domain.NewEntry(v, ttl, took).Kept(s.opts.L2Stale)
+	return domain.NewEntry(v, s.life(), took).Kept(s.opts.L2Stale)
+}
+
+// life returns that of a value for which nothing else was said.
+func (s *Service) life() time.Duration {
+	return domain.Jittered(s.opts.TTL, s.opts.TTLJitter, rand.Float64())
 }
 
 // listener is the Service as the bus knows it.

@@ -31,7 +31,7 @@ func TestAPutGoesFromFarToNear(t *testing.T) {
 	far := w.l2.EXPECT().Put(mock.Anything, w.key, isNew).Return(nil).Once()
 	drop := w.l1.EXPECT().Delete(w.key).Return().Once().NotBefore(far)
 	w.l1.EXPECT().Set(w.key, mock.Anything, epoch.Next()).Return(true).Once().NotBefore(drop)
-	require.NoError(t, w.svc.Put(w.ctx, w.key, domain.Value{Body: "new"}))
+	require.NoError(t, w.svc.Put(w.ctx, w.key, domain.Value{Body: "new"}, -1))
 }
 
 func TestAWriteIsDoneAlthoughItsCallerHasLeft(t *testing.T) {
@@ -47,19 +47,19 @@ func TestAWriteThatL2DidNotAnswerIsAnErrorAndThisInstanceForgetsItsCopy(t *testi
 	w := newWorld(t)
 	w.l2.EXPECT().Put(mock.Anything, w.key, mock.Anything).Return(errors.New("i/o timeout")).Once()
 	w.l1.EXPECT().Delete(w.key).Return().Once() // a Set would be an unexpected call
-	require.ErrorIs(t, w.svc.Put(w.ctx, w.key, domain.Value{Body: "new"}), domain.ErrL2Unavailable)
+	require.ErrorIs(t, w.svc.Put(w.ctx, w.key, domain.Value{Body: "new"}, -1), domain.ErrL2Unavailable)
 	require.Equal(t, 1, w.events(ports.L2Failed))
 }
 
 func TestAValueThatIsTooLargeIsNotPut(t *testing.T) {
 	w := newWorld(t, func(o *app.Options) { o.MaxValueBytes = 8 })
-	require.ErrorIs(t, w.svc.Put(w.ctx, w.key, domain.Value{Body: "123456789"}), domain.ErrTooLarge)
+	require.ErrorIs(t, w.svc.Put(w.ctx, w.key, domain.Value{Body: "123456789"}, -1), domain.ErrTooLarge)
 }
 
 func TestAPutIsWhatEveryInstanceReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 2, slow), mustKey(t, "k")
-		require.NoError(t, f.services[0].Put(context.Background(), key, domain.Value{Body: "put"}))
+		require.NoError(t, f.services[0].Put(context.Background(), key, domain.Value{Body: "put"}, -1))
 		for i, want := range []domain.Outcome{domain.L1Hit, domain.L2Hit} {
 			got, err := f.services[i].Get(context.Background(), key)
 			require.NoError(t, err)

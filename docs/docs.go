@@ -34,6 +34,136 @@ const docTemplate = `{
                         "description": "The service runs",
                         "schema": {
                             "$ref": "#/definitions/Index"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            },
+            "head": {
+                "description": "Names the service, its version and where to go from here.",
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "service"
+                ],
+                "summary": "Say what this is",
+                "responses": {
+                    "200": {
+                        "description": "The service runs",
+                        "schema": {
+                            "$ref": "#/definitions/Index"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            }
+        },
+        "/batch": {
+            "post": {
+                "description": "Answers for each key as a GET would, up to 1,000 of them, in their order. The shared layer is asked for all in one round trip, and loads are shared with all other requests. A key that fails does not fail the others: look at the status of each.",
+                "consumes": [
+                    "application/json"
+                ],
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "data"
+                ],
+                "summary": "Read many keys",
+                "parameters": [
+                    {
+                        "description": "The keys",
+                        "name": "batch",
+                        "in": "body",
+                        "required": true,
+                        "schema": {
+                            "$ref": "#/definitions/Batch"
+                        }
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "An answer for each key",
+                        "schema": {
+                            "$ref": "#/definitions/Batched"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "The body is not a batch",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "413": {
+                        "description": "The batch has too many keys or bytes",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "415": {
+                        "description": "The body is not application/json",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     }
                 }
@@ -60,6 +190,30 @@ const docTemplate = `{
                         "name": "key",
                         "in": "path",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "no-cache (load anew, once for all who say so), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861)",
+                        "name": "Cache-Control",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "wait=N: when the load takes longer than N seconds, answer with a stale value if there is one, else 202 (RFC 7240)",
+                        "name": "Prefer",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "Entity tags: 304 when the value still has one of them",
+                        "name": "If-None-Match",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "Names this request in logs and answers; letters, digits and -._~",
+                        "name": "X-Request-Id",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -75,15 +229,80 @@ const docTemplate = `{
                             },
                             "Cache-Control": {
                                 "type": "string",
-                                "description": "Always no-cache: clients revalidate with the ETag"
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
                                 "description": "Strong entity tag of the value"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
+                        }
+                    },
+                    "202": {
+                        "description": "The load takes longer than Prefer would wait. It goes on",
+                        "schema": {
+                            "$ref": "#/definitions/Loading"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
+                        }
+                    },
+                    "304": {
+                        "description": "The value still has one of the entity tags",
+                        "headers": {
+                            "Age": {
+                                "type": "integer",
+                                "description": "Seconds since the value was loaded from the source"
+                            },
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "ETag": {
+                                "type": "string",
+                                "description": "Strong entity tag of the value"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
                             }
                         }
                     },
@@ -91,18 +310,72 @@ const docTemplate = `{
                         "description": "The key is not valid",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
                         }
                     },
                     "404": {
                         "description": "The source has no such key",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
                         }
                     },
                     "502": {
                         "description": "The source failed",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
                         }
                     },
                     "503": {
@@ -111,16 +384,50 @@ const docTemplate = `{
                             "$ref": "#/definitions/Problem"
                         },
                         "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
                             "Retry-After": {
                                 "type": "integer",
                                 "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
                             }
                         }
                     },
                     "504": {
-                        "description": "The source took too long",
+                        "description": "The source took too long, or nothing is cached that will do and only-if-cached was asked for",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
                         }
                     }
                 }
@@ -152,6 +459,12 @@ const docTemplate = `{
                         "required": true
                     },
                     {
+                        "type": "string",
+                        "description": "max-age=N: the life of the value in seconds, a year at most, instead of that of all values",
+                        "name": "Cache-Control",
+                        "in": "header"
+                    },
+                    {
                         "description": "The value, in the media type that Content-Type says",
                         "name": "value",
                         "in": "body",
@@ -163,12 +476,32 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "204": {
-                        "description": "It is stored"
+                        "description": "It is stored",
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
                     },
                     "400": {
                         "description": "The key is not valid, or the body broke off",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     },
                     "401": {
@@ -177,9 +510,17 @@ const docTemplate = `{
                             "$ref": "#/definitions/Problem"
                         },
                         "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
                             "WWW-Authenticate": {
                                 "type": "string",
                                 "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
                             }
                         }
                     },
@@ -187,12 +528,32 @@ const docTemplate = `{
                         "description": "Writing is not enabled",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     },
                     "413": {
                         "description": "The value is too large",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     },
                     "503": {
@@ -201,9 +562,17 @@ const docTemplate = `{
                             "$ref": "#/definitions/Problem"
                         },
                         "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
                             "Retry-After": {
                                 "type": "integer",
                                 "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
                             }
                         }
                     }
@@ -234,12 +603,32 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "204": {
-                        "description": "It is gone, or was not there"
+                        "description": "It is gone, or was not there",
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
                     },
                     "400": {
                         "description": "The key is not valid",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     },
                     "401": {
@@ -248,9 +637,17 @@ const docTemplate = `{
                             "$ref": "#/definitions/Problem"
                         },
                         "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
                             "WWW-Authenticate": {
                                 "type": "string",
                                 "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
                             }
                         }
                     },
@@ -258,6 +655,16 @@ const docTemplate = `{
                         "description": "Writing is not enabled",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     },
                     "503": {
@@ -266,9 +673,17 @@ const docTemplate = `{
                             "$ref": "#/definitions/Problem"
                         },
                         "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
                             "Retry-After": {
                                 "type": "integer",
                                 "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
                             }
                         }
                     }
@@ -294,6 +709,30 @@ const docTemplate = `{
                         "name": "key",
                         "in": "path",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "no-cache (load anew, once for all who say so), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861)",
+                        "name": "Cache-Control",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "wait=N: when the load takes longer than N seconds, answer with a stale value if there is one, else 202 (RFC 7240)",
+                        "name": "Prefer",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "Entity tags: 304 when the value still has one of them",
+                        "name": "If-None-Match",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "Names this request in logs and answers; letters, digits and -._~",
+                        "name": "X-Request-Id",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -309,15 +748,80 @@ const docTemplate = `{
                             },
                             "Cache-Control": {
                                 "type": "string",
-                                "description": "Always no-cache: clients revalidate with the ETag"
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
                                 "description": "Strong entity tag of the value"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
+                        }
+                    },
+                    "202": {
+                        "description": "The load takes longer than Prefer would wait. It goes on",
+                        "schema": {
+                            "$ref": "#/definitions/Loading"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
+                        }
+                    },
+                    "304": {
+                        "description": "The value still has one of the entity tags",
+                        "headers": {
+                            "Age": {
+                                "type": "integer",
+                                "description": "Seconds since the value was loaded from the source"
+                            },
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "ETag": {
+                                "type": "string",
+                                "description": "Strong entity tag of the value"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
                             }
                         }
                     },
@@ -325,18 +829,72 @@ const docTemplate = `{
                         "description": "The key is not valid",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
                         }
                     },
                     "404": {
                         "description": "The source has no such key",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
                         }
                     },
                     "502": {
                         "description": "The source failed",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
                         }
                     },
                     "503": {
@@ -345,16 +903,164 @@ const docTemplate = `{
                             "$ref": "#/definitions/Problem"
                         },
                         "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
                             "Retry-After": {
                                 "type": "integer",
                                 "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
                             }
                         }
                     },
                     "504": {
-                        "description": "The source took too long",
+                        "description": "The source took too long, or nothing is cached that will do and only-if-cached was asked for",
                         "schema": {
                             "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
+                        }
+                    }
+                }
+            }
+        },
+        "/explain/{key}": {
+            "get": {
+                "description": "What each layer holds, who loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.",
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "data"
+                ],
+                "summary": "Explain a key",
+                "parameters": [
+                    {
+                        "maxLength": 512,
+                        "minLength": 1,
+                        "type": "string",
+                        "x-example": "test",
+                        "description": "The key",
+                        "name": "key",
+                        "in": "path",
+                        "required": true
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "What is known",
+                        "schema": {
+                            "$ref": "#/definitions/Explanation"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "The key is not valid",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            },
+            "head": {
+                "description": "What each layer holds, who loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.",
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "data"
+                ],
+                "summary": "Explain a key",
+                "parameters": [
+                    {
+                        "maxLength": 512,
+                        "minLength": 1,
+                        "type": "string",
+                        "x-example": "test",
+                        "description": "The key",
+                        "name": "key",
+                        "in": "path",
+                        "required": true
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "What is known",
+                        "schema": {
+                            "$ref": "#/definitions/Explanation"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "The key is not valid",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     }
                 }
@@ -375,6 +1081,44 @@ const docTemplate = `{
                         "description": "The process serves",
                         "schema": {
                             "$ref": "#/definitions/Health"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            },
+            "head": {
+                "description": "200 while the process serves. A dead L2 is named here, but is no reason to restart the instance or to take it out of service.",
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "service"
+                ],
+                "summary": "Tell the state of each part",
+                "responses": {
+                    "200": {
+                        "description": "The process serves",
+                        "schema": {
+                            "$ref": "#/definitions/Health"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     }
                 }
@@ -382,19 +1126,91 @@ const docTemplate = `{
         },
         "/metrics": {
             "get": {
-                "description": "The counters of this instance since it started.",
+                "description": "The counters of this instance since it started, as JSON; for Prometheus as text, when Accept asks for text/plain or OpenMetrics, or with format=prometheus. Both show the same counters.",
                 "produces": [
-                    "application/json"
+                    "application/json",
+                    "text/plain"
                 ],
                 "tags": [
                     "service"
                 ],
                 "summary": "Tell what was counted",
+                "parameters": [
+                    {
+                        "enum": [
+                            "json",
+                            "prometheus"
+                        ],
+                        "type": "string",
+                        "description": "prometheus or json, whatever Accept says",
+                        "name": "format",
+                        "in": "query"
+                    }
+                ],
                 "responses": {
                     "200": {
                         "description": "The counters",
                         "schema": {
                             "$ref": "#/definitions/Metrics"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "Vary": {
+                                "type": "string",
+                                "description": "Accept"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            },
+            "head": {
+                "description": "The counters of this instance since it started, as JSON; for Prometheus as text, when Accept asks for text/plain or OpenMetrics, or with format=prometheus. Both show the same counters.",
+                "produces": [
+                    "application/json",
+                    "text/plain"
+                ],
+                "tags": [
+                    "service"
+                ],
+                "summary": "Tell what was counted",
+                "parameters": [
+                    {
+                        "enum": [
+                            "json",
+                            "prometheus"
+                        ],
+                        "type": "string",
+                        "description": "prometheus or json, whatever Accept says",
+                        "name": "format",
+                        "in": "query"
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "The counters",
+                        "schema": {
+                            "$ref": "#/definitions/Metrics"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "Vary": {
+                                "type": "string",
+                                "description": "Accept"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     }
                 }
@@ -415,6 +1231,16 @@ const docTemplate = `{
                         "description": "It does",
                         "schema": {
                             "$ref": "#/definitions/Readiness"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
                         }
                     },
                     "503": {
@@ -423,9 +1249,65 @@ const docTemplate = `{
                             "$ref": "#/definitions/Problem"
                         },
                         "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
                             "Retry-After": {
                                 "type": "integer",
                                 "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            },
+            "head": {
+                "description": "200, or 503 when it is starting or shutting down. For load balancers.",
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "service"
+                ],
+                "summary": "Tell whether this instance wants traffic",
+                "responses": {
+                    "200": {
+                        "description": "It does",
+                        "schema": {
+                            "$ref": "#/definitions/Readiness"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "503": {
+                        "description": "It is starting or shutting down",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
                             }
                         }
                     }
@@ -434,6 +1316,110 @@ const docTemplate = `{
         }
     },
     "definitions": {
+        "Batch": {
+            "type": "object",
+            "required": [
+                "keys"
+            ],
+            "properties": {
+                "keys": {
+                    "type": "array",
+                    "items": {
+                        "type": "string"
+                    },
+                    "example": [
+                        "test",
+                        "other"
+                    ]
+                }
+            }
+        },
+        "Batched": {
+            "type": "object",
+            "properties": {
+                "answers": {
+                    "type": "array",
+                    "items": {
+                        "$ref": "#/definitions/KeyAnswer"
+                    }
+                }
+            }
+        },
+        "Explanation": {
+            "type": "object",
+            "properties": {
+                "failure": {
+                    "$ref": "#/definitions/Failure"
+                },
+                "flight": {
+                    "$ref": "#/definitions/FlightState"
+                },
+                "key": {
+                    "type": "string",
+                    "example": "test"
+                },
+                "l1": {
+                    "$ref": "#/definitions/HeldIn"
+                },
+                "l2": {
+                    "$ref": "#/definitions/HeldIn"
+                },
+                "lease": {
+                    "$ref": "#/definitions/LeaseState"
+                },
+                "next": {
+                    "description": "what the next GET comes to",
+                    "type": "string",
+                    "enum": [
+                        "l1-hit",
+                        "l2-hit",
+                        "stale",
+                        "join",
+                        "wait",
+                        "load",
+                        "cools-down"
+                    ],
+                    "example": "l1-hit"
+                },
+                "refresh_chance": {
+                    "description": "that it begins to load the key anew ahead of time",
+                    "type": "number",
+                    "example": 0.0003
+                }
+            }
+        },
+        "Failure": {
+            "type": "object",
+            "properties": {
+                "kind": {
+                    "type": "string",
+                    "example": "source-failed"
+                },
+                "seconds_left": {
+                    "type": "number",
+                    "example": 0.8
+                }
+            }
+        },
+        "FlightState": {
+            "type": "object",
+            "properties": {
+                "seconds": {
+                    "description": "since it began",
+                    "type": "number",
+                    "example": 0
+                },
+                "under_way": {
+                    "type": "boolean",
+                    "example": false
+                },
+                "waiters": {
+                    "description": "requests that wait for it here",
+                    "type": "integer",
+                    "example": 0
+                }
+            }
+        },
         "Health": {
             "type": "object",
             "properties": {
@@ -472,6 +1458,57 @@ const docTemplate = `{
                 }
             }
         },
+        "HeldIn": {
+            "type": "object",
+            "properties": {
+                "age": {
+                    "description": "since it was loaded",
+                    "type": "number",
+                    "example": 8.5
+                },
+                "bytes": {
+                    "description": "of the value",
+                    "type": "integer",
+                    "example": 53
+                },
+                "content_type": {
+                    "type": "string",
+                    "example": "application/json"
+                },
+                "doubtful": {
+                    "description": "the shared layer has to confirm it, since news may have been missed",
+                    "type": "boolean"
+                },
+                "etag": {
+                    "type": "string"
+                },
+                "load_seconds": {
+                    "description": "how long the source took",
+                    "type": "number",
+                    "example": 2.001
+                },
+                "missing": {
+                    "description": "it is that the source has no such key",
+                    "type": "boolean"
+                },
+                "state": {
+                    "description": "unknown: the layer does not answer",
+                    "type": "string",
+                    "enum": [
+                        "fresh",
+                        "stale",
+                        "none",
+                        "unknown"
+                    ],
+                    "example": "fresh"
+                },
+                "ttl": {
+                    "description": "until its life ends; below 0: since then",
+                    "type": "number",
+                    "example": 21.5
+                }
+            }
+        },
         "Index": {
             "type": "object",
             "properties": {
@@ -488,9 +1525,112 @@ const docTemplate = `{
                 }
             }
         },
+        "KeyAnswer": {
+            "type": "object",
+            "properties": {
+                "age": {
+                    "description": "seconds since the value was loaded",
+                    "type": "integer",
+                    "example": 0
+                },
+                "base64": {
+                    "description": "the value, if it is not",
+                    "type": "string",
+                    "format": "byte",
+                    "example": "AAEC"
+                },
+                "collapsed": {
+                    "description": "whether another request began the load",
+                    "type": "boolean",
+                    "example": false
+                },
+                "content_type": {
+                    "description": "of the value",
+                    "type": "string",
+                    "example": "application/json"
+                },
+                "etag": {
+                    "description": "of the value",
+                    "type": "string",
+                    "example": "\"2FTkqOyGLjj4yCbo3MCZFg\""
+                },
+                "key": {
+                    "type": "string",
+                    "example": "test"
+                },
+                "layer": {
+                    "description": "where the answer came from",
+                    "type": "string",
+                    "enum": [
+                        "l1",
+                        "l2",
+                        "source",
+                        "stale"
+                    ],
+                    "example": "source"
+                },
+                "problem": {
+                    "description": "why there is none",
+                    "allOf": [
+                        {
+                            "$ref": "#/definitions/Problem"
+                        }
+                    ]
+                },
+                "status": {
+                    "description": "what the HTTP status would be",
+                    "type": "integer",
+                    "example": 200
+                },
+                "ttl": {
+                    "description": "seconds until its life ends; below 0: since then",
+                    "type": "integer",
+                    "example": 30
+                },
+                "value": {
+                    "description": "the value, if it is JSON",
+                    "type": "object"
+                }
+            }
+        },
+        "LeaseState": {
+            "type": "object",
+            "properties": {
+                "here": {
+                    "description": "it is this one",
+                    "type": "boolean"
+                },
+                "holder": {
+                    "description": "names the instance",
+                    "type": "string"
+                },
+                "seconds_left": {
+                    "description": "until it runs out unless it is renewed",
+                    "type": "number",
+                    "example": 4.2
+                },
+                "state": {
+                    "type": "string",
+                    "enum": [
+                        "free",
+                        "held",
+                        "unknown"
+                    ],
+                    "example": "free"
+                }
+            }
+        },
         "Links": {
             "type": "object",
             "properties": {
+                "batch": {
+                    "type": "string",
+                    "example": "/batch"
+                },
+                "dashboard": {
+                    "type": "string",
+                    "example": "/dashboard"
+                },
                 "data": {
                     "type": "string",
                     "example": "/data/{key}"
@@ -498,6 +1638,10 @@ const docTemplate = `{
                 "docs": {
                     "type": "string",
                     "example": "/docs"
+                },
+                "explain": {
+                    "type": "string",
+                    "example": "/explain/{key}"
                 },
                 "health": {
                     "type": "string",
@@ -521,6 +1665,15 @@ const docTemplate = `{
                 }
             }
         },
+        "Loading": {
+            "type": "object",
+            "properties": {
+                "status": {
+                    "type": "string",
+                    "example": "loading"
+                }
+            }
+        },
         "Metrics": {
             "type": "object",
             "properties": {
@@ -528,6 +1681,16 @@ const docTemplate = `{
                     "description": "the client left before the answer",
                     "type": "integer",
                     "example": 0
+                },
+                "breaker_open": {
+                    "description": "1 when the shared layer is not asked, since it failed",
+                    "type": "integer",
+                    "example": 0
+                },
+                "bus_up": {
+                    "description": "1 when news of changes arrives",
+                    "type": "integer",
+                    "example": 1
                 },
                 "cache_misses": {
                     "description": "calls of the source",
@@ -544,8 +1707,18 @@ const docTemplate = `{
                     "type": "integer",
                     "example": 10
                 },
+                "deferred": {
+                    "description": "answered with 202, since the client would not wait for the load",
+                    "type": "integer",
+                    "example": 0
+                },
                 "failed": {
                     "description": "answered with an error",
+                    "type": "integer",
+                    "example": 0
+                },
+                "flights": {
+                    "description": "loads under way that requests wait for",
                     "type": "integer",
                     "example": 0
                 },
@@ -609,6 +1782,11 @@ const docTemplate = `{
                     "type": "integer",
                     "example": 0
                 },
+                "l2_up": {
+                    "description": "1 when the shared layer can be asked",
+                    "type": "integer",
+                    "example": 1
+                },
                 "lease_waits": {
                     "description": "waits for another instance's load",
                     "type": "integer",
@@ -618,6 +1796,11 @@ const docTemplate = `{
                     "description": "loads whose value was not stored, because the lease was lost",
                     "type": "integer",
                     "example": 0
+                },
+                "leases_won": {
+                    "description": "rights to load a key that this instance got",
+                    "type": "integer",
+                    "example": 30
                 },
                 "loaded": {
                     "description": "answered by a load that the request began",
@@ -634,15 +1817,30 @@ const docTemplate = `{
                     "type": "integer",
                     "example": 0
                 },
+                "refreshes_under_way": {
+                    "description": "loads under way in the background",
+                    "type": "integer",
+                    "example": 0
+                },
                 "requests": {
-                    "description": "l1_hits + l2_hits + loaded + coalesced + stale_served + failed + abandoned",
+                    "description": "l1_hits + l2_hits + loaded + coalesced + stale_served + failed + deferred + abandoned",
                     "type": "integer",
                     "example": 1000
+                },
+                "source_calls_under_way": {
+                    "description": "calls of the source under way",
+                    "type": "integer",
+                    "example": 0
                 },
                 "source_failures": {
                     "description": "calls of the source that failed",
                     "type": "integer",
                     "example": 0
+                },
+                "source_places": {
+                    "description": "how many there may be",
+                    "type": "integer",
+                    "example": 256
                 },
                 "source_seconds": {
                     "description": "time that ended calls of the source took, in sum",
@@ -651,6 +1849,11 @@ const docTemplate = `{
                 },
                 "stale_served": {
                     "description": "answered with a value past its life, because the load failed",
+                    "type": "integer",
+                    "example": 0
+                },
+                "waiting": {
+                    "description": "requests that wait for loads",
                     "type": "integer",
                     "example": 0
                 }
@@ -675,6 +1878,11 @@ const docTemplate = `{
                 "detail": {
                     "type": "string",
                     "example": "Try again later."
+                },
+                "instance": {
+                    "description": "the id of the request",
+                    "type": "string",
+                    "example": "k3xq7a2mfd-1f"
                 },
                 "status": {
                     "description": "the HTTP status",

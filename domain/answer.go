@@ -1,5 +1,7 @@
 package domain
 
+import "context"
+
 // Outcome says how a request was answered. Every request has exactly one.
 type Outcome uint8
 
@@ -11,11 +13,31 @@ const (
 	Coalesced                // from the source, by a load that another request began
 	Stale                    // with a value past its life, because the load failed or goes on behind
 	Failed                   // with an error
+	Deferred                 // not yet: the load goes on, but the caller would not wait for it
 	Abandoned                // not at all: the caller left before the answer came
 
 	// Outcomes is how many there are.
 	Outcomes = iota
 )
+
+// String returns the name of the outcome.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return "unknown"
+}
+
+var outcomeNames = [Outcomes]string{
+	L1Hit: "l1_hit", L2Hit: "l2_hit", Loaded: "loaded", Coalesced: "coalesced",
+	Stale: "stale", Failed: "failed", Deferred: "deferred", Abandoned: "abandoned",
+}
+
+// Result is what a request for one of many keys gets.
+type Result struct {
+	Answer
+	Err error
+}
 
 // Answer is what a request gets.
 type Answer struct {
@@ -24,4 +46,11 @@ type Answer struct {
 	// Stored says of a value that was loaded for this answer that a layer
 	// keeps it.
 	Stored bool
+	// Refused says that a layer held a copy that did not meet the demand.
+	Refused bool
+	// Failure is why the load failed that a stale copy answers for, if it did.
+	Failure error
+	// Load is the context of the request that began the load, for its values
+	// (traces) alone; nil when nothing was loaded.
+	Load context.Context
 }

@@ -36,8 +36,15 @@ var (
 	// it was taken for may be done: look again.
 	ErrLeaseEnded = errors.New("lease ended")
 
+	// ErrNotCached: no layer has what meets the demand, and nothing may be loaded.
+	ErrNotCached = errors.New("not cached")
+
+	// ErrStillLoading: the load takes longer than the caller would wait. It goes on.
+	ErrStillLoading = errors.New("still loading")
+
 	// ErrL2Unavailable: a write did not reach the shared layer, or may not have.
 	ErrL2Unavailable = errors.New("shared layer unavailable")
+
 	// ErrUndecodable: a stored entry is not in a form that this version reads.
 	ErrUndecodable = errors.New("undecodable entry")
 )

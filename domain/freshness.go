@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Copy is an entry as one layer holds it at one moment. Life travels as
 // remaining time, never as a time of day, so that no clock of one machine is
@@ -48,4 +51,12 @@ func Jittered(ttl time.Duration, fraction, at float64) time.Duration {
 // beta above 1 refreshes earlier, one below 1 later, and 0 never.
 func (c Copy) RefreshDue(beta, draw float64) bool {
 	return c.Entry != nil && float64(c.Entry.LoadTime())*beta*draw > float64(max(0, c.Left))
+}
+
+// RefreshChance returns how likely RefreshDue is true, over all draws.
+func (c Copy) RefreshChance(beta float64) float64 {
+	if c.Entry == nil || c.Entry.LoadTime() == 0 || beta == 0 {
+		return 0
+	}
+	return math.Exp(-float64(max(0, c.Left)) / (float64(c.Entry.LoadTime()) * beta))
 }

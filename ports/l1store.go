@@ -9,6 +9,10 @@ type L1Store interface {
 	// whether there is one.
 	Get(key domain.Key) (domain.Copy, bool)
 
+	// Peek does what Get does, and leaves no trace of it: it is no use of the
+	// entry.
+	Peek(key domain.Key) (domain.Copy, bool)
+
 	// Epoch returns the epoch of key. Who reads a farther layer to fill this
 	// one takes the epoch before, so that what was read before a Delete does
 	// not come back after it.

@@ -16,6 +16,10 @@ type L2Store interface {
 	// The error wraps domain.ErrUndecodable when what is stored cannot be read.
 	Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error)
 
+	// GetMany does what Get does for each key, in one round trip for all that are
+	// kept on one server. The results are in the order of the keys.
+	GetMany(ctx context.Context, keys []domain.Key) []Found
+
 	// Fill stores e for its whole TTL and Keep, ends the lease and wakes those who wait
 	// for it: all of it at once and only while lease stands. Otherwise it does
 	// nothing and the error wraps domain.ErrLeaseLost. An entry without life
@@ -32,4 +36,11 @@ type L2Store interface {
 
 	// Delete removes what is stored, and else does what Put does.
 	Delete(ctx context.Context, key domain.Key) error
+}
+
+// Found is what GetMany says of one key: what Get returns.
+type Found struct {
+	Copy domain.Copy
+	OK   bool
+	Err  error
 }

@@ -34,6 +34,10 @@ type Locker interface {
 	// It may be wrong about one that has just begun to wait or has left.
 	Awaited(ctx context.Context, key domain.Key) (bool, error)
 
+	// State returns who has the lease of key and whether its last load failed. It
+	// changes nothing. What cannot be found out is its Err.
+	State(ctx context.Context, key domain.Key) domain.LeaseState
+
 	// Release ends the lease and wakes those who wait for it. With a failure
 	// (an error that wraps domain.ErrTimeout, or any other for "failed"),
 	// Acquire returns that failure to everybody for the cool-down. The error

@@ -16,6 +16,7 @@ const (
 	L2Failed                    // a call of the second layer or of the locker failed
 	L2Undecodable               // the second layer held something that cannot be read
 	LoadedUnleased              // a load went on without a lease, because the locker failed
+	LeaseWon                    // this instance got the lease of a key
 	LeaseWaited                 // a flight waited for a lease that another instance held
 	LeaseLost                   // a loaded value was stored nowhere, because its lease was lost
 	RefreshBegan                // a value is loaded anew in the background
@@ -39,8 +40,18 @@ type Recorder interface {
 
 // Counts is what a Recorder counted up to one moment.
 type Counts struct {
-	Requests    [domain.Outcomes]uint64 // by outcome
-	Events      [Events]uint64          // by event
-	SourceEnded uint64                  // calls of the source that have ended
-	SourceTime  time.Duration           // how long they took, in sum
+	Requests   [domain.Outcomes]uint64 // by outcome
+	Events     [Events]uint64          // by event
+	SourceTook Durations               // calls of the source that have ended
+}
+
+// Activity is what a service does at one moment.
+type Activity struct {
+	SourceCalls  int  // under way, those included that were given up but have not ended
+	SourcePlaces int  // how many there may be
+	Flights      int  // loads under way that requests wait for
+	Refreshes    int  // loads under way in the background
+	Waiting      int  // requests that wait for loads
+	Connected    bool // whether all news of changes arrives
+	Reachable    bool // whether the shared layer can be asked
 }

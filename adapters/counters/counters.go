@@ -4,7 +4,6 @@
 package counters
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/puzpuzpuz/xsync/v4"
@@ -18,15 +17,14 @@ var _ ports.Recorder = (*Recorder)(nil)
 // Recorder counts. It is safe for concurrent use. Each number is striped: cores
 // that count at the same time write to different cache lines.
 type Recorder struct {
-	requests    [domain.Outcomes]*xsync.Counter
-	events      [ports.Events]*xsync.Counter
-	sourceNanos atomic.Uint64 // a call of the source lasts longer than any wait here
-	sourceEnded atomic.Uint64
+	requests [domain.Outcomes]*xsync.Counter
+	events   [ports.Events]*xsync.Counter
+	source   *histogram
 }
 
 // New returns a Recorder at zero.
 func New() *Recorder {
-	r := &Recorder{}
+	r := &Recorder{source: newHistogram()}
 	for i := range r.requests {
 		r.requests[i] = xsync.NewCounter()
 	}
@@ -43,10 +41,7 @@ func (r *Recorder) Request(o domain.Outcome) { r.requests[o].Inc() }
 func (r *Recorder) Event(e ports.Event) { r.events[e].Inc() }
 
 // SourceTook adds one call of the source that lasted d.
-func (r *Recorder) SourceTook(d time.Duration) {
-	r.sourceNanos.Add(uint64(d))
-	r.sourceEnded.Add(1)
-}
+func (r *Recorder) SourceTook(d time.Duration) { r.source.observe(d) }
 
 // Snapshot returns all numbers. Each is exact; they are read one after the
 // other, so that sums over several may be ahead of or behind each other by the
@@ -59,7 +54,6 @@ func (r *Recorder) Snapshot() ports.Counts {
 	for i := range r.events {
 		c.Events[i] = uint64(r.events[i].Value())
 	}
-	c.SourceTime = time.Duration(r.sourceNanos.Load())
-	c.SourceEnded = r.sourceEnded.Load()
+	c.SourceTook = r.source.snapshot()
 	return c
 }

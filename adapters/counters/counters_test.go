@@ -38,6 +38,45 @@ func TestEverythingIsCountedExactlyUnderConcurrency(t *testing.T) {
 	for e, count := range got.Events {
 		require.EqualValues(t, n, count, "event %d", e)
 	}
-	require.EqualValues(t, n, got.SourceEnded)
-	require.Equal(t, n*2*time.Millisecond, got.SourceTime)
+	require.EqualValues(t, n, got.SourceTook.Total())
+	require.Equal(t, n*2*time.Millisecond, got.SourceTook.Sum)
+}
+
+func TestADurationIsCountedBelowTheFirstBoundThatItDoesNotExceed(t *testing.T) {
+	r := counters.New()
+	var want ports.Durations
+	for i, bound := range ports.Bounds {
+		r.SourceTook(bound)
+		r.SourceTook(bound - 1)
+		want.Counts[i] = 2
+		want.Sum += 2*bound - 1
+	}
+	r.SourceTook(time.Minute)
+	want.Counts[len(ports.Bounds)] = 1
+	want.Sum += time.Minute
+	require.Equal(t, want, r.Snapshot().SourceTook)
+	require.IsIncreasing(t, ports.Bounds[:])
+}
+
+func TestAnswersAreCountedByRouteAndStatus(t *testing.T) {
+	a := counters.NewAnswers()
+	require.Empty(t, a.Durations())
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 100 {
+				a.Took("/b", 200, time.Millisecond)
+				a.Took("/a", 404, time.Second)
+				a.Took("/a", 200, time.Second)
+			}
+		})
+	}
+	all.Wait()
+	got := a.Durations()
+	require.Len(t, got, 3)
+	for i, want := range []ports.RouteDurations{{Route: "/a", Status: 200}, {Route: "/a", Status: 404}, {Route: "/b", Status: 200}} {
+		require.Equal(t, want.Route, got[i].Route)
+		require.Equal(t, want.Status, got[i].Status)
+		require.EqualValues(t, 400, got[i].Total())
+	}
 }

@@ -64,6 +64,9 @@ func explain(dir string, err error) error {
 // Health names the kind of the layer: being in the process, it is well if that is.
 func (l *Layer) Health(context.Context) string { return "embedded" }
 
+// Breaker is closed: there is none, and nothing that it could keep from waiting.
+func (l *Layer) Breaker() string { return "closed" }
+
 // Close waits for the calls under way and ends the layer; later calls that read or
 // write values fail. Closing again does nothing and returns the same.
 func (l *Layer) Close() error { return l.close() }

@@ -123,6 +123,20 @@ func (ls *leases) awaited(k domain.Key) bool {
 	return l != nil && l.waiters > 0
 }
 
+func (ls *leases) state(k domain.Key) (state domain.LeaseState) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	now := time.Now()
+	if l := ls.held[k]; l != nil && l.standsAt(now) {
+		state.Held, state.Holder, state.Here = true, "embedded", true
+		state.Left = max(0, l.deadline.Sub(now))
+	}
+	if f, ok := ls.failed[k]; ok && now.Before(f.until) {
+		state.Failure, state.FailureLeft = f.cause, f.until.Sub(now)
+	}
+	return state
+}
+
 func (l *lease) isEnded() bool {
 	select {
 	case <-l.ended:

@@ -37,6 +37,12 @@ func (l *Layer) Awaited(_ context.Context, key domain.Key) (bool, error) {
 	return l.leases.awaited(key), nil
 }
 
+// State tells what is known of the lease of key. Whoever holds it is in this
+// process.
+func (l *Layer) State(_ context.Context, key domain.Key) domain.LeaseState {
+	return l.leases.state(key)
+}
+
 // Release ends the lease, with the failure for those who wait and come later.
 func (l *Layer) Release(_ context.Context, key domain.Key, lease ports.Lease, failure error) error {
 	return l.leases.release(key, lease, kindOf(failure))

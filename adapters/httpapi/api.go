@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -15,9 +16,12 @@ import (
 
 // Cache is the use case, as far as HTTP calls it.
 type Cache interface {
-	Get(ctx context.Context, key domain.Key) (domain.Answer, error)
-	Put(ctx context.Context, key domain.Key, v domain.Value) error
+	GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error)
+	GetMany(ctx context.Context, keys []domain.Key) []domain.Result
+	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error
+	Explain(ctx context.Context, key domain.Key) domain.Explanation
+	Activity() ports.Activity
 }
 
 // Counter tells what was counted.
@@ -26,18 +30,36 @@ type Counter interface{ Snapshot() ports.Counts }
 // Memory tells what L1 holds and what had to go.
 type Memory interface{ Stats() ports.L1Stats }
 
-// SharedLayer tells the state of L2: ok, degraded or embedded.
+// SharedLayer tells the state of L2.
 type SharedLayer interface {
+	// Health is ok, degraded or embedded.
 	Health(ctx context.Context) string
+	// Breaker is closed, open or half-open.
+	Breaker() string
 }
 
-// Parts are what the API stands on. All are required.
+// Answers counts how long answers took.
+type Answers interface {
+	Took(route string, status int, d time.Duration)
+	Durations() []ports.RouteDurations
+}
+
+// Exposition writes what was counted in the formats of Prometheus.
+type Exposition http.Handler
+
+// Tracing is what each request goes through first; nil for nothing.
+type Tracing gin.HandlerFunc
+
+// Parts are what the API stands on. All are required but Tracing.
 type Parts struct {
-	Cache   Cache
-	Counter Counter
-	L1      Memory
-	L2      SharedLayer
-	Logger  *slog.Logger
+	Cache      Cache
+	Counter    Counter
+	L1         Memory
+	L2         SharedLayer
+	Answers    Answers
+	Exposition Exposition
+	Tracing    Tracing
+	Logger     *slog.Logger
 }
 
 // Labels are shown as they are.
@@ -52,19 +74,25 @@ type API struct {
 	parts  Parts
 	labels Labels
 	access Access
+	ids    requestIDs
+	debug  bool
 	ready  atomic.Bool
+	stream streams
 }
 
 // New returns an API that is not ready yet.
 func New(p Parts, l Labels, access Access) *API {
-	a := &API{engine: gin.New(), parts: p, labels: l, access: access}
+	a := &API{
+		engine: gin.New(), parts: p, labels: l, access: access, ids: newRequestIDs(), stream: newStreams(),
+		debug: p.Logger.Enabled(context.Background(), slog.LevelDebug),
+	}
 	a.engine.HandleMethodNotAllowed = true
 	// Every path is a name as it stands: nothing is guessed, nothing is corrected.
 	a.engine.RedirectTrailingSlash = false
-	a.engine.Use(gin.CustomRecoveryWithWriter(io.Discard, a.panicked))
-	if p.Logger.Enabled(context.Background(), slog.LevelDebug) {
-		a.engine.Use(a.logRequest)
+	if p.Tracing != nil {
+		a.engine.Use(gin.HandlerFunc(p.Tracing))
 	}
+	a.engine.Use(a.around, gin.CustomRecoveryWithWriter(io.Discard, a.panicked))
 	a.engine.NoRoute(func(c *gin.Context) { problem(c, problemNoRoute) })
 	a.engine.NoMethod(func(c *gin.Context) { problem(c, problemNoMethod) })
 	a.route()
@@ -78,8 +106,11 @@ func (a *API) route() {
 	a.get("/data/*key", a.data)
 	a.engine.PUT("/data/*key", a.put)
 	a.engine.DELETE("/data/*key", a.remove)
+	a.engine.POST("/batch", a.batch)
+	a.get("/explain/*key", a.explain)
 	a.get("/metrics", a.metrics)
 	a.routePages()
+	a.routeDashboard()
 }
 
 // get routes HEAD as well: net/http leaves the body out.
@@ -90,16 +121,36 @@ func (a *API) get(path string, h gin.HandlerFunc) {
 // SetReady says whether the instance wants new traffic.
 func (a *API) SetReady(ready bool) { a.ready.Store(ready) }
 
+// EndStreams ends the answers that would go on for as long as their clients
+// listen. No new ones begin.
+func (a *API) EndStreams() { a.stream.end() }
+
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.engine.ServeHTTP(w, r) }
 
-func (a *API) panicked(c *gin.Context, reason any) {
-	a.parts.Logger.Error("panic in a handler", "path", c.Request.URL.Path, "panic", reason)
-	problem(c, problemInternal)
+// around is what each request goes through: it gets an id, is refused if its
+// header is too large, and the time of its answer is counted.
+func (a *API) around(c *gin.Context) {
+	began := time.Now()
+	id := a.ids.of(c.Request)
+	c.Writer.Header()[requestIDHeader] = []string{id}
+	if tooLarge(c.Request.Header) {
+		problem(c, problemHeader)
+	} else {
+		c.Next()
+	}
+	route := c.FullPath()
+	if route == "" {
+		route = "none"
+	}
+	a.parts.Answers.Took(route, c.Writer.Status(), time.Since(began))
+	if a.debug {
+		a.parts.Logger.DebugContext(a.context(c), "request", "method", c.Request.Method, "path", c.Request.URL.Path,
+			"status", c.Writer.Status(), "cache_status", c.Writer.Header().Get("Cache-Status"))
+	}
 }
 
-func (a *API) logRequest(c *gin.Context) {
-	c.Next()
-	a.parts.Logger.Debug("request", "method", c.Request.Method, "path", c.Request.URL.Path,
-		"status", c.Writer.Status(), "cache_status", c.Writer.Header().Get("Cache-Status"))
+func (a *API) panicked(c *gin.Context, reason any) {
+	a.parts.Logger.ErrorContext(a.context(c), "panic in a handler", "path", c.Request.URL.Path, "panic", reason)
+	problem(c, problemInternal)
 }

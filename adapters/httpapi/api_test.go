@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,20 +38,62 @@ type parts struct {
 	l1     ports.L1Stats
 	health string
 	panics bool
+
+	demands []domain.Demand
+	lives   []time.Duration
+	results []domain.Result
+	x       domain.Explanation
+	now     ports.Activity
+	breaker string
+	took    []ports.RouteDurations
+	log     io.Writer
+	level   slog.Level
+	ids     []string // of the requests, as the use case sees them
 }
 
-func (p *parts) Get(_ context.Context, key domain.Key) (domain.Answer, error) {
+func (p *parts) GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error) {
 	if p.panics {
 		panic("ouch: secret")
 	}
-	p.asked = append(p.asked, key.String())
+	p.asked, p.demands = append(p.asked, key.String()), append(p.demands, d)
+	p.ids = append(p.ids, httpapi.RequestID(ctx))
 	return p.answer, p.err
 }
 
-func (p *parts) Put(_ context.Context, key domain.Key, v domain.Value) error {
-	p.asked, p.put = append(p.asked, key.String()), append(p.put, v)
+func (p *parts) GetMany(_ context.Context, keys []domain.Key) []domain.Result {
+	for _, key := range keys {
+		p.asked = append(p.asked, key.String())
+	}
+	if p.results == nil {
+		results := make([]domain.Result, len(keys))
+		for i := range results {
+			results[i].Err = domain.ErrOverloaded
+		}
+		return results
+	}
+	return p.results
+}
+
+func (p *parts) Put(_ context.Context, key domain.Key, v domain.Value, life time.Duration) error {
+	p.asked, p.put, p.lives = append(p.asked, key.String()), append(p.put, v), append(p.lives, life)
 	return p.err
 }
+
+func (p *parts) Explain(_ context.Context, key domain.Key) domain.Explanation {
+	p.asked = append(p.asked, key.String())
+	return p.x
+}
+
+func (p *parts) Activity() ports.Activity { return p.now }
+func (p *parts) Breaker() string          { return cmp.Or(p.breaker, "closed") }
+
+func (p *parts) Took(route string, status int, d time.Duration) {
+	var took ports.Durations
+	took.Counts[0], took.Sum = 1, d
+	p.took = append(p.took, ports.RouteDurations{Route: route, Status: status, Durations: took})
+}
+
+func (p *parts) Durations() []ports.RouteDurations { return p.took }
 
 func (p *parts) Delete(_ context.Context, key domain.Key) error {
 	p.asked = append(p.asked, key.String())
@@ -63,7 +106,10 @@ func (p *parts) Health(context.Context) string { return p.health }
 
 func (p *parts) api() *httpapi.API {
 	return httpapi.New(httpapi.Parts{
-		Cache: p, Counter: p, L1: p, L2: p, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Cache: p, Counter: p, L1: p, L2: p, Answers: p, Exposition: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "exposed")
+		}),
+		Logger: slog.New(slog.NewTextHandler(cmp.Or(p.log, io.Discard), &slog.HandlerOptions{Level: p.level})),
 	}, httpapi.Labels{Version: "v9", Source: "oracle"}, p.access)
 }
 
@@ -88,6 +134,8 @@ func requireProblem(t *testing.T, w *httptest.ResponseRecorder, status int, kind
 	var p httpapi.Problem
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &p))
 	require.Equal(t, status, p.Status)
+	require.Equal(t, w.Header().Get("X-Request-Id"), p.Instance)
+	require.NotEmpty(t, p.Instance)
 	require.Equal(t, "urn:mlcache:"+kind, p.Type)
 	require.NotEmpty(t, p.Title)
 	return p
@@ -258,14 +306,18 @@ func TestReadinessIsWhatItWasSetTo(t *testing.T) {
 func TestMetricsShowEachCounterUnderItsName(t *testing.T) {
 	p := &parts{}
 	p.l1 = ports.L1Stats{Entries: 7, Bytes: 700, EvictedForEntries: 31, EvictedForBytes: 32, EvictedExpired: 33}
-	want := map[string]float64{"l1_entries": 7, "l1_bytes": 700, "l1_misses": 2 + 3 + 4 + 5 + 6 + 7,
-		"l1_evictions": 96, "l1_evictions_entries": 31, "l1_evictions_bytes": 32, "l1_evictions_expired": 33, "source_seconds": 1.5, "requests": 1 + 2 + 3 + 4 + 5 + 6 + 7}
-	p.counts.SourceTime = 1500 * time.Millisecond
-	for i, name := range []string{"l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed", "abandoned"} {
+	want := map[string]float64{"l1_entries": 7, "l1_bytes": 700, "l1_misses": 2 + 3 + 4 + 5 + 6 + 7 + 8,
+		"l1_evictions": 96, "l1_evictions_entries": 31, "l1_evictions_bytes": 32, "l1_evictions_expired": 33, "source_seconds": 1.5, "requests": 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8,
+		"source_calls_under_way": 41, "source_places": 42, "flights": 43, "refreshes_under_way": 44, "waiting": 45,
+		"bus_up": 1, "l2_up": 0, "breaker_open": 1}
+	p.now = ports.Activity{SourceCalls: 41, SourcePlaces: 42, Flights: 43, Refreshes: 44, Waiting: 45, Connected: true}
+	p.breaker = "half-open"
+	p.counts.SourceTook.Sum = 1500 * time.Millisecond
+	for i, name := range []string{"l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed", "deferred", "abandoned"} {
 		p.counts.Requests[i] = uint64(i + 1)
 		want[name] = float64(i + 1)
 	}
-	for i, name := range []string{"cache_misses", "source_failures", "l2_failures", "l2_undecodable", "loads_unleased", "lease_waits", "leases_lost", "refreshes", "changes_heard", "gaps_heard"} {
+	for i, name := range []string{"cache_misses", "source_failures", "l2_failures", "l2_undecodable", "loads_unleased", "leases_won", "lease_waits", "leases_lost", "refreshes", "changes_heard", "gaps_heard"} {
 		p.counts.Events[i] = uint64(i + 11)
 		want[name] = float64(i + 11)
 	}
@@ -317,12 +369,8 @@ func TestTheDescriptionNamesEveryRouteOfTheContract(t *testing.T) {
 func TestRequestsAreLoggedAtDebugOnly(t *testing.T) {
 	for level, lines := range map[slog.Level]int{slog.LevelDebug: 1, slog.LevelInfo: 0} {
 		var out strings.Builder
-		p := &parts{err: domain.ErrTimeout}
-		api := httpapi.New(httpapi.Parts{
-			Cache: p, Counter: p, L1: p, L2: p,
-			Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level})),
-		}, httpapi.Labels{}, httpapi.Access{})
-		do(t, api, "GET", "/data/k")
+		p := &parts{err: domain.ErrTimeout, log: &out, level: level}
+		do(t, p.api(), "GET", "/data/k")
 		require.Equal(t, lines, strings.Count(out.String(), "status=504"))
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -19,18 +20,26 @@ import (
 //	@Description	A key has 1 to 512 bytes after percent-decoding, is valid UTF-8 and has no control characters. It may contain slashes.
 //	@Tags			data
 //	@Produce		json,octet-stream
-//	@Param			key		path		string			true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
-//	@Success		200		{object}	oracleValue		"The value, in the media type that the source gave. The example is what the simulated Oracle answers."
-//	@Header			200		{string}	ETag			"Strong entity tag of the value"
-//	@Header			200		{integer}	Age				"Seconds since the value was loaded from the source"
-//	@Header			200		{string}	Cache-Control	"Always no-cache: clients revalidate with the ETag"
-//	@Header			200,404	{string}	Cache-Status	"Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined"
-//	@Failure		400		{object}	Problem			"The key is not valid"
-//	@Failure		404		{object}	Problem			"The source has no such key"
-//	@Failure		502		{object}	Problem			"The source failed"
-//	@Failure		503		{object}	Problem			"Overloaded or shutting down"
-//	@Header			503		{integer}	Retry-After		"Seconds after which to try again"
-//	@Failure		504		{object}	Problem			"The source took too long"
+//	@Param			key				path		string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
+//	@Param			Cache-Control	header		string		false	"no-cache (load anew, once for all who say so), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861)"
+//	@Param			Prefer			header		string		false	"wait=N: when the load takes longer than N seconds, answer with a stale value if there is one, else 202 (RFC 7240)"
+//	@Param			If-None-Match	header		string		false	"Entity tags: 304 when the value still has one of them"
+//	@Param			X-Request-Id	header		string		false	"Names this request in logs and answers; letters, digits and -._~"
+//	@Success		200				{object}	oracleValue	"The value, in the media type that the source gave. The example is what the simulated Oracle answers."
+//	@Success		202				{object}	Loading		"The load takes longer than Prefer would wait. It goes on"
+//	@Success		304				"The value still has one of the entity tags"
+//	@Failure		400				{object}	Problem				"The key is not valid"
+//	@Failure		404				{object}	Problem				"The source has no such key"
+//	@Failure		502				{object}	Problem				"The source failed"
+//	@Failure		503				{object}	Problem				"Overloaded or shutting down"
+//	@Failure		504				{object}	Problem				"The source took too long, or nothing is cached that will do and only-if-cached was asked for"
+//	@Header			200,304			{string}	ETag				"Strong entity tag of the value"
+//	@Header			200,304			{integer}	Age					"Seconds since the value was loaded from the source"
+//	@Header			all				{string}	Cache-Control		"no-cache with a value: clients revalidate with the ETag; else no-store"
+//	@Header			all				{string}	Cache-Status		"Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+//	@Header			all				{string}	X-Request-Id		"Names this request: as it did itself, or anew"
+//	@Header			all				{string}	Preference-Applied	"wait=N, if Prefer said so"
+//	@Header			202,503			{integer}	Retry-After			"Seconds after which to try again"
 //	@Router			/data/{key} [get]
 //	@Router			/data/{key} [head]
 func (a *API) data(c *gin.Context) {
@@ -39,23 +48,36 @@ func (a *API) data(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	answer, err := a.parts.Cache.Get(c.Request.Context(), key)
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
+	demand, wait := demandOf(c.Request.Header)
+	answer, err := a.parts.Cache.GetWith(a.context(c), key, demand)
 	h := c.Writer.Header()
-	status := http.StatusOK
-	if answer.Entry.Missing() {
-		status = http.StatusNotFound
+	if wait != "" {
+		h["Preference-Applied"] = []string{"wait=" + wait}
 	}
-	h["Cache-Status"] = []string{cacheStatus(answer, status)}
-	if status == http.StatusNotFound {
+	switch {
+	case errors.Is(err, domain.ErrStillLoading):
+		h["Cache-Status"] = []string{failedStatus(answer, "loading")}
+		h["Retry-After"] = []string{"1"}
+		noStore(h)
+		c.JSON(http.StatusAccepted, Loading{Status: "loading"})
+	case err != nil:
+		if p, known := problemOf(err); known {
+			h["Cache-Status"] = []string{failedStatus(answer, p.name())}
+		}
+		a.fail(c, err)
+	case answer.Entry.Missing():
+		h["Cache-Status"] = []string{cacheStatus(answer, http.StatusNotFound)}
 		problem(c, problemNoSuchKey)
-		return
+	default:
+		h["Cache-Status"] = []string{cacheStatus(answer, http.StatusOK)}
+		writeValue(c, answer.Copy)
 	}
-	writeValue(c, answer.Copy)
 }
+
+// Loading says that there is no answer yet.
+type Loading struct {
+	Status string `json:"status" example:"loading"`
+} //	@name	Loading
 
 // oracleValue is for the API description only.
 type oracleValue struct { //nolint:unused // swag reads it
@@ -65,11 +87,15 @@ type oracleValue struct { //nolint:unused // swag reads it
 
 func writeValue(c *gin.Context, v domain.Copy) {
 	h := c.Writer.Header()
-	h["Content-Type"] = []string{mediaType(v.Entry.ContentType())}
-	h["Content-Length"] = []string{strconv.Itoa(len(v.Entry.Body()))} // for HEAD, and to spare chunking
 	h["Etag"] = []string{v.Entry.ETag()}
 	h["Age"] = []string{strconv.FormatInt(int64(v.Age()/time.Second), 10)}
 	h["Cache-Control"] = []string{"no-cache"}
+	if given := c.Request.Header["If-None-Match"]; given != nil && matches(given, v.Entry.ETag()) {
+		c.Status(http.StatusNotModified)
+		return
+	}
+	h["Content-Type"] = []string{mediaType(v.Entry.ContentType())}
+	h["Content-Length"] = []string{strconv.Itoa(len(v.Entry.Body()))} // for HEAD, and to spare chunking
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	c.Writer.WriteHeader(http.StatusOK)
 	// An error here is the client's connection; there is nobody left to tell.
@@ -87,16 +113,11 @@ func mediaType(given string) string {
 func cacheStatus(a domain.Answer, status int) string {
 	s := make([]byte, 0, 96)
 	s = append(s, "mlcache"...)
-	detail := "source"
 	switch a.Outcome {
-	case domain.L1Hit:
-		s, detail = append(s, "; hit"...), "l1"
-	case domain.L2Hit:
-		s, detail = append(s, "; hit"...), "l2"
-	case domain.Stale:
-		s, detail = append(s, "; hit"...), "stale"
+	case domain.L1Hit, domain.L2Hit, domain.Stale:
+		s = append(s, "; hit"...)
 	default:
-		s = append(s, "; fwd=uri-miss; fwd-status="...)
+		s = append(append(s, forwarded(a)...), "; fwd-status="...)
 		s = strconv.AppendInt(s, int64(status), 10)
 		if a.Stored {
 			s = append(s, "; stored"...)
@@ -108,7 +129,24 @@ func cacheStatus(a domain.Answer, status int) string {
 	s = append(s, "; ttl="...)
 	s = strconv.AppendInt(s, wholeSeconds(a.Left), 10)
 	s = append(s, "; detail="...)
-	return string(append(s, detail...))
+	return string(append(s, layerOf(a.Outcome)...))
+}
+
+// forwarded says why the layers did not answer.
+func forwarded(a domain.Answer) string {
+	if a.Refused {
+		return "; fwd=request"
+	}
+	return "; fwd=uri-miss"
+}
+
+// failedStatus says why there is no answer. A request that may not be answered
+// from the source was not forwarded there.
+func failedStatus(a domain.Answer, detail string) string {
+	if detail == kindNotCached {
+		return "mlcache; detail=" + detail
+	}
+	return "mlcache" + forwarded(a) + "; detail=" + detail
 }
 
 // wholeSeconds rounds away from zero, so that ttl and Age add up to the whole

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -12,7 +13,7 @@ import (
 // Metrics are the counters of this instance since it started. Every request
 // for a key is counted in exactly one of those that requests is the sum of.
 type Metrics struct {
-	Requests uint64 `json:"requests" example:"1000"` // l1_hits + l2_hits + loaded + coalesced + stale_served + failed + abandoned
+	Requests uint64 `json:"requests" example:"1000"` // l1_hits + l2_hits + loaded + coalesced + stale_served + failed + deferred + abandoned
 
 	L1Hits      uint64 `json:"l1_hits" example:"900"`    // answered from this instance's memory
 	L2Hits      uint64 `json:"l2_hits" example:"60"`     // answered from the shared layer
@@ -20,6 +21,7 @@ type Metrics struct {
 	Coalesced   uint64 `json:"coalesced" example:"10"`   // answered by a load that another request began
 	StaleServed uint64 `json:"stale_served" example:"0"` // answered with a value past its life, because the load failed
 	Failed      uint64 `json:"failed" example:"0"`       // answered with an error
+	Deferred    uint64 `json:"deferred" example:"0"`     // answered with 202, since the client would not wait for the load
 	Abandoned   uint64 `json:"abandoned" example:"0"`    // the client left before the answer
 
 	CacheMisses    uint64  `json:"cache_misses" example:"30"`      // calls of the source
@@ -36,24 +38,66 @@ type Metrics struct {
 
 	L2Failures    uint64 `json:"l2_failures" example:"0"`    // calls of the shared layer that failed
 	L2Undecodable uint64 `json:"l2_undecodable" example:"0"` // entries there that could not be read
+	LeasesWon     uint64 `json:"leases_won" example:"30"`    // rights to load a key that this instance got
 	LeaseWaits    uint64 `json:"lease_waits" example:"0"`    // waits for another instance's load
 	LeasesLost    uint64 `json:"leases_lost" example:"0"`    // loads whose value was not stored, because the lease was lost
 	Refreshes     uint64 `json:"refreshes" example:"0"`      // loads in the background, before or after the end of a value's life
 	ChangesHeard  uint64 `json:"changes_heard" example:"0"`  // keys that other instances replaced or deleted
 	GapsHeard     uint64 `json:"gaps_heard" example:"0"`     // times when such news may have been missed; the start is one
 	LoadsUnleased uint64 `json:"loads_unleased" example:"0"` // loads without a lease, because the shared layer failed
+
+	SourceCalls       int `json:"source_calls_under_way" example:"0"` // calls of the source under way
+	SourcePlaces      int `json:"source_places" example:"256"`        // how many there may be
+	FlightsUnderWay   int `json:"flights" example:"0"`                // loads under way that requests wait for
+	RefreshesUnderWay int `json:"refreshes_under_way" example:"0"`    // loads under way in the background
+	Waiting           int `json:"waiting" example:"0"`                // requests that wait for loads
+	L2Up              int `json:"l2_up" example:"1"`                  // 1 when the shared layer can be asked
+	BusUp             int `json:"bus_up" example:"1"`                 // 1 when news of changes arrives
+	BreakerOpen       int `json:"breaker_open" example:"0"`           // 1 when the shared layer is not asked, since it failed
 } //	@name	Metrics
 
 // metrics tells what was counted.
 //
 //	@Summary		Tell what was counted
-//	@Description	The counters of this instance since it started.
+//	@Description	The counters of this instance since it started, as JSON; for Prometheus as text, when Accept asks for text/plain or OpenMetrics, or with format=prometheus. Both show the same counters.
 //	@Tags			service
-//	@Produce		json
-//	@Success		200	{object}	Metrics	"The counters"
+//	@Produce		json,plain
+//	@Param			format	query		string			false	"prometheus or json, whatever Accept says"	Enums(json, prometheus)
+//	@Success		200		{object}	Metrics			"The counters"
+//	@Header			all		{string}	X-Request-Id	"Names this request"
+//	@Header			all		{string}	Cache-Control	"no-store"
+//	@Header			all		{string}	Vary			"Accept"
 //	@Router			/metrics [get]
+//	@Router			/metrics [head]
 func (a *API) metrics(c *gin.Context) {
-	n, l1 := a.parts.Counter.Snapshot(), a.parts.L1.Stats()
+	c.Header("Vary", "Accept")
+	noStore(c.Writer.Header())
+	if wantsPrometheus(c.Query("format"), c.GetHeader("Accept")) {
+		a.parts.Exposition.ServeHTTP(c.Writer, c.Request)
+		return
+	}
+	c.JSON(http.StatusOK, a.measure())
+}
+
+// wantsPrometheus reports whether the formats of Prometheus are asked for, among
+// which the client then finds its own. Who takes JSON as well gets that.
+func wantsPrometheus(format, accept string) bool {
+	if format != "" {
+		return format == "prometheus" || format == "openmetrics"
+	}
+	if strings.Contains(accept, "application/json") {
+		return false
+	}
+	for _, media := range []string{"text/plain", "application/openmetrics-text", "application/vnd.google.protobuf"} {
+		if strings.Contains(accept, media) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *API) measure() Metrics {
+	n, l1, now := a.parts.Counter.Snapshot(), a.parts.L1.Stats(), a.parts.Cache.Activity()
 	m := Metrics{
 		L1Hits:         n.Requests[domain.L1Hit],
 		L2Hits:         n.Requests[domain.L2Hit],
@@ -61,10 +105,11 @@ func (a *API) metrics(c *gin.Context) {
 		Coalesced:      n.Requests[domain.Coalesced],
 		StaleServed:    n.Requests[domain.Stale],
 		Failed:         n.Requests[domain.Failed],
+		Deferred:       n.Requests[domain.Deferred],
 		Abandoned:      n.Requests[domain.Abandoned],
 		CacheMisses:    n.Events[ports.SourceCalled],
 		SourceFailures: n.Events[ports.SourceFailed],
-		SourceSeconds:  n.SourceTime.Seconds(),
+		SourceSeconds:  n.SourceTook.Sum.Seconds(),
 		L1Entries:      l1.Entries,
 		L1Bytes:        l1.Bytes,
 		L1Evictions:    l1.Evicted(),
@@ -75,16 +120,33 @@ func (a *API) metrics(c *gin.Context) {
 
 		L2Failures:    n.Events[ports.L2Failed],
 		L2Undecodable: n.Events[ports.L2Undecodable],
+		LeasesWon:     n.Events[ports.LeaseWon],
 		LeaseWaits:    n.Events[ports.LeaseWaited],
 		LeasesLost:    n.Events[ports.LeaseLost],
 		Refreshes:     n.Events[ports.RefreshBegan],
 		ChangesHeard:  n.Events[ports.ChangeHeard],
 		GapsHeard:     n.Events[ports.GapHeard],
 		LoadsUnleased: n.Events[ports.LoadedUnleased],
+
+		SourceCalls:       now.SourceCalls,
+		SourcePlaces:      now.SourcePlaces,
+		FlightsUnderWay:   now.Flights,
+		RefreshesUnderWay: now.Refreshes,
+		Waiting:           now.Waiting,
+		L2Up:              flag(now.Reachable),
+		BusUp:             flag(now.Connected),
+		BreakerOpen:       flag(a.parts.L2.Breaker() != "closed"),
 	}
 	for _, count := range n.Requests {
 		m.Requests += count
 	}
 	m.L1Misses = m.Requests - m.L1Hits
-	c.JSON(http.StatusOK, m)
+	return m
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

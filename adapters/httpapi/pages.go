@@ -13,16 +13,18 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/docs"
 )
 
-// assets holds the pages, and ReDoc's script when "make assets" has fetched it.
+// assets holds the pages, and other people's scripts when "make assets" has
+// fetched them.
 //
 //go:embed assets
 var assets embed.FS
 
 const (
 	redocScript = "redoc.standalone.js"
-	// redocCDN serves the script when it is not embedded. The version is the one
-	// that "make assets" fetches.
+	// These serve what is not embedded. The versions are those that "make assets"
+	// fetches.
 	redocCDN = "https://cdn.jsdelivr.net/npm/redoc@3.0.1/bundles/" + redocScript
+	uplotCDN = "https://cdn.jsdelivr.net/npm/uplot@1.6.32/dist/"
 )
 
 // swaggerFiles is what the page loads from gin-swagger.
@@ -40,20 +42,27 @@ func (a *API) routePages() {
 		c.Data(http.StatusOK, "application/json; charset=utf-8", []byte(docs.SwaggerInfo.ReadDoc()))
 	})
 
-	src := redocCDN
-	if script, err := assets.ReadFile("assets/" + redocScript); err == nil {
-		src = "/redoc/" + redocScript
-		a.get(src, func(c *gin.Context) {
-			c.Header("Cache-Control", "public, max-age=86400")
-			c.Data(http.StatusOK, "text/javascript; charset=utf-8", script)
-		})
-	}
+	src := a.vendored("/redoc/"+redocScript, redocCDN, "text/javascript; charset=utf-8")
 	redoc := html(strings.Replace(asset("redoc.html"), "REDOC_SCRIPT", src, 1))
 	a.get("/redoc", func(c *gin.Context) {
 		// ReDoc would fetch its maker's logo and, unless told not to, send statistics.
 		c.Header("Content-Security-Policy", "img-src 'self' data: blob:; connect-src 'self'")
 		redoc(c)
 	})
+}
+
+// vendored serves a file that "make assets" fetches and returns its path, or, when
+// it has not been fetched, the place on the Internet where it is.
+func (a *API) vendored(path, cdn, mediaType string) string {
+	body, err := assets.ReadFile("assets/" + path[strings.LastIndex(path, "/")+1:])
+	if err != nil {
+		return cdn
+	}
+	a.get(path, func(c *gin.Context) {
+		c.Header("Cache-Control", "public, max-age=86400")
+		c.Data(http.StatusOK, mediaType, body)
+	})
+	return path
 }
 
 // swaggerFile serves Swagger UI's own files, and page for its index.

@@ -18,10 +18,17 @@ type Problem struct {
 	Title  string `json:"title" example:"The source failed"`        // names the kind of problem, for people
 	Status int    `json:"status" example:"502"`                     // the HTTP status
 	Detail string `json:"detail,omitempty" example:"Try again later."`
+
+	Instance string `json:"instance" example:"k3xq7a2mfd-1f"` // the id of the request
 } //	@name	Problem
 
+const (
+	problemPrefix = "urn:mlcache:"
+	kindNotCached = "not-cached"
+)
+
 func kind(name string, status int, title, detail string) Problem {
-	return Problem{Type: "urn:mlcache:" + name, Title: title, Status: status, Detail: detail}
+	return Problem{Type: problemPrefix + name, Title: title, Status: status, Detail: detail}
 }
 
 var (
@@ -39,6 +46,12 @@ var (
 	problemTooLarge   = kind("value-too-large", http.StatusRequestEntityTooLarge, "The value is too large", "")
 	problemBody       = kind("body-broke-off", http.StatusBadRequest, "The body could not be read", "")
 	problemL2         = kind("not-written-everywhere", http.StatusServiceUnavailable, "The shared layer did not answer", "The write may have been done or not. Try again after the time in Retry-After.")
+	problemNotCached  = kind(kindNotCached, http.StatusGatewayTimeout, "Nothing is cached that will do", "The request has only-if-cached.")
+	problemHeader     = kind("header-too-large", http.StatusRequestHeaderFieldsTooLarge, "The header of the request is too large", "")
+	problemMediaType  = kind("media-type", http.StatusUnsupportedMediaType, "The body must be application/json", "")
+	problemBatch      = kind("invalid-batch", http.StatusBadRequest, "The body is not a batch", `It must be {"keys":["a","b"]}.`)
+	problemBatchLarge = kind("batch-too-large", http.StatusRequestEntityTooLarge, "The batch is too large", "")
+	problemStreams    = kind("overloaded", http.StatusServiceUnavailable, "Too many pages are listening", "Try again after the time in Retry-After.")
 	problemInternal   = kind("internal", http.StatusInternalServerError, "Something went wrong here", "")
 )
 
@@ -49,6 +62,7 @@ var problems = []struct {
 	is  Problem
 }{
 	{domain.ErrL2Unavailable, problemL2}, // before what it may wrap
+	{domain.ErrNotCached, problemNotCached},
 	{domain.ErrTimeout, problemTimeout},
 	{domain.ErrSourceFailed, problemSource}, // also when its value was too large
 	{domain.ErrTooLarge, problemTooLarge},
@@ -60,26 +74,35 @@ var problems = []struct {
 // it but the log.
 const clientClosed = 499
 
-// fail answers with the problem that err is.
-func (a *API) fail(c *gin.Context, err error) {
+// problemOf returns the problem that err is, and false if it is none that is known.
+func problemOf(err error) (Problem, bool) {
 	if errors.Is(err, domain.ErrInvalidKey) {
 		p := problemInvalidKey
 		_, p.Detail, _ = strings.Cut(err.Error(), ": ")
-		problem(c, p)
-		return
+		return p, true
 	}
 	for _, candidate := range problems {
 		if errors.Is(err, candidate.err) {
-			problem(c, candidate.is)
-			return
+			return candidate.is, true
 		}
 	}
-	if errors.Is(err, context.Canceled) {
+	return problemInternal, false
+}
+
+// name returns what comes after the prefix of the type.
+func (p Problem) name() string { return strings.TrimPrefix(p.Type, problemPrefix) }
+
+// fail answers with the problem that err is.
+func (a *API) fail(c *gin.Context, err error) {
+	p, known := problemOf(err)
+	if !known && errors.Is(err, context.Canceled) {
 		c.Status(clientClosed)
 		return
 	}
-	a.parts.Logger.Error("request failed for an unknown reason", "path", c.Request.URL.Path, "err", err)
-	problem(c, problemInternal)
+	if !known {
+		a.parts.Logger.ErrorContext(a.context(c), "request failed for an unknown reason", "path", c.Request.URL.Path, "err", err)
+	}
+	problem(c, p)
 }
 
 // problem ends the request with p.
@@ -89,7 +112,11 @@ func problem(c *gin.Context, p Problem) {
 	if p.Status == http.StatusServiceUnavailable {
 		h["Retry-After"] = []string{"1"}
 	}
-	h["Cache-Control"] = []string{"no-store"}
+	noStore(h)
+	p.Instance = requestID(c)
 	body, _ := json.Marshal(p) // strings and a number always can be
 	c.Data(p.Status, "application/problem+json", body)
 }
+
+// noStore keeps other caches from an answer that is for this moment.
+func noStore(h http.Header) { h["Cache-Control"] = []string{"no-store"} }

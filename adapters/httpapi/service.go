@@ -15,13 +15,16 @@ type Index struct {
 
 // Links are the places to go from the root.
 type Links struct {
-	Data    string `json:"data" example:"/data/{key}"`
-	Health  string `json:"health" example:"/health"`
-	Ready   string `json:"ready" example:"/ready"`
-	Metrics string `json:"metrics" example:"/metrics"`
-	Docs    string `json:"docs" example:"/docs"`
-	Redoc   string `json:"redoc" example:"/redoc"`
-	OpenAPI string `json:"openapi" example:"/openapi.json"`
+	Data      string `json:"data" example:"/data/{key}"`
+	Batch     string `json:"batch" example:"/batch"`
+	Explain   string `json:"explain" example:"/explain/{key}"`
+	Health    string `json:"health" example:"/health"`
+	Ready     string `json:"ready" example:"/ready"`
+	Metrics   string `json:"metrics" example:"/metrics"`
+	Dashboard string `json:"dashboard" example:"/dashboard"`
+	Docs      string `json:"docs" example:"/docs"`
+	Redoc     string `json:"redoc" example:"/redoc"`
+	OpenAPI   string `json:"openapi" example:"/openapi.json"`
 } //	@name	Links
 
 // index says what this is.
@@ -30,14 +33,17 @@ type Links struct {
 //	@Description	Names the service, its version and where to go from here.
 //	@Tags			service
 //	@Produce		json
-//	@Success		200	{object}	Index	"The service runs"
+//	@Success		200	{object}	Index			"The service runs"
+//	@Header			all	{string}	X-Request-Id	"Names this request"
+//	@Header			all	{string}	Cache-Control	"no-store, with a problem"
 //	@Router			/ [get]
+//	@Router			/ [head]
 func (a *API) index(c *gin.Context) {
 	c.JSON(http.StatusOK, Index{
 		Message: "Multi-layer cache service running",
 		Version: a.labels.Version,
 		Links: Links{
-			Data: "/data/{key}", Health: "/health", Ready: "/ready", Metrics: "/metrics",
+			Data: "/data/{key}", Batch: "/batch", Explain: "/explain/{key}", Dashboard: "/dashboard", Health: "/health", Ready: "/ready", Metrics: "/metrics",
 			Docs: "/docs", Redoc: "/redoc", OpenAPI: "/openapi.json",
 		},
 	})
@@ -58,8 +64,11 @@ type Health struct {
 //	@Description	200 while the process serves. A dead L2 is named here, but is no reason to restart the instance or to take it out of service.
 //	@Tags			service
 //	@Produce		json
-//	@Success		200	{object}	Health	"The process serves"
+//	@Success		200	{object}	Health			"The process serves"
+//	@Header			all	{string}	X-Request-Id	"Names this request"
+//	@Header			all	{string}	Cache-Control	"no-store, with a problem"
 //	@Router			/health [get]
+//	@Router			/health [head]
 func (a *API) health(c *gin.Context) {
 	c.JSON(http.StatusOK, Health{
 		Status: "ok", L1: "ok", L2: a.parts.L2.Health(c.Request.Context()), Source: a.labels.Source, Version: a.labels.Version,
@@ -77,10 +86,13 @@ type Readiness struct {
 //	@Description	200, or 503 when it is starting or shutting down. For load balancers.
 //	@Tags			service
 //	@Produce		json
-//	@Success		200	{object}	Readiness	"It does"
-//	@Failure		503	{object}	Problem		"It is starting or shutting down"
-//	@Header			503	{integer}	Retry-After	"Seconds after which to try again"
+//	@Success		200	{object}	Readiness		"It does"
+//	@Failure		503	{object}	Problem			"It is starting or shutting down"
+//	@Header			503	{integer}	Retry-After		"Seconds after which to try again"
+//	@Header			all	{string}	X-Request-Id	"Names this request"
+//	@Header			all	{string}	Cache-Control	"no-store, with a problem"
 //	@Router			/ready [get]
+//	@Router			/ready [head]
 func (a *API) readiness(c *gin.Context) {
 	if !a.ready.Load() {
 		problem(c, problemNotReady)

@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/pquerna/cachecontrol/cacheobject"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
@@ -25,17 +27,20 @@ type Access struct {
 //	@Description	Makes the body the value in every layer, with a new life. Once it has answered, this instance has forgotten the old value, and so have the others as soon as they were told. The source is not written to.
 //	@Tags			data
 //	@Accept			json,octet-stream
-//	@Param			key		path	string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
-//	@Param			value	body	oracleValue	true	"The value, in the media type that Content-Type says"
-//	@Success		204		"It is stored"
-//	@Failure		400		{object}	Problem				"The key is not valid, or the body broke off"
-//	@Failure		401		{object}	Problem				"The token is wrong or missing"
-//	@Header			401		{string}	WWW-Authenticate	"Bearer"
-//	@Failure		403		{object}	Problem				"Writing is not enabled"
-//	@Failure		413		{object}	Problem				"The value is too large"
-//	@Failure		503		{object}	Problem				"The shared layer did not answer: the value may be stored or not"
-//	@Header			503		{integer}	Retry-After			"Seconds after which to try again"
+//	@Param			key				path	string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
+//	@Param			Cache-Control	header	string		false	"max-age=N: the life of the value in seconds, a year at most, instead of that of all values"
+//	@Param			value			body	oracleValue	true	"The value, in the media type that Content-Type says"
+//	@Success		204				"It is stored"
+//	@Failure		400				{object}	Problem				"The key is not valid, or the body broke off"
+//	@Failure		401				{object}	Problem				"The token is wrong or missing"
+//	@Header			401				{string}	WWW-Authenticate	"Bearer"
+//	@Failure		403				{object}	Problem				"Writing is not enabled"
+//	@Failure		413				{object}	Problem				"The value is too large"
+//	@Failure		503				{object}	Problem				"The shared layer did not answer: the value may be stored or not"
+//	@Header			503				{integer}	Retry-After			"Seconds after which to try again"
 //	@Security		Token
+//	@Header			all	{string}	X-Request-Id	"Names this request"
+//	@Header			all	{string}	Cache-Control	"no-store, with a problem"
 //	@Router			/data/{key} [put]
 func (a *API) put(c *gin.Context) {
 	key, ok := a.writable(c)
@@ -55,7 +60,16 @@ func (a *API) put(c *gin.Context) {
 		return
 	}
 	v := domain.Value{Body: body.String(), ContentType: c.GetHeader("Content-Type")}
-	a.written(c, a.parts.Cache.Put(c.Request.Context(), key, v))
+	a.written(c, a.parts.Cache.Put(a.context(c), key, v, writtenLife(c.Request.Header)))
+}
+
+// writtenLife returns the life that Cache-Control gives the value, or -1.
+func writtenLife(h http.Header) time.Duration {
+	given, err := cacheobject.ParseResponseCacheControl(strings.Join(h["Cache-Control"], ","))
+	if err != nil || given.MaxAge < 0 {
+		return -1
+	}
+	return seconds(given.MaxAge)
 }
 
 // remove deletes a key.
@@ -72,10 +86,12 @@ func (a *API) put(c *gin.Context) {
 //	@Failure		503	{object}	Problem				"The shared layer did not answer: the value may still be there"
 //	@Header			503	{integer}	Retry-After			"Seconds after which to try again"
 //	@Security		Token
+//	@Header			all	{string}	X-Request-Id	"Names this request"
+//	@Header			all	{string}	Cache-Control	"no-store, with a problem"
 //	@Router			/data/{key} [delete]
 func (a *API) remove(c *gin.Context) {
 	if key, ok := a.writable(c); ok {
-		a.written(c, a.parts.Cache.Delete(c.Request.Context(), key))
+		a.written(c, a.parts.Cache.Delete(a.context(c), key))
 	}
 }
 

@@ -88,11 +88,7 @@ func (c *Cache) Get(key domain.Key) (domain.Copy, bool) {
 	if !ok {
 		return domain.Copy{}, false
 	}
-	held := domain.Copy{
-		Entry:    f.entry,
-		Left:     time.Duration(f.life.deadline()<<unitShift) - c.clock.now(),
-		Doubtful: f.life.doubtful(),
-	}
+	held := c.copyOf(f)
 	if held.Left <= 0 {
 		if c.useless(held) {
 			return domain.Copy{}, false
@@ -101,6 +97,28 @@ func (c *Cache) Get(key domain.Key) (domain.Copy, bool) {
 	}
 	c.used(s, f)
 	return held, true
+}
+
+// Peek is Get, but no use of the entry.
+func (c *Cache) Peek(key domain.Key) (domain.Copy, bool) {
+	s, h := c.locate(key.String())
+	f, ok := s.get(uint32(h), key.String())
+	if !ok {
+		return domain.Copy{}, false
+	}
+	held := c.copyOf(f)
+	if c.useless(held) {
+		return domain.Copy{}, false
+	}
+	return held, true
+}
+
+func (c *Cache) copyOf(f found) domain.Copy {
+	return domain.Copy{
+		Entry:    f.entry,
+		Left:     time.Duration(f.life.deadline()<<unitShift) - c.clock.now(),
+		Doubtful: f.life.doubtful(),
+	}
 }
 
 // used takes note of a hit.

@@ -98,6 +98,9 @@ func (c *Client) Health(ctx context.Context) string {
 	return "ok"
 }
 
+// Breaker returns the state of the circuit breaker: closed, open or half-open.
+func (c *Client) Breaker() string { return c.breaker.State().String() }
+
 // Close closes all connections.
 func (c *Client) Close() error { return c.rdb.Close() }
 

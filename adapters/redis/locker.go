@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -48,7 +51,7 @@ func NewLocker(b *Bus, o LockerOptions) (*Locker, error) {
 
 // Acquire takes the lease of key, or waits for the end of another's.
 func (l *Locker) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
-	lease := ports.Lease(rand.Text())
+	lease := ports.Lease(l.client.id + holderEnds + rand.Text())
 	// Before asking, so that no wake-up can come in between.
 	woken, forget := l.bus.wakes.await(key)
 	defer forget()
@@ -136,6 +139,39 @@ func (l *Locker) Awaited(ctx context.Context, key domain.Key) (bool, error) {
 		return false, fmt.Errorf("redis awaited: %w", err)
 	}
 	return len(channels) > 0, nil
+}
+
+// holderEnds ends the part of a lease that names its holder.
+const holderEnds = "/"
+
+// State reads the lease and the failure at once.
+func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseState) {
+	n := namesOf(l.client.prefix, key)
+	var lock, failure *redis.StringCmd
+	var lockLeft, failureLeft *redis.DurationCmd
+	err := l.client.call(ctx, func(ctx context.Context) error {
+		_, err := l.client.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			lock, lockLeft = p.Get(ctx, n.lock), p.PTTL(ctx, n.lock)
+			failure, failureLeft = p.Get(ctx, n.failure), p.PTTL(ctx, n.failure)
+			return nil
+		})
+		if errors.Is(err, redis.Nil) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return domain.LeaseState{Err: fmt.Errorf("redis lease state: %w", err)}
+	}
+	if lock.Err() == nil {
+		state.Held, state.Left = true, max(0, lockLeft.Val())
+		state.Holder, _, _ = strings.Cut(lock.Val(), holderEnds)
+		state.Here = state.Holder == l.client.id
+	}
+	if failure.Err() == nil {
+		state.Failure, state.FailureLeft = recalled(failure.Val()), max(0, failureLeft.Val())
+	}
+	return state
 }
 
 // Release ends the lease and publishes the failure, if there is one, for the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,13 +70,16 @@ func (f *fleet) ask(n int, key string) []reply {
 	return replies
 }
 
+// ownInstance is what tells the problems of two requests apart.
+var ownInstance = regexp.MustCompile(`,"instance":"[^"]*"`)
+
 // requireAll checks that each reply has the status, within the time, and that
 // all have the same body.
 func requireAll(t *testing.T, replies []reply, status int, limit time.Duration) {
 	t.Helper()
 	for _, r := range replies {
 		require.Equal(t, status, r.status, r.body)
-		require.Equal(t, replies[0].body, r.body)
+		require.Equal(t, ownInstance.ReplaceAllString(replies[0].body, ""), ownInstance.ReplaceAllString(r.body, ""))
 		require.Less(t, r.took, limit)
 	}
 }

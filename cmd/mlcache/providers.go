@@ -1,14 +1,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/embedded"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpsource"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/lru"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/oracle"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/otel"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/prometheus"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
 	"github.com/multi-layer-cache/multi-layer-cache/app"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -44,9 +49,9 @@ type sharedLayer struct {
 	Health httpapi.SharedLayer
 }
 
-func newL2(cfg Config, log *slog.Logger) (sharedLayer, func(), error) {
+func newL2(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, func(), error) {
 	if cfg.RedisURL == "" {
-		return newEmbedded(cfg, log)
+		return newEmbedded(cfg, tracing, log)
 	}
 	client, err := redis.NewClient(redis.Options{
 		URL: cfg.RedisURL, Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, Logger: log,
@@ -66,10 +71,10 @@ func newL2(cfg Config, log *slog.Logger) (sharedLayer, func(), error) {
 		closeAll()
 		return sharedLayer{}, nil, err
 	}
-	return sharedLayer{Store: redis.NewStore(client), Locker: locker, Bus: bus, Health: client}, closeAll, nil
+	return sharedLayer{Store: tracing.L2Store(redis.NewStore(client)), Locker: tracing.Locker(locker), Bus: bus, Health: client}, closeAll, nil
 }
 
-func newEmbedded(cfg Config, log *slog.Logger) (sharedLayer, func(), error) {
+func newEmbedded(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, func(), error) {
 	layer, err := embedded.Open(embedded.Options{
 		Dir:           cfg.DataDir,
 		LockTTL:       cfg.LockTTL,
@@ -91,10 +96,10 @@ func newEmbedded(cfg Config, log *slog.Logger) (sharedLayer, func(), error) {
 			log.Error("closing the embedded layer", "err", err)
 		}
 	}
-	return sharedLayer{Store: layer, Locker: layer, Bus: layer, Health: layer}, closeLayer, nil
+	return sharedLayer{Store: tracing.L2Store(layer), Locker: tracing.Locker(layer), Bus: layer, Health: layer}, closeLayer, nil
 }
 
-func newSource(cfg Config) (ports.Source, func(), error) {
+func newSource(cfg Config, tracing *otel.Tracing) (ports.Source, func(), error) {
 	if cfg.Source == "http" {
 		source, err := httpsource.New(httpsource.Options{
 			URL:      cfg.SourceURL,
@@ -105,10 +110,13 @@ func newSource(cfg Config) (ports.Source, func(), error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("MLCACHE_SOURCE_URL (--source-url): %w", err)
 		}
-		return source, source.Close, nil
+		return tracing.Source(source), source.Close, nil
 	}
 	source, err := oracle.New(cfg.OracleDelay)
-	return source, func() {}, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return tracing.Source(source), func() {}, nil
 }
 
 func appOptions(cfg Config) app.Options {
@@ -128,6 +136,34 @@ func appOptions(cfg Config) app.Options {
 		MaxValueBytes:     int(cfg.MaxValueBytes),
 		MaxWaiters:        app.DefaultOptions().MaxWaiters,
 	}
+}
+
+// tracingTimeout is how long the end of the program waits for the last spans to
+// be exported.
+const tracingTimeout = 2 * time.Second
+
+func newTracing(log *slog.Logger) (*otel.Tracing, func(), error) {
+	tracing, err := otel.FromEnvironment(context.Background(), programVersion())
+	if err != nil {
+		return nil, nil, err
+	}
+	return tracing, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), tracingTimeout)
+		defer cancel()
+		if err := tracing.Close(ctx); err != nil {
+			log.Warn("the last spans were not exported", "err", err)
+		}
+	}, nil
+}
+
+func newCache(s *app.Service, tracing *otel.Tracing) httpapi.Cache { return tracing.Cache(s) }
+
+func newMiddleware(tracing *otel.Tracing) httpapi.Tracing {
+	return httpapi.Tracing(tracing.Middleware())
+}
+
+func newExposition(count *counters.Recorder, l1 *lru.Cache, s *app.Service, l2 httpapi.SharedLayer, answers *counters.Answers) httpapi.Exposition {
+	return prometheus.Handler(prometheus.Parts{Counter: count, L1: l1, Activity: s, L2: l2, Answers: answers}, programVersion())
 }
 
 func access(cfg Config) httpapi.Access {

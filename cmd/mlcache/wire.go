@@ -22,6 +22,8 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		wire.Bind(new(ports.L1Store), new(*lru.Cache)),
 		wire.Bind(new(httpapi.Memory), new(*lru.Cache)),
 
+		newTracing,
+
 		newL2,
 		wire.FieldsOf(new(sharedLayer), "Store", "Locker", "Bus", "Health"),
 
@@ -30,11 +32,15 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		counters.New,
 		wire.Bind(new(ports.Recorder), new(*counters.Recorder)),
 		wire.Bind(new(httpapi.Counter), new(*counters.Recorder)),
+		counters.NewAnswers,
+		wire.Bind(new(httpapi.Answers), new(*counters.Answers)),
+		newExposition,
+		newMiddleware,
 
 		appOptions,
 		wire.Struct(new(app.Ports), "*"),
 		app.New,
-		wire.Bind(new(httpapi.Cache), new(*app.Service)),
+		newCache,
 
 		labels,
 		access,

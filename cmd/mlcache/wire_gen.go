@@ -22,16 +22,23 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	mainSharedLayer, cleanup2, err := newL2(cfg, log)
+	tracing, cleanup2, err := newTracing(log)
 	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	mainSharedLayer, cleanup3, err := newL2(cfg, tracing, log)
+	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	l2Store := mainSharedLayer.Store
 	locker := mainSharedLayer.Locker
 	bus := mainSharedLayer.Bus
-	source, cleanup3, err := newSource(cfg)
+	source, cleanup4, err := newSource(cfg, tracing)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -49,18 +56,26 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	options := appOptions(cfg)
 	service, err := app.New(ports, options)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
+	httpapiCache := newCache(service, tracing)
 	httpapiSharedLayer := mainSharedLayer.Health
+	answers := counters.NewAnswers()
+	exposition := newExposition(recorder, cache, service, httpapiSharedLayer, answers)
+	httpapiTracing := newMiddleware(tracing)
 	parts := httpapi.Parts{
-		Cache:   service,
-		Counter: recorder,
-		L1:      cache,
-		L2:      httpapiSharedLayer,
-		Logger:  log,
+		Cache:      httpapiCache,
+		Counter:    recorder,
+		L1:         cache,
+		L2:         httpapiSharedLayer,
+		Answers:    answers,
+		Exposition: exposition,
+		Tracing:    httpapiTracing,
+		Logger:     log,
 	}
 	httpapiLabels := labels(cfg)
 	httpapiAccess := access(cfg)
@@ -71,6 +86,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		l2:      httpapiSharedLayer,
 	}
 	return mainProgram, func() {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()

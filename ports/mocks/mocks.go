@@ -505,6 +505,66 @@ func (_c *L1Store_Get_Call) RunAndReturn(run func(key domain.Key) (domain.Copy, 
 	return _c
 }
 
+// Peek provides a mock function for the type L1Store
+func (_mock *L1Store) Peek(key domain.Key) (domain.Copy, bool) {
+	ret := _mock.Called(key)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Peek")
+	}
+
+	var r0 domain.Copy
+	var r1 bool
+	if returnFunc, ok := ret.Get(0).(func(domain.Key) (domain.Copy, bool)); ok {
+		return returnFunc(key)
+	}
+	if returnFunc, ok := ret.Get(0).(func(domain.Key) domain.Copy); ok {
+		r0 = returnFunc(key)
+	} else {
+		r0 = ret.Get(0).(domain.Copy)
+	}
+	if returnFunc, ok := ret.Get(1).(func(domain.Key) bool); ok {
+		r1 = returnFunc(key)
+	} else {
+		r1 = ret.Get(1).(bool)
+	}
+	return r0, r1
+}
+
+// L1Store_Peek_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Peek'
+type L1Store_Peek_Call struct {
+	*mock.Call
+}
+
+// Peek is a helper method to define mock.On call
+//   - key domain.Key
+func (_e *L1Store_Expecter) Peek(key any) *L1Store_Peek_Call {
+	return &L1Store_Peek_Call{Call: _e.mock.On("Peek", key)}
+}
+
+func (_c *L1Store_Peek_Call) Run(run func(key domain.Key)) *L1Store_Peek_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 domain.Key
+		if args[0] != nil {
+			arg0 = args[0].(domain.Key)
+		}
+		run(
+			arg0,
+		)
+	})
+	return _c
+}
+
+func (_c *L1Store_Peek_Call) Return(copy domain.Copy, b bool) *L1Store_Peek_Call {
+	_c.Call.Return(copy, b)
+	return _c
+}
+
+func (_c *L1Store_Peek_Call) RunAndReturn(run func(key domain.Key) (domain.Copy, bool)) *L1Store_Peek_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Set provides a mock function for the type L1Store
 func (_mock *L1Store) Set(key domain.Key, c domain.Copy, since ports.Epoch) bool {
 	ret := _mock.Called(key, c, since)
@@ -798,6 +858,65 @@ func (_c *L2Store_Get_Call) Return(copy domain.Copy, b bool, err error) *L2Store
 }
 
 func (_c *L2Store_Get_Call) RunAndReturn(run func(ctx context.Context, key domain.Key) (domain.Copy, bool, error)) *L2Store_Get_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// GetMany provides a mock function for the type L2Store
+func (_mock *L2Store) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
+	ret := _mock.Called(ctx, keys)
+
+	if len(ret) == 0 {
+		panic("no return value specified for GetMany")
+	}
+
+	var r0 []ports.Found
+	if returnFunc, ok := ret.Get(0).(func(context.Context, []domain.Key) []ports.Found); ok {
+		r0 = returnFunc(ctx, keys)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).([]ports.Found)
+		}
+	}
+	return r0
+}
+
+// L2Store_GetMany_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'GetMany'
+type L2Store_GetMany_Call struct {
+	*mock.Call
+}
+
+// GetMany is a helper method to define mock.On call
+//   - ctx context.Context
+//   - keys []domain.Key
+func (_e *L2Store_Expecter) GetMany(ctx any, keys any) *L2Store_GetMany_Call {
+	return &L2Store_GetMany_Call{Call: _e.mock.On("GetMany", ctx, keys)}
+}
+
+func (_c *L2Store_GetMany_Call) Run(run func(ctx context.Context, keys []domain.Key)) *L2Store_GetMany_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 []domain.Key
+		if args[1] != nil {
+			arg1 = args[1].([]domain.Key)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *L2Store_GetMany_Call) Return(founds []ports.Found) *L2Store_GetMany_Call {
+	_c.Call.Return(founds)
+	return _c
+}
+
+func (_c *L2Store_GetMany_Call) RunAndReturn(run func(ctx context.Context, keys []domain.Key) []ports.Found) *L2Store_GetMany_Call {
 	_c.Call.Return(run)
 	return _c
 }
@@ -1161,6 +1280,63 @@ func (_c *Locker_Renew_Call) Return(err error) *Locker_Renew_Call {
 }
 
 func (_c *Locker_Renew_Call) RunAndReturn(run func(ctx context.Context, key domain.Key, lease ports.Lease) error) *Locker_Renew_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// State provides a mock function for the type Locker
+func (_mock *Locker) State(ctx context.Context, key domain.Key) domain.LeaseState {
+	ret := _mock.Called(ctx, key)
+
+	if len(ret) == 0 {
+		panic("no return value specified for State")
+	}
+
+	var r0 domain.LeaseState
+	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key) domain.LeaseState); ok {
+		r0 = returnFunc(ctx, key)
+	} else {
+		r0 = ret.Get(0).(domain.LeaseState)
+	}
+	return r0
+}
+
+// Locker_State_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'State'
+type Locker_State_Call struct {
+	*mock.Call
+}
+
+// State is a helper method to define mock.On call
+//   - ctx context.Context
+//   - key domain.Key
+func (_e *Locker_Expecter) State(ctx any, key any) *Locker_State_Call {
+	return &Locker_State_Call{Call: _e.mock.On("State", ctx, key)}
+}
+
+func (_c *Locker_State_Call) Run(run func(ctx context.Context, key domain.Key)) *Locker_State_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 domain.Key
+		if args[1] != nil {
+			arg1 = args[1].(domain.Key)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Locker_State_Call) Return(leaseState domain.LeaseState) *Locker_State_Call {
+	_c.Call.Return(leaseState)
+	return _c
+}
+
+func (_c *Locker_State_Call) RunAndReturn(run func(ctx context.Context, key domain.Key) domain.LeaseState) *Locker_State_Call {
 	_c.Call.Return(run)
 	return _c
 }

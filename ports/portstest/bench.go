@@ -2,6 +2,7 @@ package portstest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -78,13 +79,33 @@ func (b *bench) fail(in Instance, k domain.Key, failure error) {
 	require.NoError(b, in.Locker.Release(b.soon(), k, b.win(in, k), failure))
 }
 
+// read gets k, and requires that GetMany says the same of it.
+func (b *bench) read(in Instance, k domain.Key) (domain.Copy, bool, error) {
+	b.Helper()
+	asked := time.Now()
+	c, ok, err := in.L2.Get(b.soon(), k)
+	took := time.Since(asked) // may have been taken off the life
+	found := in.L2.GetMany(b.soon(), []domain.Key{k, b.key("nothing is ever stored here"), k})
+	require.Len(b, found, 3)
+	require.Equal(b, ports.Found{}, found[1])
+	for _, f := range []ports.Found{found[0], found[2]} {
+		require.Equal(b, ok, f.OK)
+		require.Equal(b, err == nil, f.Err == nil)
+		require.Equal(b, errors.Is(err, domain.ErrUndecodable), errors.Is(f.Err, domain.ErrUndecodable))
+		require.Equal(b, c.Entry, f.Copy.Entry)
+		require.InDelta(b, c.Left, f.Copy.Left, float64(promptly))
+		require.LessOrEqual(b, f.Copy.Left, c.Left+took+time.Millisecond, "a life does not grow")
+	}
+	return c, ok, err
+}
+
 // holds requires that every instance gets e for k, and returns the shorter of
 // the lives left.
 func (b *bench) holds(k domain.Key, e *domain.Entry) time.Duration {
 	b.Helper()
 	left := e.TTL()
 	for _, in := range []Instance{b.A, b.B} {
-		c, ok, err := in.L2.Get(b.soon(), k)
+		c, ok, err := b.read(in, k)
 		require.NoError(b, err)
 		require.True(b, ok, "%q should be stored", k)
 		require.Equal(b, e, c.Entry)
@@ -99,7 +120,7 @@ func (b *bench) holds(k domain.Key, e *domain.Entry) time.Duration {
 func (b *bench) keeps(k domain.Key, e *domain.Entry, since time.Duration) {
 	b.Helper()
 	for _, in := range []Instance{b.A, b.B} {
-		c, ok, err := in.L2.Get(b.soon(), k)
+		c, ok, err := b.read(in, k)
 		require.NoError(b, err)
 		require.True(b, ok, "%q should be kept", k)
 		require.Equal(b, e, c.Entry)
@@ -112,7 +133,7 @@ func (b *bench) keeps(k domain.Key, e *domain.Entry, since time.Duration) {
 func (b *bench) lacks(k domain.Key) {
 	b.Helper()
 	for _, in := range []Instance{b.A, b.B} {
-		c, ok, err := in.L2.Get(b.soon(), k)
+		c, ok, err := b.read(in, k)
 		require.NoError(b, err)
 		require.False(b, ok, "%q should not be stored", k)
 		require.Zero(b, c)

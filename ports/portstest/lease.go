@@ -13,12 +13,54 @@ import (
 
 func leaseContracts() []contract {
 	return []contract{
+		{says: "the state of a key tells who has its lease and for how long, and changes nothing", check: stateOfLease},
+		{says: "the state of a key tells its failure while that cools down", check: stateOfFailure},
 		{says: "exactly one of many acquires wins", check: oneWins},
 		{says: "a lease may be ended by another instance that has its token", check: tokenTravels},
 		{says: "a renewed lease has its full life again", check: renewExtends},
 		{says: "a lease that ran out is free for all", check: expiredIsFree},
 		{says: "a release works although its context is done", check: releaseWhenDone},
 		{says: "an acquire with a context that is done returns its error and takes nothing", check: acquireWhenDone},
+	}
+}
+
+// state returns what the instance says of k.
+func (b *bench) state(in Instance, k domain.Key) domain.LeaseState {
+	b.Helper()
+	state := in.Locker.State(b.soon(), k)
+	require.NoError(b, state.Err)
+	return state
+}
+
+func stateOfLease(b *bench) {
+	k := b.key("k")
+	require.Equal(b, domain.LeaseState{}, b.state(b.A, k))
+	lease := b.win(b.A, k)
+	for range 2 {
+		here, there := b.state(b.A, k), b.state(b.B, k)
+		require.True(b, here.Held && there.Held)
+		require.True(b, here.Here)
+		require.NotEmpty(b, here.Holder)
+		require.Equal(b, here.Holder, there.Holder)
+		require.Positive(b, here.Left)
+		require.LessOrEqual(b, here.Left, b.LockTTL)
+		require.NoError(b, here.Failure)
+	}
+	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("v"), lease))
+	require.Equal(b, domain.LeaseState{}, b.state(b.B, k))
+}
+
+func stateOfFailure(b *bench) {
+	k := b.key("k")
+	for _, failure := range []error{domain.ErrSourceFailed, domain.ErrTimeout} {
+		b.fail(b.A, k, failure)
+		state := b.state(b.B, k)
+		require.False(b, state.Held)
+		require.ErrorIs(b, state.Failure, failure)
+		require.Positive(b, state.FailureLeft)
+		require.LessOrEqual(b, state.FailureLeft, b.Cooldown)
+		b.Advance(b.Cooldown)
+		require.Equal(b, domain.LeaseState{}, b.state(b.A, k))
 	}
 }
 

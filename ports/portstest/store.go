@@ -1,6 +1,7 @@
 package portstest
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ func storeContracts() []contract {
 		{says: "an entry that replaces a kept one is not kept as that was", check: keepIsReplaced},
 		{says: "keeps that are not whole seconds are honoured", check: oddKeeps},
 		{says: "an entry without life ends the lease and is not stored", check: noLife},
+		{says: "many are read in the order of their keys", check: manyInOrder},
 		{says: "every legal key works, and none touches another", check: oddKeys},
 		{says: "what cannot be decoded is an error, and a fill repairs it", check: undecodable},
 	}
@@ -155,7 +157,7 @@ func undecodable(b *bench) {
 		b.fill(b.A, k, value("v"))
 		b.Corrupt(k, raw)
 		for _, in := range []Instance{b.A, b.B} {
-			c, ok, err := in.L2.Get(b.soon(), k)
+			c, ok, err := b.read(in, k)
 			require.ErrorIs(b, err, domain.ErrUndecodable, "stored: %q", raw)
 			require.False(b, ok)
 			require.Zero(b, c)
@@ -171,4 +173,26 @@ func allBytes() string {
 		all[i] = byte(i)
 	}
 	return string(all)
+}
+
+func manyInOrder(b *bench) {
+	const n = 300
+	keys := make([]domain.Key, 0, n)
+	entries := map[string]*domain.Entry{}
+	for i := range n {
+		k := b.key(fmt.Sprint("key ", i))
+		keys = append(keys, k)
+		if i%3 != 0 {
+			entries[k.String()] = value(k.String())
+			b.write(b.A, k, entries[k.String()])
+		}
+	}
+	found := b.B.L2.GetMany(b.soon(), keys)
+	require.Len(b, found, len(keys))
+	for i, f := range found {
+		require.NoError(b, f.Err)
+		require.Equal(b, entries[keys[i].String()], f.Copy.Entry)
+		require.Equal(b, f.Copy.Entry != nil, f.OK)
+	}
+	require.Empty(b, b.A.L2.GetMany(b.soon(), nil))
 }

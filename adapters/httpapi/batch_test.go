@@ -1,0 +1,203 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+func (p *parts) batch(t *testing.T, contentType, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/batch", strings.NewReader(body))
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	w := httptest.NewRecorder()
+	p.api().ServeHTTP(w, r)
+	return w
+}
+
+func result(body, contentType string, o domain.Outcome) domain.Result {
+	c := domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body, ContentType: contentType}, 30*time.Second, 0), Left: 21500 * time.Millisecond}
+	return domain.Result{Answer: domain.Answer{Copy: c, Outcome: o}}
+}
+
+func TestABatchAnswersForEachKeyInItsPlace(t *testing.T) {
+	missing := domain.Result{Answer: domain.Answer{
+		Copy: domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Left: 5 * time.Second}, Outcome: domain.L2Hit,
+	}}
+	p := &parts{results: []domain.Result{
+		result(`{"a": "<é>"}`, "application/json", domain.L1Hit),
+		result("\x00\xff", "image/png", domain.Loaded),
+		missing,
+		{Err: fmt.Errorf("%w: password=hunter2", domain.ErrSourceFailed)},
+		result(`[1]`, "application/vnd.x+json; charset=utf-8", domain.Coalesced),
+		result(`not json`, "application/json", domain.Stale),
+		result("", "", domain.L2Hit),
+		{Err: errors.New("secret")},
+	}}
+	w := p.batch(t, "application/json; charset=utf-8", `{"keys":["a","b","","c","d/e"," ","}","😀","h"]}`)
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+	require.Equal(t, []string{"a", "b", "c", "d/e", " ", "}", "😀", "h"}, p.asked, "what is no key is not asked for")
+	require.NotContains(t, w.Body.String(), "hunter2")
+	require.NotContains(t, w.Body.String(), "secret")
+	require.Contains(t, w.Body.String(), `"<é>"`)
+
+	var got httpapi.Batched
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+	require.Len(t, got.Answers, 9)
+	statuses, layers := []int{}, []string{}
+	for i, key := range []string{"a", "b", "", "c", "d/e", " ", "}", "😀", "h"} {
+		a := got.Answers[i]
+		require.Equal(t, key, a.Key)
+		statuses, layers = append(statuses, a.Status), append(layers, a.Layer)
+		require.Equal(t, a.Status != 200, a.Problem != nil)
+	}
+	require.Equal(t, []int{200, 200, 400, 404, 502, 200, 200, 200, 500}, statuses)
+	require.Equal(t, []string{"l1", "source", "", "l2", "", "source", "stale", "l2", ""}, layers)
+	require.JSONEq(t, `{"a": "<é>"}`, string(got.Answers[0].Value))
+	require.Equal(t, p.results[0].Entry.ETag(), got.Answers[0].ETag)
+	require.EqualValues(t, 8, *got.Answers[0].Age)
+	require.EqualValues(t, 22, *got.Answers[0].TTL)
+	require.Equal(t, []byte("\x00\xff"), *got.Answers[1].Base64)
+	require.Equal(t, "urn:mlcache:no-such-key", got.Answers[3].Problem.Type)
+	require.EqualValues(t, 5, *got.Answers[3].TTL)
+	require.True(t, got.Answers[5].Collapsed)
+	require.JSONEq(t, `[1]`, string(got.Answers[5].Value))
+	require.Equal(t, []byte("not json"), *got.Answers[6].Base64)
+	require.Empty(t, *got.Answers[7].Base64)
+	require.Equal(t, "application/octet-stream", got.Answers[7].ContentType)
+}
+
+func TestAnEmptyBatchHasNoAnswers(t *testing.T) {
+	w := (&parts{}).batch(t, "application/json", `{"keys":[]}`)
+	require.Equal(t, 200, w.Code)
+	require.JSONEq(t, `{"answers":[]}`, w.Body.String())
+}
+
+func TestWhatIsNoBatchIsAProblem(t *testing.T) {
+	keys := func(n int) string { return `{"keys":[` + strings.Repeat(`"k",`, n-1) + `"k"]}` }
+	p := &parts{}
+	for body, kind := range map[string]string{
+		"": "invalid-batch", "{}": "invalid-batch", "[]": "invalid-batch", `{"keys":null}`: "invalid-batch", `{"keys":"k"}`: "invalid-batch",
+		`{"keys":[1]}`: "invalid-batch", `{"keys":["k"]} {}`: "invalid-batch", "{\"keys\":[\"\xff\"]}": "invalid-batch",
+		strings.Repeat("[", 100_000): "invalid-batch",
+	} {
+		requireProblem(t, p.batch(t, "application/json", body), 400, kind)
+	}
+	got := requireProblem(t, p.batch(t, "application/json", keys(1001)), 413, "batch-too-large")
+	require.Contains(t, got.Detail, "1001")
+	requireProblem(t, p.batch(t, "application/json", `{"keys":["`+long('k', 5<<20)+`"]}`), 413, "batch-too-large")
+	for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "application/jsonx", "nonsense;;"} {
+		requireProblem(t, p.batch(t, contentType, keys(1)), 415, "media-type")
+	}
+	require.Empty(t, p.asked)
+
+	require.Equal(t, 200, p.batch(t, "", keys(1000)).Code)
+	require.Len(t, p.asked, 1000)
+}
+
+func FuzzABatch(f *testing.F) {
+	f.Add(`{"keys":["a","b"]}`)
+	f.Add(`{"keys":["\ud800","\u0000",""]}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		p := &parts{}
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/batch", strings.NewReader(body))
+		p.api().ServeHTTP(w, r)
+		if w.Code == 200 {
+			var got httpapi.Batched
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+			return
+		}
+		require.Less(t, w.Code, 500)
+	})
+}
+
+func TestAnExplanationTellsWhatEachPartKnows(t *testing.T) {
+	held := domain.Copy{
+		Entry: domain.NewEntry(domain.Value{Body: "v", ContentType: "text/plain"}, 30*time.Second, 2*time.Second), Left: 20 * time.Second, Doubtful: true,
+	}
+	p := &parts{x: domain.Explanation{
+		L1: domain.Held{Copy: held}, L2: domain.Held{Copy: held.After(25 * time.Second)},
+		Lease:   domain.LeaseState{Held: true, Holder: "other", Left: 4200 * time.Millisecond},
+		Flight:  domain.FlightState{Under: true, Waiters: 3, Since: 1500 * time.Millisecond},
+		Failure: fmt.Errorf("%w: secret", domain.ErrSourceFailed), FailureLeft: 800 * time.Millisecond,
+		RefreshChance: 0.25, Next: domain.StepL1Hit,
+	}}
+	w := p.ask(t, "/explain/a%2Fb")
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, []string{"a/b"}, p.asked)
+	require.JSONEq(t, `{"key":"a/b","next":"l1-hit","refresh_chance":0.25,
+		"l1":{"state":"fresh","doubtful":true,"age":10,"ttl":20,"load_seconds":2,"bytes":1,"etag":`+quoted(held.Entry.ETag())+`,"content_type":"text/plain"},
+		"l2":{"state":"stale","doubtful":true,"age":35,"ttl":-5,"load_seconds":2,"bytes":1,"etag":`+quoted(held.Entry.ETag())+`,"content_type":"text/plain"},
+		"lease":{"state":"held","holder":"other","seconds_left":4.2},
+		"flight":{"under_way":true,"waiters":3,"seconds":1.5},
+		"failure":{"kind":"source-failed","seconds_left":0.8}}`, w.Body.String())
+
+	p.x = domain.Explanation{L2: domain.Held{Err: errors.New("secret")}, Lease: domain.LeaseState{Err: errors.New("secret")}, Next: domain.StepLoad}
+	require.JSONEq(t, `{"key":"k","next":"load","refresh_chance":0,"l1":{"state":"none"},"l2":{"state":"unknown"},
+		"lease":{"state":"unknown","seconds_left":0},"flight":{"under_way":false,"waiters":0,"seconds":0}}`, p.ask(t, "/explain/k").Body.String())
+	requireProblem(t, p.ask(t, "/explain/%00"), 400, "invalid-key")
+}
+
+func quoted(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+func TestAPutMayGiveItsValueALife(t *testing.T) {
+	for given, want := range map[string]time.Duration{
+		"": -1, "max-age=60": time.Minute, "max-age=0": 0, "no-transform, max-age=5": 5 * time.Second, "max-age=x": -1, "private": -1,
+	} {
+		p := writable()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/data/k", strings.NewReader("v"))
+		r.Header.Set("Authorization", "Bearer s3cret")
+		r.Header.Set("Cache-Control", given)
+		w := httptest.NewRecorder()
+		p.api().ServeHTTP(w, r)
+		require.Equal(t, 204, w.Code)
+		require.Equal(t, []time.Duration{want}, p.lives, given)
+	}
+}
+
+func TestTheLivePageGetsTheNumbersEachSecond(t *testing.T) {
+	p := &parts{health: "degraded", breaker: "open"}
+	p.counts.Requests[domain.L1Hit] = 7
+	api := p.api()
+	server := httptest.NewServer(api)
+	defer server.Close()
+	answer, err := server.Client().Get(server.URL + "/dashboard/events")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	require.Equal(t, "text/event-stream;charset=utf-8", answer.Header.Get("Content-Type"))
+	event := make([]byte, 1<<16)
+	n, err := answer.Body.Read(event)
+	require.NoError(t, err)
+	head, data, _ := strings.Cut(string(event[:n]), "data:")
+	require.Equal(t, "event:live\n", head)
+	var got httpapi.Live
+	require.NoError(t, json.Unmarshal([]byte(data), &got))
+	require.EqualValues(t, 7, got.Metrics.L1Hits)
+	require.Equal(t, "degraded", got.State.L2)
+	require.Equal(t, "open", got.State.Breaker)
+	require.Len(t, got.Latency.Counts, len(got.Latency.Bounds)+1)
+
+	api.EndStreams()
+	for err == nil {
+		_, err = answer.Body.Read(event)
+	}
+	require.ErrorContains(t, err, "EOF", "the stream ends, so that a shutdown need not wait")
+	server.Client().CloseIdleConnections()
+}

@@ -1,0 +1,127 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+const (
+	// everySo is how often the live page gets new numbers.
+	everySo = time.Second
+	// maxStreams is how many pages may listen at once.
+	maxStreams = 64
+)
+
+// streams are the answers that go on for as long as their clients listen.
+type streams struct {
+	places chan struct{}
+	over   chan struct{}
+	end    func()
+}
+
+func newStreams() streams {
+	over := make(chan struct{})
+	return streams{make(chan struct{}, maxStreams), over, sync.OnceFunc(func() { close(over) })}
+}
+
+func (a *API) routeDashboard() {
+	uplot := a.vendored("/dashboard/uPlot.iife.min.js", uplotCDN+"uPlot.iife.min.js", "text/javascript; charset=utf-8")
+	style := a.vendored("/dashboard/uPlot.min.css", uplotCDN+"uPlot.min.css", "text/css; charset=utf-8")
+	page := html(strings.NewReplacer("UPLOT_SCRIPT", uplot, "UPLOT_STYLE", style).Replace(asset("dashboard.html")))
+	a.get("/dashboard", page)
+	a.own("/dashboard/dashboard.js", "text/javascript; charset=utf-8")
+	a.own("/dashboard/dashboard.css", "text/css; charset=utf-8")
+	a.engine.GET("/dashboard/events", a.events)
+}
+
+// Live is what the live page gets each second. Its counters are totals: the page
+// looks at what they grew by.
+type Live struct {
+	Metrics Metrics `json:"metrics"`
+	State   State   `json:"state"`
+	Latency Latency `json:"latency"` // of answers to GET /data/{key}
+}
+
+// State is what the parts are in.
+type State struct {
+	L2      string `json:"l2" enums:"ok,degraded,embedded"`
+	Breaker string `json:"breaker" enums:"closed,open,half-open"`
+	Ready   bool   `json:"ready"`
+	Source  string `json:"source"`
+	Version string `json:"version"`
+}
+
+// Latency is a histogram.
+type Latency struct {
+	Bounds []float64 `json:"bounds"` // in seconds
+	Counts []uint64  `json:"counts"` // up to the bound at the same place; the last beyond all
+}
+
+// events tells the live page the numbers each second (Server-Sent Events, WHATWG
+// HTML, section 9.2). It is for that page and not described.
+func (a *API) events(c *gin.Context) {
+	select {
+	case a.stream.places <- struct{}{}:
+		defer func() { <-a.stream.places }()
+	default:
+		problem(c, problemStreams)
+		return
+	}
+	noStore(c.Writer.Header())
+	c.Header("X-Accel-Buffering", "no") // nginx would collect events
+	tick := time.NewTicker(everySo)
+	defer tick.Stop()
+	for {
+		c.SSEvent("live", a.live(c))
+		c.Writer.Flush()
+		select {
+		case <-tick.C:
+		case <-c.Request.Context().Done():
+			return
+		case <-a.stream.over:
+			return
+		}
+	}
+}
+
+func (a *API) live(c *gin.Context) Live {
+	return Live{
+		Metrics: a.measure(),
+		State: State{
+			L2: a.parts.L2.Health(c.Request.Context()), Breaker: a.parts.L2.Breaker(), Ready: a.ready.Load(),
+			Source: a.labels.Source, Version: a.labels.Version,
+		},
+		Latency: latencyOf("/data/*key", a.parts.Answers.Durations()),
+	}
+}
+
+func latencyOf(route string, all []ports.RouteDurations) Latency {
+	l := Latency{Bounds: make([]float64, len(ports.Bounds)), Counts: make([]uint64, len(ports.Bounds)+1)}
+	for i, bound := range ports.Bounds {
+		l.Bounds[i] = bound.Seconds()
+	}
+	for _, d := range all {
+		if d.Route != route {
+			continue
+		}
+		for i, n := range d.Counts {
+			l.Counts[i] += n
+		}
+	}
+	return l
+}
+
+// own serves one of the project's own files.
+func (a *API) own(path, mediaType string) {
+	body := []byte(asset(path[strings.LastIndex(path, "/")+1:]))
+	a.get(path, func(c *gin.Context) {
+		c.Header("Cache-Control", "no-cache")
+		c.Data(http.StatusOK, mediaType, body)
+	})
+}

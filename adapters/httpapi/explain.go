@@ -1,0 +1,124 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// Explanation is what this instance knows of a key, and what it would do if it was
+// asked for it. Times are in seconds.
+type Explanation struct {
+	Key           string  `json:"key" example:"test"`
+	Next          string  `json:"next" enums:"l1-hit,l2-hit,stale,join,wait,load,cools-down" example:"l1-hit"` // what the next GET comes to
+	RefreshChance float64 `json:"refresh_chance" example:"0.0003"`                                             // that it begins to load the key anew ahead of time
+
+	L1      HeldIn      `json:"l1"`
+	L2      HeldIn      `json:"l2"`
+	Lease   LeaseState  `json:"lease"`
+	Flight  FlightState `json:"flight"`
+	Failure *Failure    `json:"failure,omitempty"`
+} //	@name	Explanation
+
+// HeldIn is what a layer holds for a key.
+type HeldIn struct {
+	State       string   `json:"state" enums:"fresh,stale,none,unknown" example:"fresh"` // unknown: the layer does not answer
+	Missing     bool     `json:"missing,omitempty"`                                      // it is that the source has no such key
+	Doubtful    bool     `json:"doubtful,omitempty"`                                     // the shared layer has to confirm it, since news may have been missed
+	Age         *float64 `json:"age,omitempty" example:"8.5"`                            // since it was loaded
+	TTL         *float64 `json:"ttl,omitempty" example:"21.5"`                           // until its life ends; below 0: since then
+	LoadSeconds *float64 `json:"load_seconds,omitempty" example:"2.001"`                 // how long the source took
+	Bytes       *int     `json:"bytes,omitempty" example:"53"`                           // of the value
+	ETag        string   `json:"etag,omitempty"`
+	ContentType string   `json:"content_type,omitempty" example:"application/json"`
+} //	@name	HeldIn
+
+// LeaseState is who may load a key now.
+type LeaseState struct {
+	State   string  `json:"state" enums:"free,held,unknown" example:"free"`
+	Holder  string  `json:"holder,omitempty"`           // names the instance
+	Here    bool    `json:"here,omitempty"`             // it is this one
+	Seconds float64 `json:"seconds_left" example:"4.2"` // until it runs out unless it is renewed
+} //	@name	LeaseState
+
+// FlightState is the load that requests to this instance share.
+type FlightState struct {
+	Under   bool    `json:"under_way" example:"false"`
+	Waiters int     `json:"waiters" example:"0"` // requests that wait for it here
+	Seconds float64 `json:"seconds" example:"0"` // since it began
+} //	@name	FlightState
+
+// Failure is the last load, which is not tried again yet.
+type Failure struct {
+	Kind    string  `json:"kind" example:"source-failed"`
+	Seconds float64 `json:"seconds_left" example:"0.8"`
+} //	@name	Failure
+
+// explain tells what is known of a key.
+//
+//	@Summary		Explain a key
+//	@Description	What each layer holds, who loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.
+//	@Tags			data
+//	@Produce		json
+//	@Param			key	path		string			true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
+//	@Success		200	{object}	Explanation		"What is known"
+//	@Failure		400	{object}	Problem			"The key is not valid"
+//	@Header			all	{string}	X-Request-Id	"Names this request"
+//	@Header			all	{string}	Cache-Control	"no-store, with a problem"
+//	@Router			/explain/{key} [get]
+//	@Router			/explain/{key} [head]
+func (a *API) explain(c *gin.Context) {
+	key, err := domain.ParseKey(c.Param("key")[1:])
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	x := a.parts.Cache.Explain(a.context(c), key)
+	shown := Explanation{
+		Key: key.String(), Next: string(x.Next), RefreshChance: x.RefreshChance,
+		L1: heldIn(x.L1), L2: heldIn(x.L2), Lease: leaseState(x.Lease),
+		Flight: FlightState{x.Flight.Under, x.Flight.Waiters, x.Flight.Since.Seconds()},
+	}
+	if x.Failure != nil {
+		p, _ := problemOf(x.Failure)
+		shown.Failure = &Failure{p.name(), x.FailureLeft.Seconds()}
+	}
+	noStore(c.Writer.Header())
+	c.JSON(http.StatusOK, shown)
+}
+
+func heldIn(held domain.Held) HeldIn {
+	switch {
+	case held.Err != nil:
+		return HeldIn{State: "unknown"}
+	case held.Entry == nil:
+		return HeldIn{State: "none"}
+	}
+	e, bytes := held.Entry, len(held.Entry.Body())
+	shown := HeldIn{
+		State: "stale", Missing: e.Missing(), Doubtful: held.Doubtful, Bytes: &bytes, ETag: e.ETag(), ContentType: e.ContentType(),
+		Age: inSeconds(held.Age()), TTL: inSeconds(held.Left), LoadSeconds: inSeconds(e.LoadTime()),
+	}
+	if held.Fresh() {
+		shown.State = "fresh"
+	}
+	return shown
+}
+
+func inSeconds(d time.Duration) *float64 {
+	s := d.Round(time.Millisecond).Seconds()
+	return &s
+}
+
+func leaseState(lease domain.LeaseState) LeaseState {
+	switch {
+	case lease.Err != nil:
+		return LeaseState{State: "unknown"}
+	case !lease.Held:
+		return LeaseState{State: "free"}
+	}
+	return LeaseState{"held", lease.Holder, lease.Here, lease.Left.Seconds()}
+}

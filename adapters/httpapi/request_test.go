@@ -1,0 +1,221 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// ask sends a GET with headers, given as names and values in turn.
+func (p *parts) ask(t *testing.T, target string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	p.api().ServeHTTP(w, r)
+	return w
+}
+
+func TestWhatARequestAsksOfItsAnswer(t *testing.T) {
+	const s = time.Second
+	for given, want := range map[string]domain.Demand{
+		"":                                  {},
+		"no-cache":                          {NoCache: true},
+		"No-Cache":                          {NoCache: true},
+		"max-age=0":                         {NoCache: true},
+		"max-age=5":                         {MaxAge: 5 * s},
+		"max-age=5, min-fresh=3":            {MaxAge: 5 * s, MinFresh: 3 * s},
+		"max-stale":                         {MaxStale: math.MaxInt64},
+		"max-stale=9":                       {MaxStale: 9 * s},
+		"only-if-cached,no-store":           {OnlyIfCached: true, NoStore: true},
+		"stale-if-error=60":                 {StaleIfError: 60 * s},
+		"stale-if-error=0":                  {StaleIfError: -1},
+		"max-age=99999999999999999999":      {MaxAge: math.MaxInt32 * s},
+		"public, what-is-this, no-cache":    {NoCache: true},
+		"max-age=five":                      {},
+		`no-cache="unfinished`:              {},
+		", , ,":                             {},
+		"no-transform,min-fresh=1,no-store": {MinFresh: s, NoStore: true},
+	} {
+		p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+		require.Equal(t, 200, p.ask(t, "/data/k", "Cache-Control", given).Code, given)
+		require.Equal(t, []domain.Demand{want}, p.demands, given)
+	}
+	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+	p.ask(t, "/data/k", "Cache-Control", "max-age=5", "Cache-Control", "no-store")
+	require.Equal(t, []domain.Demand{{MaxAge: 5 * s, NoStore: true}}, p.demands, "several lines are one list")
+}
+
+func TestHowLongARequestWouldWait(t *testing.T) {
+	for given, want := range map[string]time.Duration{
+		"wait=3": 3 * time.Second, "respond-async, wait=3": 3 * time.Second, `Wait = "3" ; x=y`: 3 * time.Second,
+		"wait=0": time.Nanosecond, "wait=3, wait=9": 3 * time.Second,
+		"wait": 0, "wait=-1": 0, "wait=x": 0, "awaits=3": 0, "": 0, "wait=99999999999": 0,
+	} {
+		p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+		w := p.ask(t, "/data/k", "Prefer", given)
+		require.Equal(t, []domain.Demand{{Wait: want}}, p.demands, given)
+		require.Equal(t, want > 0, w.Header().Get("Preference-Applied") != "", given)
+	}
+}
+
+func TestALoadThatTakesLongerThanTheClientWouldWaitIs202(t *testing.T) {
+	p := &parts{err: domain.ErrStillLoading, answer: domain.Answer{Outcome: domain.Deferred}}
+	w := p.ask(t, "/data/k", "Prefer", "wait=2")
+	require.Equal(t, 202, w.Code)
+	require.Equal(t, "1", w.Header().Get("Retry-After"))
+	require.Equal(t, "wait=2", w.Header().Get("Preference-Applied"))
+	require.Equal(t, "mlcache; fwd=uri-miss; detail=loading", w.Header().Get("Cache-Status"))
+	require.JSONEq(t, `{"status":"loading"}`, w.Body.String())
+}
+
+func TestErrorsSayInCacheStatusWhetherTheSourceWasAsked(t *testing.T) {
+	for want, p := range map[string]*parts{
+		"mlcache; detail=not-cached":                  {err: domain.ErrNotCached},
+		"mlcache; fwd=uri-miss; detail=source-failed": {err: fmt.Errorf("x: %w", domain.ErrSourceFailed)},
+		"mlcache; fwd=request; detail=took-too-long":  {err: domain.ErrTimeout, answer: domain.Answer{Refused: true}},
+	} {
+		require.Equal(t, want, p.ask(t, "/data/k").Header().Get("Cache-Status"))
+	}
+	requireProblem(t, (&parts{err: domain.ErrNotCached}).ask(t, "/data/k", "Cache-Control", "only-if-cached"), 504, "not-cached")
+}
+
+func TestAForcedLoadSaysThatTheRequestWantedIt(t *testing.T) {
+	p := &parts{answer: domain.Answer{Copy: copyOf("v", 30*time.Second), Outcome: domain.Loaded, Stored: true, Refused: true}}
+	require.Equal(t, "mlcache; fwd=request; fwd-status=200; stored; ttl=30; detail=source", p.ask(t, "/data/k").Header().Get("Cache-Status"))
+}
+
+func TestAValueThatTheClientHasIs304(t *testing.T) {
+	c := copyOf("v", 21500*time.Millisecond)
+	etag := c.Entry.ETag()
+	for given, want := range map[string]int{
+		etag: 304, "W/" + etag: 304, "*": 304, ` "other", ` + etag: 304, `"a,b", W/` + etag + ` ,"x"`: 304,
+		"": 200, `"other"`: 200, strings.Trim(etag, `"`): 200, etag[:10]: 200, "W/": 200, `",`: 200,
+	} {
+		p := &parts{answer: domain.Answer{Copy: c, Outcome: domain.L1Hit}}
+		w := p.ask(t, "/data/k", "If-None-Match", given)
+		require.Equal(t, want, w.Code, given)
+		require.Equal(t, etag, w.Header().Get("ETag"))
+		require.Equal(t, "8", w.Header().Get("Age"))
+		require.Equal(t, "no-cache", w.Header().Get("Cache-Control"))
+		require.Equal(t, "mlcache; hit; ttl=22; detail=l1", w.Header().Get("Cache-Status"))
+		require.Equal(t, want == 200, w.Body.Len() > 0, given)
+		require.Equal(t, want == 200, w.Header().Get("Content-Type") != "", given)
+	}
+	missing := &parts{answer: domain.Answer{Copy: domain.Copy{Entry: domain.NewMissing(time.Second, 0), Left: time.Second}}}
+	require.Equal(t, 404, missing.ask(t, "/data/k", "If-None-Match", "*").Code)
+}
+
+func TestEachAnswerNamesItsRequest(t *testing.T) {
+	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+	api := p.api()
+	seen := map[string]bool{}
+	for _, target := range []string{"/data/k", "/", "/nothing", "/metrics", "/docs", "/data/%00", "/data/k"} {
+		id := do(t, api, "GET", target).Header().Get("X-Request-Id")
+		require.NotEmpty(t, id, target)
+		require.False(t, seen[id], "each has its own")
+		seen[id] = true
+	}
+	require.True(t, seen[p.ids[0]], "the use case knows it too")
+	require.Equal(t, "aB3-._~", p.ask(t, "/data/k", "X-Request-Id", "aB3-._~").Header().Get("X-Request-Id"))
+	for _, given := range []string{"", "a b", "a\nb", "é", `"`, "a/b", "<script>", long('x', 129)} {
+		require.NotEqual(t, given, p.ask(t, "/data/k", "X-Request-Id", given).Header().Get("X-Request-Id"))
+	}
+}
+
+func TestAPanicIsLoggedWithTheRequest(t *testing.T) {
+	var log bytes.Buffer
+	p := &parts{panics: true, log: &log}
+	requireProblem(t, p.ask(t, "/data/k", "X-Request-Id", "the-id"), 500, "internal")
+	require.Contains(t, log.String(), "panic in a handler")
+}
+
+func TestAHeaderThatIsTooLargeIs431(t *testing.T) {
+	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+	require.Equal(t, 200, p.ask(t, "/data/k", "X-Large", long('x', 15<<10)).Code)
+	requireProblem(t, p.ask(t, "/data/k", "X-Large", long('x', 16<<10)), 431, "header-too-large")
+	require.Len(t, p.asked, 1)
+
+	server := httptest.NewServer(p.api())
+	defer server.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/data/k", http.NoBody)
+	require.NoError(t, err)
+	r.Header.Set("X-Large", long('x', 200<<10))
+	answer, err := server.Client().Do(r)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	require.Equal(t, 431, answer.StatusCode)
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(body), "header-too-large")
+	server.Client().CloseIdleConnections()
+}
+
+func TestTheTimeOfEachAnswerIsCountedByItsRoute(t *testing.T) {
+	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+	api := p.api()
+	for _, target := range []string{"/data/k", "/data/%00", "/nothing/like/it", "/explain/k"} {
+		do(t, api, "GET", target)
+	}
+	var got []string
+	for _, d := range p.took {
+		require.Positive(t, d.Sum)
+		got = append(got, fmt.Sprint(d.Route, " ", d.Status))
+	}
+	require.Equal(t, []string{"/data/*key 200", "/data/*key 400", "none 404", "/explain/*key 200"}, got)
+}
+
+func TestPrometheusIsAnsweredToWhoAsksForIt(t *testing.T) {
+	for accept, want := range map[string]bool{
+		"":    false,
+		"*/*": false,
+		"text/html,application/xhtml+xml,*/*;q=0.8": false,
+		"application/json":                          false,
+		"application/json, text/plain":              false,
+		"text/plain":                                true,
+		"application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2": true,
+	} {
+		w := (&parts{}).ask(t, "/metrics", "Accept", accept)
+		require.Equal(t, want, w.Body.String() == "exposed", accept)
+		require.Equal(t, "Accept", w.Header().Get("Vary"))
+	}
+	require.Equal(t, "exposed", (&parts{}).ask(t, "/metrics?format=prometheus").Body.String())
+	require.Contains(t, (&parts{}).ask(t, "/metrics?format=json", "Accept", "text/plain").Body.String(), `"l1_hits"`)
+}
+
+// FuzzARequest looks for what no request may cause: a status of 500 or above where
+// the use case has an answer, or a panic.
+func FuzzARequest(f *testing.F) {
+	f.Add("/data/k", "max-age=5, min-fresh=3", "wait=3; x", `W/"x", "y"`, "id")
+	f.Add("/explain/%7D", `no-cache="`, `wait="`, `",`, "")
+	f.Add("/data/%F0%9F%98%80", "stale-if-error=", "=", "*", "\xff")
+	f.Fuzz(func(t *testing.T, target, cacheControl, prefer, noneMatch, id string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://x"+target, http.NoBody)
+		if err != nil || !strings.HasPrefix(r.URL.Path, "/") {
+			t.Skip("not a request")
+		}
+		for name, value := range map[string]string{"Cache-Control": cacheControl, "Prefer": prefer, "If-None-Match": noneMatch, "X-Request-Id": id} {
+			r.Header.Set(name, value)
+		}
+		if strings.HasPrefix(r.URL.Path, "/dashboard/events") {
+			t.Skip("that does not end by itself")
+		}
+		w := httptest.NewRecorder()
+		(&parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}).api().ServeHTTP(w, r)
+		if r.URL.Path != "/ready" {
+			require.Less(t, w.Code, 500)
+		}
+	})
+}

@@ -1,0 +1,141 @@
+// Package prometheus shows what was counted in the formats of Prometheus. It
+// counts nothing itself: each scrape reads the counters that others keep.
+package prometheus
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// Parts are what is read. All are required.
+type Parts struct {
+	Counter  interface{ Snapshot() ports.Counts }
+	L1       interface{ Stats() ports.L1Stats }
+	Activity interface{ Activity() ports.Activity }
+	L2       interface{ Breaker() string }
+	Answers  interface{ Durations() []ports.RouteDurations }
+}
+
+// Handler answers scrapes, in Prometheus' text or in OpenMetrics as the request
+// asks, with the numbers of p, of the Go runtime and of the process.
+func Handler(p Parts, version string) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collector{p, version},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+// collector is safe for concurrent use.
+type collector struct {
+	parts   Parts
+	version string
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("mlcache_"+name, help, labels, nil)
+}
+
+var (
+	requests  = desc("requests_total", "Requests for keys, by how they were answered.", "outcome")
+	loads     = desc("source_calls_total", "Calls of the source that began.")
+	failures  = desc("source_failures_total", "Calls of the source that failed.")
+	source    = desc("source_duration_seconds", "How long calls of the source took.")
+	leases    = desc("leases_total", "Leases, by what became of asking for one or of one held.", "outcome")
+	refreshes = desc("refreshes_total", "Loads in the background, before or after the end of a value's life.")
+	l2Failed  = desc("l2_failures_total", "Calls of the shared layer that failed.")
+	l2Broken  = desc("l2_undecodable_total", "Entries in the shared layer that could not be read.")
+	changes   = desc("bus_changes_total", "Keys that other instances replaced or deleted.")
+	gaps      = desc("bus_gaps_total", "Times when news of changes may have been missed; the start is one.")
+	evictions = desc("l1_evictions_total", "Entries that had to go from memory, by cause.", "cause")
+	entries   = desc("l1_entries", "Entries in memory.")
+	bytes     = desc("l1_bytes", "Bytes that the entries in memory occupy.")
+	calls     = desc("source_calls_in_flight", "Calls of the source under way.")
+	places    = desc("source_calls_limit", "Calls of the source that may be under way.")
+	flights   = desc("loads_in_flight", "Loads under way, by who wants them.", "for")
+	waiting   = desc("waiting_requests", "Requests that wait for loads.")
+	l2Up      = desc("l2_up", "1 when the shared layer can be asked.")
+	busUp     = desc("bus_up", "1 when news of changes arrives.")
+	breaker   = desc("l2_breaker_state", "1 for the state that the circuit breaker of the shared layer is in.", "state")
+	answers   = desc("http_request_duration_seconds", "How long answers took, by route and status.", "route", "status")
+	build     = desc("build_info", "1; the version that runs.", "version")
+)
+
+// Describe is for the registry.
+func (c collector) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, to) }
+
+// Collect is for the registry.
+func (c collector) Collect(to chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, n uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	n := c.parts.Counter.Snapshot()
+	for o := range domain.Outcome(domain.Outcomes) {
+		count(requests, n.Requests[o], o.String())
+	}
+	count(loads, n.Events[ports.SourceCalled])
+	count(failures, n.Events[ports.SourceFailed])
+	to <- histogram(source, n.SourceTook)
+	count(leases, n.Events[ports.LeaseWon], "won")
+	count(leases, n.Events[ports.LeaseWaited], "waited")
+	count(leases, n.Events[ports.LeaseLost], "lost")
+	count(leases, n.Events[ports.LoadedUnleased], "unavailable")
+	count(refreshes, n.Events[ports.RefreshBegan])
+	count(l2Failed, n.Events[ports.L2Failed])
+	count(l2Broken, n.Events[ports.L2Undecodable])
+	count(changes, n.Events[ports.ChangeHeard])
+	count(gaps, n.Events[ports.GapHeard])
+
+	l1 := c.parts.L1.Stats()
+	count(evictions, l1.EvictedForEntries, "entries")
+	count(evictions, l1.EvictedForBytes, "bytes")
+	count(evictions, l1.EvictedExpired, "expired")
+	gauge(entries, float64(l1.Entries))
+	gauge(bytes, float64(l1.Bytes))
+
+	now := c.parts.Activity.Activity()
+	gauge(calls, float64(now.SourceCalls))
+	gauge(places, float64(now.SourcePlaces))
+	gauge(flights, float64(now.Flights), "requests")
+	gauge(flights, float64(now.Refreshes), "refresh")
+	gauge(waiting, float64(now.Waiting))
+	gauge(l2Up, flag(now.Reachable))
+	gauge(busUp, flag(now.Connected))
+	state := c.parts.L2.Breaker()
+	for _, s := range []string{"closed", "half-open", "open"} {
+		gauge(breaker, flag(s == state), s)
+	}
+	for _, d := range c.parts.Answers.Durations() {
+		to <- histogram(answers, d.Durations, d.Route, strconv.Itoa(d.Status))
+	}
+	gauge(build, 1, c.version)
+}
+
+func histogram(d *prometheus.Desc, took ports.Durations, labels ...string) prometheus.Metric {
+	upTo := make(map[float64]uint64, len(ports.Bounds))
+	var sum uint64
+	for i, bound := range ports.Bounds {
+		sum += took.Counts[i]
+		upTo[bound.Seconds()] = sum
+	}
+	return prometheus.MustNewConstHistogram(d, took.Total(), took.Sum.Seconds(), upTo, labels...)
+}
+
+func flag(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

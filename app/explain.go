@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// Explain tells what is known of key and what Get would do now. It loads nothing
+// and changes nothing; the answer is of one moment, or rather of the few that it
+// takes to ask L2 and the locker.
+func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanation {
+	var x domain.Explanation
+	x.L1.Copy, _ = s.l1.Peek(key)
+	x.L2.Copy, _, x.L2.Err = s.l2.Get(ctx, key)
+	x.Lease = s.locker.State(ctx, key)
+	x.Flight = s.flights.state(place{key, ordinary})
+	x.Failure, x.FailureLeft = x.Lease.Failure, x.Lease.FailureLeft
+	if left, err := s.failed.left(key); err != nil && left > x.FailureLeft {
+		x.Failure, x.FailureLeft = err, left
+	}
+	nearest := x.L1.Copy
+	if !nearest.Fresh() || !s.trusts(nearest) {
+		nearest = x.L2.Copy
+	}
+	if nearest.Fresh() && !nearest.Entry.Missing() {
+		x.RefreshChance = nearest.RefreshChance(s.opts.RefreshAhead)
+	}
+	x.Next = s.next(x)
+	return x
+}
+
+// next follows the way of Get.
+func (s *Service) next(x domain.Explanation) domain.Step {
+	stale := func(c domain.Copy) bool { return c.UsableStale(s.opts.StaleIfError) && s.trusts(c) }
+	switch {
+	case x.L1.Fresh() && s.trusts(x.L1.Copy):
+		return domain.StepL1Hit
+	case s.mayServeStale(x.L1.Copy):
+		return domain.StepStale
+	case x.Flight.Under:
+		return domain.StepJoin
+	case x.L2.Fresh():
+		return domain.StepL2Hit
+	case x.L1.Fresh() && x.L2.Err != nil: // nobody can settle the doubt
+		return domain.StepL1Hit
+	case s.mayServeStale(x.L2.Copy):
+		return domain.StepStale
+	case x.Failure != nil && (stale(x.L1.Copy) || stale(x.L2.Copy)):
+		return domain.StepStale
+	case x.Failure != nil:
+		return domain.StepFail
+	case x.Lease.Held:
+		return domain.StepWait
+	}
+	return domain.StepLoad
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// page is a page in a real browser.
+type page struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// open shows a page as large as the screen says, in light or dark.
+func open(t *testing.T, url string, width, height int64, scheme string) *page {
+	t.Helper()
+	browser := findBrowser(t)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(browser), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))...)
+	t.Cleanup(stop)
+	ctx, leave := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(ctx) // waits for the browser to end
+		leave()
+	})
+	ctx, late := context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(late)
+	p := &page{t, ctx}
+	p.do(chromedp.EmulateViewport(width, height))
+	p.prefer(scheme)
+	p.do(chromedp.Navigate(url))
+	return p
+}
+
+func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	require.NoError(p.t, chromedp.Do(p.ctx, actions...))
+}
+
+// prefer sets what the user likes: light or dark.
+func (p *page) prefer(scheme string) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	require.NoError(p.t, err)
+}
+
+// until waits until the expression is true.
+func (p *page) until(expression string) {
+	p.t.Helper()
+	p.do(chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(30*time.Second)))
+}
+
+func (p *page) text(selector string) string {
+	p.t.Helper()
+	s, err := chromedp.Run(p.ctx, chromedp.Text(chromedp.CSS(selector)))
+	require.NoError(p.t, err)
+	return s
+}
+
+// picture keeps what is to be seen, where MLCACHE_PICTURES says.
+func (p *page) picture(name string) {
+	p.t.Helper()
+	dir := os.Getenv("MLCACHE_PICTURES")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+	require.NoError(p.t, err)
+	require.NoError(p.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
+}
+
+// traffic asks for keys until it is stopped: often for few, now and then for a new
+// one, which many want at once.
+func (in *instance) traffic() (stop func()) {
+	over, all := make(chan struct{}), sync.WaitGroup{}
+	for client := range 8 {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-over:
+					return
+				case <-time.After(2 * time.Millisecond):
+				}
+				key := fmt.Sprint("hot ", n%7)
+				if n%40 == 0 {
+					key = fmt.Sprint("new ", n)
+				}
+				if n%5 == client%5 {
+					key = fmt.Sprint("warm ", n%300)
+				}
+				_, _ = in.get("/data/" + strings.ReplaceAll(key, " ", "%20"))
+			}
+		})
+	}
+	return sync.OnceFunc(func() {
+		close(over)
+		all.Wait()
+	})
+}
+
+func TestTheLivePageShowsWhatHappens(t *testing.T) {
+	findBrowser(t) // before traffic is made for nothing
+	in := start(t, "--oracle-delay=30ms", "--l1-max-entries=100", "--ttl=3s")
+	if in.mustGet("/dashboard/uPlot.iife.min.js").status != 200 {
+		skip(t, "uPlot is not embedded (make assets fetches it)")
+	}
+	p := open(t, in.base+"/dashboard", 1280, 900, "light")
+	p.until(`document.querySelectorAll("#states li").length === 5`)
+	require.Contains(t, p.text("#states"), "embedded")
+	require.Contains(t, p.text("#tiles"), "0 in all")
+
+	stop := in.traffic()
+	defer stop()
+	p.until(`parseFloat(document.querySelector("#tiles .tile p").textContent.replace(",", "")) > 50`)
+	p.until(`parseFloat(document.querySelectorAll("#tiles .tile p")[1].textContent) > 50`) // the hit ratio
+	p.until(`charts[0].points[0].some((n) => n > 0) && charts[2].points[0].some((n) => n > 0) && charts[3].points[0].some((n) => n > 0)`)
+	p.until(`charts[1].points[0].some((n) => n > 0)`)
+	require.Contains(t, p.text("#requests .u-legend"), "Shared a load")
+
+	p.do(chromedp.SetValue(chromedp.CSS("#key"), "hot 1"), chromedp.Click(chromedp.CSS("button[value=get]")))
+	p.until(`document.querySelector("#answer pre")?.textContent.includes("Data for hot 1")`)
+	require.Contains(t, p.text("#answer"), "mlcache; hit")
+	p.do(chromedp.Click(chromedp.CSS("button[value=reload]")))
+	p.until(`document.querySelector("#answer").textContent.includes("fwd=request")`)
+	p.do(chromedp.Click(chromedp.CSS("button[value=explain]")))
+	p.until(`document.querySelector("#answer").textContent.includes("The next GET answers from L1")`)
+	require.Contains(t, p.text("#answer"), "Refresh chance")
+	p.do(chromedp.SetValue(chromedp.CSS("#key"), "<img src=x onerror=alert(1)>"), chromedp.Click(chromedp.CSS("button[value=get]")))
+	p.until(`document.querySelector("#answer pre")?.textContent.includes("Data for <img")`)
+	if os.Getenv("MLCACHE_PICTURES") != "" {
+		time.Sleep(45 * time.Second) // so that there is something to see
+	}
+	p.picture("dashboard-light")
+	p.prefer("dark")
+	p.do(chromedp.Sleep(300 * time.Millisecond))
+	p.picture("dashboard-dark")
+	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile), chromedp.Sleep(500*time.Millisecond))
+	wide, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > window.innerWidth`))
+	require.NoError(t, err)
+	require.False(t, wide, "it fits on a phone")
+	p.picture("dashboard-phone")
+
+	stop()
+	began := time.Now()
+	require.NoError(t, in.stop())
+	require.Less(t, time.Since(began), 10*time.Second, "a page that listens does not hold up the shutdown")
+	p.until(`!document.querySelector("#offline").hidden`)
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// transcript is a block of a document that shows commands, each after "$ ", and
+// what they print.
+var transcript = regexp.MustCompile("(?s)```console\n(.*?)```")
+
+// changing is what differs from run to run, and what stands for it in comparisons.
+var changing = []struct {
+	what *regexp.Regexp
+	by   string
+}{
+	{regexp.MustCompile(`"version":"[^"]*"`), `"version":"…"`},
+	{regexp.MustCompile(`(?m)^Date: .*$`), "Date: …"},
+	{regexp.MustCompile(`(?m)^X-Request-Id: .*$`), "X-Request-Id: …"},
+	{regexp.MustCompile(`"instance":"[^"]*"`), `"instance":"…"`},
+	{regexp.MustCompile(`ttl=-?\d+`), "ttl=…"},
+	{regexp.MustCompile(`"(age|ttl|load_seconds|refresh_chance|seconds|seconds_left)":-?[0-9.e-]+`), `"$1":…`},
+	{regexp.MustCompile(`(?m)^Age: \d+$`), "Age: …"},
+}
+
+func comparable(s string) string {
+	for _, c := range changing {
+		s = c.what.ReplaceAllString(s, c.by)
+	}
+	return strings.TrimSpace(s)
+}
+
+// TestTheTranscriptsInTheDocumentsAreTrue runs what they show, on a service of its
+// own for each document. UPDATE_TRANSCRIPTS=1 writes what came out into them.
+func TestTheTranscriptsInTheDocumentsAreTrue(t *testing.T) {
+	for _, tool := range []string{"bash", "curl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			skip(t, "there is no "+tool)
+		}
+	}
+	files, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	for _, file := range append(files, "../../README.md") {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		if !transcript.Match(text) {
+			continue
+		}
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			in := start(t, "--token=secret")
+			shown := string(text)
+			for _, block := range transcript.FindAllStringSubmatch(shown, -1) {
+				ran := in.replay(block[1])
+				if os.Getenv("UPDATE_TRANSCRIPTS") == "" {
+					require.Equal(t, comparable(block[1]), comparable(ran))
+				} else if comparable(block[1]) != comparable(ran) {
+					shown = strings.Replace(shown, block[1], ran, 1)
+				}
+			}
+			if shown != string(text) {
+				require.NoError(t, os.WriteFile(file, []byte(shown), 0o600))
+			}
+		})
+	}
+}
+
+// replay runs the commands of a transcript and returns the transcript of that.
+func (in *instance) replay(shown string) string {
+	in.t.Helper()
+	var ran []string
+	for line := range strings.SplitSeq(shown, "\n") {
+		command, ok := strings.CutPrefix(line, "$ ")
+		if !ok {
+			continue
+		}
+		cmd := exec.CommandContext(in.t.Context(), "bash", "-c", strings.ReplaceAll(command, "http://localhost:8000", in.base))
+		var failure strings.Builder
+		cmd.Stderr = &failure // curl's progress
+		out, err := cmd.Output()
+		require.NoError(in.t, err, "%s\n%s", command, failure.String())
+		text := strings.ReplaceAll(strings.ReplaceAll(string(out), "\r", ""), in.base, "http://localhost:8000")
+		ran = append(ran, strings.TrimRight("$ "+command+"\n"+text, "\n")+"\n")
+	}
+	return strings.Join(ran, "\n")
+}

@@ -1,0 +1,58 @@
+package domain
+
+import "time"
+
+// Explanation is what an instance knows of one key at one moment, and what it
+// would do if it was asked for it.
+type Explanation struct {
+	L1     Held
+	L2     Held
+	Lease  LeaseState
+	Flight FlightState
+	// Failure is that of the last load, and FailureLeft how long it is not tried
+	// again because of it. Nil when nothing is remembered.
+	Failure     error
+	FailureLeft time.Duration
+	// RefreshChance is how likely the next hit begins to load the key anew ahead
+	// of the end of its life.
+	RefreshChance float64
+	Next          Step
+}
+
+// Held is what one layer holds for a key.
+type Held struct {
+	Copy
+	Err error // why it is not known
+}
+
+// LeaseState is what a locker knows of one key.
+type LeaseState struct {
+	Held        bool
+	Holder      string        // names the instance that has it
+	Here        bool          // whether that is this one
+	Left        time.Duration // until it runs out, unless it is renewed
+	Failure     error         // of the last load, while its cool-down lasts
+	FailureLeft time.Duration
+	Err         error // why nothing is known
+}
+
+// FlightState is the load of a key that is under way in this process.
+type FlightState struct {
+	Under   bool // way
+	Waiters int
+	Since   time.Duration // how long ago it began
+}
+
+// Step is what a request comes to.
+type Step string
+
+// The steps.
+const (
+	StepL1Hit Step = "l1-hit"
+	StepL2Hit Step = "l2-hit"
+	StepStale Step = "stale"      // a value past its life
+	StepJoin  Step = "join"       // the load under way in this process
+	StepWait  Step = "wait"       // for the load of another instance
+	StepLoad  Step = "load"       // from the source
+	StepFail  Step = "cools-down" // the last load failed, and is not tried again yet
+)
