@@ -117,24 +117,6 @@ func loaded(e *domain.Entry) domain.Answer {
 	return domain.Answer{Copy: domain.Copy{Entry: e, Left: e.TTL()}, Outcome: domain.Loaded}
 }
 
-// loadRenewing calls the source under the lease. When that fails, the lease has
-// ended with it.
-func (s *Service) loadRenewing(ctx context.Context, key domain.Key, lease ports.Lease, mayWait bool) (*domain.Entry, error) {
-	stopRenewing := s.renewing(ctx, key, lease)
-	e, err := s.callSource(ctx, key, mayWait)
-	stopRenewing()
-	if err == nil {
-		return e, nil
-	}
-	var failure error // only a failure of the source makes others wait for the cool-down
-	if isLoadFailure(err) {
-		failure = err
-		s.failed.note(key, err)
-	}
-	s.release(ctx, key, lease, failure)
-	return nil, err
-}
-
 // loadWithoutLease is for when the locker cannot be used: the flight still
 // makes it one load for this process, and so does the one whose place it took.
 // Nothing is written to L2, since nothing would keep it from undoing a newer
@@ -213,56 +195,6 @@ func (s *Service) promote(key domain.Key, c domain.Copy, since ports.Epoch) {
 	if c.Fresh() {
 		s.l1.Set(key, c, since)
 	}
-}
-
-// release gives a lease back. That it was lost already is no news.
-func (s *Service) release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) {
-	err := s.locker.Release(ctx, key, lease, failure)
-	if err != nil && !errors.Is(err, domain.ErrLeaseLost) {
-		s.l2Failed(context.WithoutCancel(ctx), "release", err)
-	}
-}
-
-// renewing renews the lease until the function it returns is called, which
-// also waits for the end of a renewal under way. A lease that is lost is not
-// fought for: the fill will notice.
-func (s *Service) renewing(ctx context.Context, key domain.Key, lease ports.Lease) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	s.running.Go(func() {
-		defer close(ended)
-		tick := time.NewTicker(s.opts.LockTTL / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			err := s.locker.Renew(ctx, key, lease)
-			if errors.Is(err, domain.ErrLeaseLost) {
-				return
-			}
-			if err != nil {
-				s.l2Failed(ctx, "renew", err)
-			}
-		}
-	})
-	return func() {
-		cancel()
-		<-ended
-	}
-}
-
-// awaited reports whether other instances wait for the lease of key. If that
-// cannot be found out, they cannot be told of its end either.
-func (s *Service) awaited(key domain.Key) bool {
-	ctx := context.Background()
-	waits, err := s.locker.Awaited(ctx, key)
-	if err != nil {
-		s.l2Failed(ctx, "awaited", err)
-	}
-	return waits
 }
 
 // l2Failed counts an error of the second layer, unless it is the flight that

@@ -141,6 +141,7 @@ func (a *API) keyAnswer(c *gin.Context, r domain.Result) KeyAnswer {
 		if !known {
 			a.parts.Logger.ErrorContext(a.context(c), "a key of a batch failed for an unknown reason", "err", r.Err)
 		}
+		p.Instance = requestID(c)
 		return KeyAnswer{Status: p.Status, Problem: &p}
 	}
 	age, ttl := int64(r.Age()/time.Second), wholeSeconds(r.Left)
@@ -149,6 +150,7 @@ func (a *API) keyAnswer(c *gin.Context, r domain.Result) KeyAnswer {
 	}
 	if r.Entry.Missing() {
 		p := problemNoSuchKey
+		p.Instance = requestID(c)
 		answer.Status, answer.Problem = p.Status, &p
 		return answer
 	}

@@ -63,6 +63,10 @@ func TestABatchAnswersForEachKeyInItsPlace(t *testing.T) {
 		require.Equal(t, key, a.Key)
 		statuses, layers = append(statuses, a.Status), append(layers, a.Layer)
 		require.Equal(t, a.Status != 200, a.Problem != nil)
+		if a.Problem != nil {
+			require.Equal(t, w.Header().Get("X-Request-Id"), a.Problem.Instance)
+			require.Equal(t, a.Status, a.Problem.Status)
+		}
 	}
 	require.Equal(t, []int{200, 200, 400, 404, 502, 200, 200, 200, 500}, statuses)
 	require.Equal(t, []string{"l1", "source", "", "l2", "", "source", "stale", "l2", ""}, layers)

@@ -1,9 +1,12 @@
 package prometheus_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +99,31 @@ func TestNamesAreAsPrometheusWantsThem(t *testing.T) {
 	problems, err := promlint.New(strings.NewReader(sample().scrape(t, "text/plain"))).Lint()
 	require.NoError(t, err)
 	require.Empty(t, problems)
+}
+
+func TestTheDashboardsAskForMetricsThatThereAre(t *testing.T) {
+	dashboard, err := os.ReadFile("../../docs/observe/grafana/mlcache.json")
+	require.NoError(t, err)
+	require.True(t, json.Valid(dashboard))
+	document, err := os.ReadFile("../../docs/observability.md")
+	require.NoError(t, err)
+	text := sample().scrape(t, "text/plain")
+	names := regexp.MustCompile(`mlcache_[a-z0-9_]+`)
+	known := map[string]bool{}
+	for _, name := range names.FindAllString(text, -1) {
+		known[name] = true
+	}
+	for _, asked := range [][]byte{dashboard, document} {
+		found := names.FindAllString(string(asked), -1)
+		require.Greater(t, len(found), 10)
+		for _, name := range found {
+			require.True(t, known[name], "there is no %s", name)
+		}
+	}
+	for name := range known {
+		family := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
+		require.Contains(t, string(document), family, "it is not documented")
+	}
 }
 
 func TestPromtoolHasNothingToSay(t *testing.T) {

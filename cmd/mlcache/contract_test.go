@@ -235,3 +235,31 @@ func TestPrometheusAndJSONTellTheSame(t *testing.T) {
 	require.Contains(t, text, `mlcache_http_request_duration_seconds_count{route="/data/*key",status="200"} 6`)
 	require.NotContains(t, text, `"a"`, "keys are no labels")
 }
+
+func TestSpansAreExportedWhereTheStandardVariablesSay(t *testing.T) {
+	got := make(chan string, 16)
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		got <- r.URL.Path + " " + string(body)
+	}))
+	defer collector.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+	in := start(t, "--oracle-delay=1ms", "--log-level=debug", "--log-format=json")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, in.base+"/data/traced", http.NoBody)
+	require.NoError(t, err)
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	r.Header.Set("Traceparent", "00-"+id+"-00f067aa0ba902b7-01")
+	r.Header.Set("X-Request-Id", "the-request")
+	answer, err := in.client.Do(r)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.NoError(t, in.stop()) // exports what is left
+	exported := <-got
+	require.True(t, strings.HasPrefix(exported, "/v1/traces "))
+	for _, part := range []string{"mlcache", "GET /data/*key", "l2 get", "lease wait", "source call", "l2 fill", "loaded"} {
+		require.Contains(t, exported, part)
+	}
+	require.Contains(t, in.log.String(), `"request_id":"the-request","trace_id":"`+id+`"`)
+}

@@ -1,0 +1,30 @@
+package domain_test
+
+import (
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+func FuzzParseKey(f *testing.F) {
+	for _, s := range []string{"", "k", "a/b", "}", "\x00", "\xff", "😀", "\u0085", "\ufffd"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		key, err := domain.ParseKey(s)
+		legal := s != "" && len(s) <= domain.MaxKeyBytes && utf8.ValidString(s)
+		for _, r := range s {
+			legal = legal && !unicode.IsControl(r)
+		}
+		require.Equal(t, legal, err == nil)
+		if err != nil {
+			require.ErrorIs(t, err, domain.ErrInvalidKey)
+			return
+		}
+		require.Equal(t, s, key.String())
+	})
+}
