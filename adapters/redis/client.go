@@ -42,6 +42,10 @@ const (
 // clusterReload is how often, at least, it is asked which master has which keys.
 const clusterReload = time.Second
 
+// callsAtOnce is how many calls are under way at the most, so that thousands of
+// them at once do not use up each other's time.
+const callsAtOnce = 64
+
 // errBroken is the error of the calls that the circuit breaker forbids.
 var errBroken = errors.New("redis: not asked, since the last calls failed")
 
@@ -49,6 +53,8 @@ var errBroken = errors.New("redis: not asked, since the last calls failed")
 // safe for concurrent use.
 type Client struct {
 	rdb     redis.UniversalClient
+	line    *redis.AutoPipeliner // sends together what is asked at the same time
+	places  chan struct{}        // whoever makes a call has put one in
 	prefix  string
 	id      string // names this instance among all
 	timeout time.Duration
@@ -68,15 +74,19 @@ func NewClient(o Options) (*Client, error) {
 	if o.Timeout <= 0 {
 		return nil, fmt.Errorf("redis: timeout %v is not positive", o.Timeout)
 	}
-	rdb, err := dial(o.URL)
+	rdb, err := dial(o.URL, o.Timeout)
 	if err != nil {
 		return nil, err
+	}
+	line, err := rdb.AsyncAutoPipelineWithOptions(pipelining())
+	if err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
 	}
 	breaker := circuitbreaker.NewBuilder[any]().
 		WithFailureThreshold(failuresInARow).WithSuccessThreshold(1).
 		WithDelay(breakFor).WithJitter(breakJitter).Build()
 	return &Client{
-		rdb: rdb, prefix: o.Prefix, id: rand.Text(), timeout: o.Timeout, log: o.Logger, breaker: breaker,
+		rdb: rdb, line: line, places: make(chan struct{}, callsAtOnce), prefix: o.Prefix, id: rand.Text(), timeout: o.Timeout, log: o.Logger, breaker: breaker,
 	}, nil
 }
 
@@ -110,6 +120,10 @@ func (c *Client) changes() string { return c.prefix + "changes" }
 // call runs one exchange within the client's budget, unless the circuit breaker
 // forbids it, and notes whether the server can be used.
 func (c *Client) call(ctx context.Context, exchange func(context.Context) error) error {
+	if err := c.takePlace(ctx); err != nil {
+		return err
+	}
+	defer func() { <-c.places }()
 	if !c.breaker.TryAcquirePermit() {
 		return errBroken
 	}
@@ -140,6 +154,23 @@ func (c *Client) call(ctx context.Context, exchange func(context.Context) error)
 	return err
 }
 
+// takePlace waits until one more call may be made. The wait is not part of the
+// call's budget: it says how much is asked here, not how the server is. When that
+// hangs, those who wait find the circuit breaker open.
+func (c *Client) takePlace(ctx context.Context) error {
+	select {
+	case c.places <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case c.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // reachable reports whether a call would be made, if only to try. While one is
 // made to try, no other is.
 func (c *Client) reachable() bool {
@@ -163,8 +194,8 @@ func (c *Client) answers() { c.breaker.Close() }
 // unless the URL says otherwise: a call that meets a broken connection is tried
 // once more on a new one, contexts end calls, and a server that refuses the
 // connection is not asked again and again in the time of a call.
-func dial(raw string) (redis.UniversalClient, error) {
-	u, err := parseURL(raw)
+func dial(raw string, timeout time.Duration) (redis.UniversalClient, error) {
+	u, err := parseURL(raw, timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +228,7 @@ func dial(raw string) (redis.UniversalClient, error) {
 
 // parseURL reads the URL, turns addresses after commas into parameters and adds
 // the defaults of this package.
-func parseURL(raw string) (*url.URL, error) {
+func parseURL(raw string, timeout time.Duration) (*url.URL, error) {
 	first, more, _ := strings.Cut(raw, ",")
 	u, err := url.Parse(first)
 	if err != nil || u.Scheme == "" {
@@ -210,7 +241,9 @@ func parseURL(raw string) (*url.URL, error) {
 		}
 	}
 	for name, value := range map[string]string{
-		"max_retries": "1", "min_retry_backoff": "1ms", "dial_timeout": "1s", "read_timeout": "1s", "write_timeout": "1s",
+		"max_retries": "1", "min_retry_backoff": "1ms", "dial_timeout": "1s",
+		// Commands are read and written for many callers at once, by nobody's context.
+		"read_timeout": timeout.String(), "write_timeout": timeout.String(),
 	} {
 		if !query.Has(name) {
 			query.Set(name, value)

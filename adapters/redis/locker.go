@@ -56,7 +56,15 @@ func (l *Locker) Acquire(ctx context.Context, key domain.Key) (ports.Lease, erro
 	woken, forget := l.bus.wakes.await(key)
 	defer forget()
 	for {
-		left, err := l.ask(ctx, key, lease)
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		// The question is not taken back when ctx ends: the lease may be ours by then.
+		left, err := l.ask(context.WithoutCancel(ctx), key, lease)
+		if err == nil && ctx.Err() != nil {
+			_ = l.Release(ctx, key, lease, nil) // else it runs out
+			return "", ctx.Err()
+		}
 		if err == nil {
 			return lease, nil
 		}
@@ -89,14 +97,15 @@ var errHeld = errors.New("held by another")
 func (l *Locker) ask(ctx context.Context, key domain.Key, lease ports.Lease) (time.Duration, error) {
 	n := namesOf(l.client.prefix, key)
 	var reply []any
-	err := l.client.call(ctx, func(ctx context.Context) (err error) {
-		reply, err = acquireScript.Run(ctx, l.client.rdb, []string{n.lock, n.failure, n.waiters},
-			string(lease), l.opts.TTL.Milliseconds(), l.bus.own, waitersLife.Milliseconds()).Slice()
+	err := l.client.call(ctx, func(ctx context.Context) error {
+		cmd, err := l.client.run(ctx, acquireScript, []string{n.lock, n.failure, n.waiters},
+			string(lease), l.opts.TTL.Milliseconds(), l.bus.own, waitersLife.Milliseconds())
+		if err == nil {
+			reply, err = cmd.Slice()
+		}
 		return err
 	})
 	switch {
-	case ctx.Err() != nil:
-		return 0, ctx.Err()
 	case err != nil:
 		return 0, fmt.Errorf("redis acquire: %w", err)
 	case len(reply) == 1 && reply[0] == "won":
@@ -114,8 +123,11 @@ func (l *Locker) ask(ctx context.Context, key domain.Key, lease ports.Lease) (ti
 func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) error {
 	n := namesOf(l.client.prefix, key)
 	var stands int
-	err := l.client.call(ctx, func(ctx context.Context) (err error) {
-		stands, err = renewScript.Run(ctx, l.client.rdb, []string{n.lock}, string(lease), l.opts.TTL.Milliseconds()).Int()
+	err := l.client.call(ctx, func(ctx context.Context) error {
+		cmd, err := l.client.run(ctx, renewScript, []string{n.lock}, string(lease), l.opts.TTL.Milliseconds())
+		if err == nil {
+			stands, err = cmd.Int()
+		}
 		return err
 	})
 	if err != nil {
@@ -131,8 +143,12 @@ func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) e
 func (l *Locker) Awaited(ctx context.Context, key domain.Key) (bool, error) {
 	n := namesOf(l.client.prefix, key)
 	var channels []string
-	err := l.client.call(ctx, func(ctx context.Context) (err error) {
-		channels, err = l.client.rdb.SMembers(ctx, n.waiters).Result()
+	err := l.client.call(ctx, func(ctx context.Context) error {
+		cmd := redis.NewStringSliceCmd(ctx, "smembers", n.waiters)
+		err := l.client.send(ctx, cmd)
+		if err == nil {
+			channels, err = cmd.Result()
+		}
 		return err
 	})
 	if err != nil {

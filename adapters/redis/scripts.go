@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	_ "embed"
 
 	"github.com/redis/go-redis/v9"
@@ -20,9 +21,23 @@ var (
 	//go:embed write.lua
 	writeSource string
 
-	getScript     = redis.NewScript(getSource)
-	acquireScript = redis.NewScript(acquireSource)
-	renewScript   = redis.NewScript(renewSource)
-	endScript     = redis.NewScript(endSource)
-	writeScript   = redis.NewScript(writeSource)
+	getScript     = newScript(getSource)
+	acquireScript = newScript(acquireSource)
+	renewScript   = newScript(renewSource)
+	endScript     = newScript(endSource)
+	writeScript   = newScript(writeSource)
 )
+
+type script struct{ source, digest string }
+
+func newScript(source string) script { return script{source, redis.NewScript(source).Hash()} }
+
+// command returns the command that runs the script.
+func (s script) command(ctx context.Context, verb, body string, keys []string, args []any) *redis.Cmd {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, verb, body, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
+	}
+	return redis.NewCmd(ctx, append(all, args...)...)
+}

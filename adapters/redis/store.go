@@ -26,8 +26,11 @@ func (s *Store) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, err
 	// asked errs on the side of a shorter life.
 	asked := time.Now()
 	var reply []any
-	err := s.client.call(ctx, func(ctx context.Context) (err error) {
-		reply, err = getScript.Run(ctx, s.client.rdb, []string{namesOf(s.client.prefix, key).value}).Slice()
+	err := s.client.call(ctx, func(ctx context.Context) error {
+		cmd, err := s.client.run(ctx, getScript, []string{namesOf(s.client.prefix, key).value})
+		if err == nil {
+			reply, err = cmd.Slice()
+		}
 		return err
 	})
 	if errors.Is(err, redis.Nil) {
@@ -90,8 +93,9 @@ func (s *Store) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
 		case err != nil || lives[i].Err() != nil:
 			f.Err = fmt.Errorf("redis get: %w", errors.Join(err, lives[i].Err()))
 		default:
-			if f.Copy, f.OK, f.Err = decode(stored, left); f.OK {
-				f.Copy.Left = min(f.Copy.Left, f.Copy.Entry.TTL())
+			f.Copy, f.OK, f.Err = decode(stored, left)
+			if whole := f.Copy.Entry; f.OK {
+				f.Copy.Left = min(f.Copy.Left, whole.TTL()-took)
 			}
 		}
 	}
@@ -142,8 +146,9 @@ func (s *Store) write(ctx context.Context, key domain.Key, form []byte, life tim
 	c := s.client
 	n := namesOf(c.prefix, key)
 	err := c.call(ctx, func(ctx context.Context) error {
-		return writeScript.Run(ctx, c.rdb, []string{n.value, n.lock, n.failure, n.waiters},
-			key.String(), form, life.Milliseconds(), c.changes(), c.id+" "+key.String()).Err()
+		_, err := c.run(ctx, writeScript, []string{n.value, n.lock, n.failure, n.waiters},
+			key.String(), form, life.Milliseconds(), c.changes(), c.id+" "+key.String())
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("redis write: %w", err)
@@ -163,9 +168,12 @@ func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease po
 		return domain.ErrLeaseLost
 	}
 	var ended int
-	err := c.call(ctx, func(ctx context.Context) (err error) {
-		ended, err = endScript.Run(ctx, c.rdb, []string{n.lock, n.waiters, left.name},
-			string(lease), key.String(), left.text, left.life.Milliseconds()).Int()
+	err := c.call(ctx, func(ctx context.Context) error {
+		cmd, err := c.run(ctx, endScript, []string{n.lock, n.waiters, left.name},
+			string(lease), key.String(), left.text, left.life.Milliseconds())
+		if err == nil {
+			ended, err = cmd.Int()
+		}
 		return err
 	})
 	if err != nil {

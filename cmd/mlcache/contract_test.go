@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +18,10 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
 // described is the API description that the service itself gives out.
@@ -262,4 +267,35 @@ func TestSpansAreExportedWhereTheStandardVariablesSay(t *testing.T) {
 		require.Contains(t, exported, part)
 	}
 	require.Contains(t, in.log.String(), `"request_id":"the-request","trace_id":"`+id+`"`)
+}
+
+func TestABatchOfAThousandColdKeysIsOneCallForEachOnBothInstances(t *testing.T) {
+	redis := redistest.Start(t)
+	flags := []string{"--l2-timeout=2s", "--redis-url=" + redis.URL(), "--oracle-delay=300ms", "--source-concurrency=1000"}
+	one, other := start(t, flags...), start(t, flags...)
+	keys := make([]string, 1000)
+	for i := range keys {
+		keys[i] = fmt.Sprint("key ", i)
+	}
+	batch := string(must(json.Marshal(map[string][]string{"keys": keys})))
+	d := descriptionOf(t, one)
+	var all sync.WaitGroup
+	for _, in := range []*instance{one, other, one} {
+		all.Go(func() {
+			answer, err := in.client.Post(in.base+"/batch", "application/json", strings.NewReader(batch))
+			if !assert.NoError(t, err) {
+				return
+			}
+			defer answer.Body.Close()
+			var got struct{ Answers []struct{ Status int } }
+			assert.NoError(t, json.NewDecoder(answer.Body).Decode(&got))
+			for _, a := range got.Answers {
+				assert.Equal(t, 200, a.Status)
+			}
+		})
+	}
+	all.Wait()
+	require.Zero(t, one.metrics()["l2_failures"]+other.metrics()["l2_failures"])
+	require.InDelta(t, 1000, one.metrics()["cache_misses"]+other.metrics()["cache_misses"], 0)
+	require.Equal(t, 200, other.send(d, "POST", "/batch", batch, "Content-Type", "application/json").status)
 }
