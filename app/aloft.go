@@ -60,12 +60,12 @@ func (fs *flights) count() int {
 	return len(fs.aloft)
 }
 
-// state returns that of the flight at p.
+// state returns that of the flight at p that may be joined.
 func (fs *flights) state(p place) domain.FlightState {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f := fs.open[p]
-	if f == nil {
+	if f == nil || fs.outdatedLocked(f) {
 		return domain.FlightState{}
 	}
 	return domain.FlightState{Under: true, Waiters: f.waiters, Since: time.Since(f.began)}

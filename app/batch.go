@@ -38,6 +38,12 @@ func (s *Service) getTogether(ctx context.Context, keys []domain.Key, results []
 	if len(places) == 0 {
 		return
 	}
+	if ctx.Err() != nil {
+		for _, i := range places {
+			results[i] = domain.Result{Answer: domain.Answer{Outcome: domain.Abandoned}, Err: context.Cause(ctx)}
+		}
+		return
+	}
 	asked := make([]domain.Key, len(places))
 	since := make([]ports.Epoch, len(places))
 	for n, i := range places {
@@ -52,9 +58,14 @@ func (s *Service) getTogether(ctx context.Context, keys []domain.Key, results []
 			r.Answer = hit(c, domain.L2Hit)
 			continue
 		}
-		// A flight that begins with this has not looked again since, but does so
-		// once it has the lease.
-		known := func(context.Context, domain.Key) (domain.Copy, error) { return c, err }
+		// What a flight begins with, unless it may have been replaced or deleted
+		// since. It looks again once it has the lease.
+		known := func(ctx context.Context, key domain.Key) (domain.Copy, error) {
+			if s.l1.Epoch(key) != since[n] {
+				return s.lookInL2(ctx, key)
+			}
+			return c, err
+		}
 		waits.Go(func() {
 			r.Answer, r.Err = s.getShared(ctx, key, r.Copy, domain.Demand{}, func(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
 				return s.fetchBy(ctx, key, f, known)

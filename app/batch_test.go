@@ -234,3 +234,104 @@ func TestNextIsWhatHappensWithoutL2(t *testing.T) {
 	require.Error(t, x.L2.Err)
 	require.Error(t, x.Lease.Err)
 }
+
+func TestABatchDoubtsL1AsAGetDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
+		f.get(t, 0, key)
+		require.NoError(t, f.l2.Delete(context.Background(), key)) // and no word of it
+		f.bus(0).reconnect()
+		got := f.services[0].GetMany(context.Background(), []domain.Key{key})
+		require.NoError(t, got[0].Err)
+		require.Equal(t, "value of call 2", got[0].Entry.Body())
+	})
+}
+
+func TestABatchRefreshesAheadWhatEitherLayerHas(t *testing.T) {
+	for reader := range 2 { // from L1, and from L2
+		synctest.Test(t, func(t *testing.T) {
+			f, key := newFleet(t, 2, slow, eager), mustKey(t, "k")
+			f.get(t, 0, key)
+			got := f.services[reader].GetMany(context.Background(), []domain.Key{key})
+			require.Equal(t, "value of call 1", got[0].Entry.Body())
+			f.settle(t)
+			require.EqualValues(t, 2, f.source.calls.Load())
+		})
+	}
+}
+
+func TestABatchAnswersWithTheStaleValueOfEitherLayerWhenTheLoadFails(t *testing.T) {
+	for reader := range 2 { // from L1, and from L2
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t, 2, failsFrom(2), never, func(o *app.Options) {
+				if reader == 1 {
+					o.L2Stale = time.Hour
+				}
+			})
+			key := mustKey(t, "k")
+			f.get(t, 0, key)
+			time.Sleep(40 * time.Second)
+			got := f.services[reader].GetMany(context.Background(), []domain.Key{key})
+			require.NoError(t, got[0].Err)
+			require.Equal(t, domain.Stale, got[0].Outcome)
+			require.ErrorIs(t, got[0].Failure, domain.ErrSourceFailed)
+			require.InDelta(t, -12*time.Second, got[0].Left, float64(time.Second), "it has aged while the load failed")
+			require.EqualValues(t, 1, f.counts[reader].Snapshot().Requests[domain.Stale])
+		})
+	}
+}
+
+func TestInABatchL2IsAskedOnceForEachKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, never)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{w.key}).Return(make([]ports.Found, 1)).Once()
+		w.leaseIsFree()
+		w.leaseIsRenewed()
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once() // under the lease
+		w.sourceAnswers(domain.Value{Body: "v"}, nil)
+		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
+		got := w.svc.GetMany(w.ctx, []domain.Key{w.key})
+		require.NoError(t, got[0].Err)
+		require.Equal(t, domain.Loaded, got[0].Outcome)
+	})
+}
+
+func TestWhatL1HasOfABatchIsNotAskedForElsewhere(t *testing.T) {
+	w := newWorld(t, never)
+	c := held("v", time.Second)
+	w.l1.EXPECT().Get(w.key).Return(c, true)
+	require.Equal(t, []domain.Result{{Answer: domain.Answer{Copy: c, Outcome: domain.L1Hit}}}, w.svc.GetMany(w.ctx, []domain.Key{w.key}))
+	require.Empty(t, w.svc.GetMany(w.ctx, nil))
+}
+
+func TestInABatchACopyInDoubtIsUsedWhenL2CannotSettleIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, never)
+		doubtful := held("v", time.Second)
+		doubtful.Doubtful = true
+		w.l1.EXPECT().Get(w.key).Return(doubtful, true)
+		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{w.key}).Return([]ports.Found{{Err: errors.New("refused")}}).Once()
+		got := w.svc.GetMany(w.ctx, []domain.Key{w.key}) // loading would be an unexpected call
+		require.NoError(t, got[0].Err)
+		require.Equal(t, domain.L1Hit, got[0].Outcome)
+		require.Equal(t, 1, w.events(ports.L2Failed))
+	})
+}
+
+func TestWhatABatchReadsIsPutInL1WithTheEpochFromBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, key := newWorld(t, never), mustKey(t, "other")
+		now := epoch
+		w.l1.EXPECT().Get(key).Return(domain.Copy{}, false)
+		w.l1.EXPECT().Epoch(key).RunAndReturn(func(domain.Key) ports.Epoch { return now })
+		c := held("old", time.Second)
+		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{key}).RunAndReturn(func(context.Context, []domain.Key) []ports.Found {
+			now = now.Next() // the key is deleted meanwhile
+			return []ports.Found{{Copy: c, OK: true}}
+		}).Once()
+		w.l1.EXPECT().Set(key, c, epoch).Return(false).Once()
+		require.NoError(t, w.svc.GetMany(w.ctx, []domain.Key{key})[0].Err)
+	})
+}

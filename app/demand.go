@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -42,23 +44,28 @@ func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Demand) (do
 		return s.flights.join(ctx, place{key, lookOnly}, s.lookAlone, 0)
 	})
 	switch {
-	case err != nil:
+	case errors.Is(err, domain.ErrL2Unavailable) && d.Meets(held): // nobody can settle the doubt now
+		return hit(held, domain.L1Hit), nil
+	case err != nil && !errors.Is(err, domain.ErrL2Unavailable):
 		return answer, err
 	case d.Meets(answer.Copy):
 		return answer, nil
 	case d.OnlyIfCached:
 		return domain.Answer{Outcome: domain.Failed}, domain.ErrNotCached
 	}
-	refused := held.Fresh() || answer.Fresh()
+	refused := held.Fresh() && !d.Meets(held) || answer.Fresh()
 	answer, err = s.meetByLoad(ctx, key, held, d)
 	answer.Refused = refused
 	return answer, err
 }
 
 // lookAlone is the work of a flight that loads nothing. What it finds may be
-// past its life, or nothing.
+// past its life, or nothing. The error is that L2 did not say.
 func (s *Service) lookAlone(ctx context.Context, key domain.Key, _ *flight) (domain.Answer, error) {
-	c, _ := s.lookInL2(ctx, key)
+	c, err := s.lookInL2(ctx, key)
+	if err != nil {
+		return domain.Answer{}, fmt.Errorf("%w: %w", domain.ErrL2Unavailable, err)
+	}
 	return hit(c, domain.L2Hit), nil
 }
 

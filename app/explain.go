@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
@@ -16,8 +17,8 @@ func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanatio
 	x.Lease = s.locker.State(ctx, key)
 	x.Flight = s.flights.state(place{key, ordinary})
 	x.Failure, x.FailureLeft = x.Lease.Failure, x.Lease.FailureLeft
-	if left, err := s.failed.left(key); err != nil && left > x.FailureLeft {
-		x.Failure, x.FailureLeft = err, left
+	if x.Lease.Err != nil { // then a load goes by what is known here
+		x.FailureLeft, x.Failure = s.failed.left(key)
 	}
 	nearest := x.L1.Copy
 	if !nearest.Fresh() || !s.trusts(nearest) {
@@ -32,7 +33,6 @@ func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanatio
 
 // next follows the way of Get.
 func (s *Service) next(x domain.Explanation) domain.Step {
-	stale := func(c domain.Copy) bool { return c.UsableStale(s.opts.StaleIfError) && s.trusts(c) }
 	switch {
 	case x.L1.Fresh() && s.trusts(x.L1.Copy):
 		return domain.StepL1Hit
@@ -42,11 +42,11 @@ func (s *Service) next(x domain.Explanation) domain.Step {
 		return domain.StepJoin
 	case x.L2.Fresh():
 		return domain.StepL2Hit
-	case x.L1.Fresh() && x.L2.Err != nil: // nobody can settle the doubt
+	case x.L1.Fresh() && x.L2.Err != nil && !errors.Is(x.L2.Err, domain.ErrUndecodable): // nobody can settle the doubt
 		return domain.StepL1Hit
 	case s.mayServeStale(x.L2.Copy):
 		return domain.StepStale
-	case x.Failure != nil && (stale(x.L1.Copy) || stale(x.L2.Copy)):
+	case x.Failure != nil && (x.L2.UsableStale(s.opts.StaleIfError) || x.L1.UsableStale(s.opts.StaleIfError) && s.trusts(x.L1.Copy)):
 		return domain.StepStale
 	case x.Failure != nil:
 		return domain.StepFail

@@ -61,6 +61,7 @@ type flight struct {
 	// Guarded by flights.mu.
 	waiters int
 	ended   bool // because nobody waits any more
+	wanted  bool // also when nobody waits
 }
 
 // inTheAir reports whether the flight has not landed yet.
@@ -122,7 +123,8 @@ func (fs *flights) wait(ctx context.Context, f *flight, began bool, patience tim
 	case <-ctx.Done():
 		fs.leave(f)
 		return domain.Answer{}, context.Cause(ctx)
-	case <-over: // the seat stays taken, so that the flight does not end for want of waiters
+	case <-over:
+		fs.letFly(f)
 		return domain.Answer{}, domain.ErrStillLoading
 	}
 	answer := f.answer
@@ -177,12 +179,20 @@ func (fs *flights) transfer(f *flight) bool {
 	return true
 }
 
+// letFly takes one waiter off the flight, which goes on whoever leaves.
+func (fs *flights) letFly(f *flight) {
+	fs.mu.Lock()
+	f.waiters--
+	f.wanted = true
+	fs.mu.Unlock()
+}
+
 // leave takes one waiter off the flight. The last one ends it, unless it holds
 // the lease and somebody waits for that elsewhere.
 func (fs *flights) leave(f *flight) {
 	fs.mu.Lock()
 	f.waiters--
-	last := f.waiters == 0 && !fs.closed
+	last := f.waiters == 0 && !f.wanted && !fs.closed
 	if last && f.leased.Load() {
 		last = false
 		// The one who leaves need not wait for the answer of the locker.
@@ -202,7 +212,7 @@ func (fs *flights) leave(f *flight) {
 // begin a new one instead of joining a dying one.
 func (fs *flights) endUnlessJoined(f *flight) {
 	fs.mu.Lock()
-	ends := f.waiters == 0
+	ends := f.waiters == 0 && !f.wanted
 	if ends {
 		f.ended = true
 		fs.forgetLocked(f)

@@ -139,8 +139,7 @@ func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key, earlier 
 	}
 	answer := loaded(e)
 	if !how.unkept {
-		s.promote(key, answer.Copy, since)
-		answer.Stored = answer.Fresh()
+		answer.Stored = s.promote(key, answer.Copy, since)
 	}
 	return answer, nil
 }
@@ -161,8 +160,8 @@ func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, le
 		s.l2Failed(ctx, "fill", err)
 		s.release(ctx, key, lease, nil)
 	}
-	s.promote(key, c, since)
-	return domain.Answer{Copy: c, Outcome: domain.Loaded, Stored: c.Fresh()}
+	near := s.promote(key, c, since)
+	return domain.Answer{Copy: c, Outcome: domain.Loaded, Stored: near || err == nil && c.Fresh()}
 }
 
 // lookInL2 returns the copy that L2 has, which may be stale, and promotes it if
@@ -190,11 +189,9 @@ func (s *Service) saw(ctx context.Context, key domain.Key, c domain.Copy, err er
 }
 
 // promote puts a copy into L1, unless its life is over or what it was read
-// from may have changed since.
-func (s *Service) promote(key domain.Key, c domain.Copy, since ports.Epoch) {
-	if c.Fresh() {
-		s.l1.Set(key, c, since)
-	}
+// from may have changed since, and reports whether it is there.
+func (s *Service) promote(key domain.Key, c domain.Copy, since ports.Epoch) bool {
+	return c.Fresh() && s.l1.Set(key, c, since)
 }
 
 // l2Failed counts an error of the second layer, unless it is the flight that

@@ -58,6 +58,21 @@ func TestADurationIsCountedBelowTheFirstBoundThatItDoesNotExceed(t *testing.T) {
 	require.IsIncreasing(t, ports.Bounds[:])
 }
 
+func TestTheFirstAnswersOfARouteAreAllCountedAlthoughTheyComeAtOnce(t *testing.T) {
+	for range 1000 {
+		a := counters.NewAnswers()
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { a.Took("/a", 200, time.Second) })
+		}
+		all.Wait()
+		got := a.Durations()
+		require.Len(t, got, 1)
+		require.EqualValues(t, 8, got[0].Total())
+		require.Equal(t, 8*time.Second, got[0].Sum)
+	}
+}
+
 func TestAnswersAreCountedByRouteAndStatus(t *testing.T) {
 	a := counters.NewAnswers()
 	require.Empty(t, a.Durations())

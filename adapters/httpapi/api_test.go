@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +28,9 @@ func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
 	goleak.VerifyTestMain(m)
 }
+
+// traceKey is that of a value that something before the API put into a context.
+type traceKey struct{}
 
 // parts is everything that the API stands on, with answers set by the test.
 type parts struct {
@@ -45,10 +50,13 @@ type parts struct {
 	x       domain.Explanation
 	now     ports.Activity
 	breaker string
-	took    []ports.RouteDurations
 	log     io.Writer
 	level   slog.Level
 	ids     []string // of the requests, as the use case sees them
+	traces  []any    // what the contexts of the requests have under traceKey
+
+	mu   sync.Mutex
+	took []ports.RouteDurations
 }
 
 func (p *parts) GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error) {
@@ -56,7 +64,7 @@ func (p *parts) GetWith(ctx context.Context, key domain.Key, d domain.Demand) (d
 		panic("ouch: secret")
 	}
 	p.asked, p.demands = append(p.asked, key.String()), append(p.demands, d)
-	p.ids = append(p.ids, httpapi.RequestID(ctx))
+	p.ids, p.traces = append(p.ids, httpapi.RequestID(ctx)), append(p.traces, ctx.Value(traceKey{}))
 	return p.answer, p.err
 }
 
@@ -90,10 +98,16 @@ func (p *parts) Breaker() string          { return cmp.Or(p.breaker, "closed") }
 func (p *parts) Took(route string, status int, d time.Duration) {
 	var took ports.Durations
 	took.Counts[0], took.Sum = 1, d
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.took = append(p.took, ports.RouteDurations{Route: route, Status: status, Durations: took})
 }
 
-func (p *parts) Durations() []ports.RouteDurations { return p.took }
+func (p *parts) Durations() []ports.RouteDurations {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.took)
+}
 
 func (p *parts) Delete(_ context.Context, key domain.Key) error {
 	p.asked = append(p.asked, key.String())
@@ -153,6 +167,7 @@ func TestTheValueIsAnsweredByteForByteWithItsHeaders(t *testing.T) {
 	require.Equal(t, "no-cache", w.Header().Get("Cache-Control"))
 	require.Equal(t, "mlcache; hit; ttl=22; detail=l1", w.Header().Get("Cache-Status"))
 	require.Equal(t, "10", w.Header().Get("Content-Length"))
+	require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
 }
 
 func TestCacheStatusSaysWhereTheAnswerCameFrom(t *testing.T) {
@@ -245,6 +260,7 @@ func TestErrorsBecomeProblemsWithoutInternalText(t *testing.T) {
 		requireProblem(t, w, want.status, want.kind)
 		require.NotContains(t, w.Body.String(), "hunter2")
 		require.Equal(t, want.status == 503, w.Header().Get("Retry-After") != "")
+		require.Equal(t, want.status == 500, w.Header().Get("Cache-Status") == "", "what is unknown is no matter of the cache")
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -69,6 +71,10 @@ func (a *API) batch(c *gin.Context) {
 		return
 	}
 	results := a.getMany(c, b.Keys)
+	if c.Request.Context().Err() != nil {
+		c.Status(clientClosed)
+		return
+	}
 	h := c.Writer.Header()
 	h["Content-Type"] = []string{"application/json; charset=utf-8"}
 	noStore(h)
@@ -123,8 +129,7 @@ func readBatch(c *gin.Context) (b Batch, p Problem, ok bool) {
 		return b, problemBatchLarge, false
 	case err != nil:
 		return b, problemBody, false
-	// The decoder would put other characters in place of broken ones.
-	case !utf8.Valid(body) || json.Unmarshal(body, &b) != nil || b.Keys == nil:
+	case !utf8.Valid(body) || json.Unmarshal(body, &b) != nil || b.Keys == nil || misspelt(b.Keys, body):
 		return b, problemBatch, false
 	case len(b.Keys) > maxBatchKeys:
 		p = problemBatchLarge
@@ -132,6 +137,15 @@ func readBatch(c *gin.Context) (b Batch, p Problem, ok bool) {
 		return b, p, false
 	}
 	return b, p, true
+}
+
+// replaced are the ways to spell U+FFFD in JSON.
+var replaced = regexp.MustCompile(`(?i)\x{FFFD}|\\ufffd`)
+
+// misspelt reports whether a key is not what the body says: the decoder puts
+// U+FFFD in the place of halves of surrogate pairs.
+func misspelt(keys []string, body []byte) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return strings.ContainsRune(key, utf8.RuneError) }) && !replaced.Match(body)
 }
 
 // keyAnswer tells what came of one key.

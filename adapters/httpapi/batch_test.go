@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -84,6 +86,39 @@ func TestABatchAnswersForEachKeyInItsPlace(t *testing.T) {
 	require.Equal(t, "application/octet-stream", got.Answers[7].ContentType)
 }
 
+func TestAValueThatIsJSONButForItsBytesIsBase64(t *testing.T) {
+	p := &parts{results: []domain.Result{result("\"\xff\"", "application/json", domain.L1Hit)}}
+	var got httpapi.Batched
+	require.NoError(t, json.Unmarshal(p.batch(t, "", `{"keys":["k"]}`).Body.Bytes(), &got))
+	require.Empty(t, got.Answers[0].Value)
+	require.Equal(t, []byte("\"\xff\""), *got.Answers[0].Base64)
+}
+
+func TestOnlyUnknownFailuresOfABatchAreLogged(t *testing.T) {
+	var log strings.Builder
+	p := &parts{log: &log, results: []domain.Result{{Err: domain.ErrSourceFailed}, {Err: domain.ErrOverloaded}}}
+	p.batch(t, "", `{"keys":["a","b",""]}`)
+	require.Empty(t, log.String())
+	p.results = []domain.Result{{Err: errors.New("a surprise")}}
+	p.batch(t, "", `{"keys":["a"]}`)
+	require.Contains(t, log.String(), "a surprise")
+}
+
+func TestABatchHasRoomForTheLongestKeysHoweverTheyAreSpelled(t *testing.T) {
+	p := &parts{}
+	spelled := `"` + strings.Repeat(`\u006b`, 512) + `"`
+	require.Equal(t, 200, p.batch(t, "", `{"keys":[`+strings.Repeat(spelled+",", 999)+spelled+`]}`).Code)
+	require.Len(t, p.asked, 1000)
+	require.Equal(t, long('k', 512), p.asked[999])
+}
+
+func TestABatchThatBreaksOffIsAProblem(t *testing.T) {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/batch", iotest.ErrReader(errors.New("reset by peer")))
+	w := httptest.NewRecorder()
+	(&parts{}).api().ServeHTTP(w, r)
+	requireProblem(t, w, 400, "body-broke-off")
+}
+
 func TestAnEmptyBatchHasNoAnswers(t *testing.T) {
 	w := (&parts{}).batch(t, "application/json", `{"keys":[]}`)
 	require.Equal(t, 200, w.Code)
@@ -110,6 +145,28 @@ func TestWhatIsNoBatchIsAProblem(t *testing.T) {
 
 	require.Equal(t, 200, p.batch(t, "", keys(1000)).Code)
 	require.Len(t, p.asked, 1000)
+}
+
+func TestHalfASurrogatePairIsNoKey(t *testing.T) {
+	p := &parts{}
+	for _, body := range []string{`{"keys":["\ud800"]}`, `{"keys":["a\uDC00b","c"]}`} {
+		requireProblem(t, p.batch(t, "", body), 400, "invalid-batch")
+	}
+	require.Empty(t, p.asked)
+	for _, body := range []string{`{"keys":["\ufffd"]}`, `{"keys":["\uFFFD"]}`, "{\"keys\":[\"\ufffd\"]}", `{"keys":["\ud83d\ude00"]}`} {
+		require.Equal(t, 200, p.batch(t, "", body).Code, body)
+	}
+}
+
+func TestABatchWhoseClientLeftIsNeitherAnsweredNorLogged(t *testing.T) {
+	var log strings.Builder
+	p := &parts{log: &log, results: []domain.Result{{Err: context.Canceled}}}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	w := httptest.NewRecorder()
+	p.api().ServeHTTP(w, httptest.NewRequestWithContext(gone, http.MethodPost, "/batch", strings.NewReader(`{"keys":["a"]}`)))
+	require.Equal(t, 499, w.Code)
+	require.Empty(t, log.String())
 }
 
 func FuzzABatch(f *testing.F) {
@@ -154,6 +211,16 @@ func TestAnExplanationTellsWhatEachPartKnows(t *testing.T) {
 	require.JSONEq(t, `{"key":"k","next":"load","refresh_chance":0,"l1":{"state":"none"},"l2":{"state":"unknown"},
 		"lease":{"state":"unknown","seconds_left":0},"flight":{"under_way":false,"waiters":0,"seconds":0}}`, p.ask(t, "/explain/k").Body.String())
 	requireProblem(t, p.ask(t, "/explain/%00"), 400, "invalid-key")
+
+	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Left: 5*time.Second - 1234567*time.Nanosecond}
+	p.x = domain.Explanation{L1: domain.Held{Copy: missing}, Lease: domain.LeaseState{Held: true, Holder: "me", Here: true, Left: time.Second}, Next: domain.StepL1Hit}
+	w = p.ask(t, "/explain/k")
+	require.Equal(t, "no-store", w.Header().Get("Cache-Control"), "it is of one moment")
+	require.JSONEq(t, `{"key":"k","next":"l1-hit","refresh_chance":0,
+		"l1":{"state":"fresh","missing":true,"age":0.001,"ttl":4.999,"load_seconds":0,"bytes":0},"l2":{"state":"none"},
+		"lease":{"state":"held","holder":"me","here":true,"seconds_left":1},"flight":{"under_way":false,"waiters":0,"seconds":0}}`, w.Body.String())
+	p.x = domain.Explanation{}
+	require.Contains(t, p.ask(t, "/explain/k").Body.String(), `"lease":{"state":"free"`)
 }
 
 func quoted(s string) string {

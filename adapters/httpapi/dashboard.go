@@ -67,6 +67,12 @@ type Latency struct {
 // HTML, section 9.2). It is for that page and not described.
 func (a *API) events(c *gin.Context) {
 	select {
+	case <-a.stream.over:
+		problem(c, problemClosed)
+		return
+	default:
+	}
+	select {
 	case a.stream.places <- struct{}{}:
 		defer func() { <-a.stream.places }()
 	default:

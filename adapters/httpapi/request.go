@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -111,6 +112,8 @@ func demandOf(h http.Header) (d domain.Demand, wait string) {
 	return d, wait
 }
 
+var noStaleIfError = regexp.MustCompile(`(?i)(^|,)\s*stale-if-error\s*=\s*"?0+"?\s*(,|$)`)
+
 func cacheControl(given string) (d domain.Demand) {
 	c, err := cacheobject.ParseRequestCacheControl(given)
 	if err != nil {
@@ -125,7 +128,7 @@ func cacheControl(given string) (d domain.Demand) {
 	if c.MaxStaleSet && c.MaxStale < 0 {
 		d.MaxStale = 1<<63 - 1 // however stale
 	}
-	if c.StaleIfError == 0 && strings.Contains(strings.ToLower(given), "stale-if-error") {
+	if c.StaleIfError == 0 && noStaleIfError.MatchString(given) {
 		d.StaleIfError = -1 // the parser does not tell 0 from nothing
 	}
 	return d

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
@@ -42,8 +44,12 @@ func TestWhatARequestAsksOfItsAnswer(t *testing.T) {
 		"only-if-cached,no-store":           {OnlyIfCached: true, NoStore: true},
 		"stale-if-error=60":                 {StaleIfError: 60 * s},
 		"stale-if-error=0":                  {StaleIfError: -1},
+		"Stale-If-Error=0":                  {StaleIfError: -1},
 		"max-age=99999999999999999999":      {MaxAge: math.MaxInt32 * s},
 		"public, what-is-this, no-cache":    {NoCache: true},
+		"x-stale-if-error=5":                {},
+		`foo="stale-if-error=0"`:            {},
+		`no-store , Stale-If-Error="00"`:    {NoStore: true, StaleIfError: -1},
 		"max-age=five":                      {},
 		`no-cache="unfinished`:              {},
 		", , ,":                             {},
@@ -69,6 +75,9 @@ func TestHowLongARequestWouldWait(t *testing.T) {
 		require.Equal(t, []domain.Demand{{Wait: want}}, p.demands, given)
 		require.Equal(t, want > 0, w.Header().Get("Preference-Applied") != "", given)
 	}
+	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+	p.ask(t, "/data/k", "Prefer", "respond-async", "Prefer", "wait=3")
+	require.Equal(t, []domain.Demand{{Wait: 3 * time.Second}}, p.demands, "several lines are one list")
 }
 
 func TestALoadThatTakesLongerThanTheClientWouldWaitIs202(t *testing.T) {
@@ -79,6 +88,7 @@ func TestALoadThatTakesLongerThanTheClientWouldWaitIs202(t *testing.T) {
 	require.Equal(t, "wait=2", w.Header().Get("Preference-Applied"))
 	require.Equal(t, "mlcache; fwd=uri-miss; detail=loading", w.Header().Get("Cache-Status"))
 	require.JSONEq(t, `{"status":"loading"}`, w.Body.String())
+	require.Equal(t, "no-store", w.Header().Get("Cache-Control"), "the next answer may be the value")
 }
 
 func TestErrorsSayInCacheStatusWhetherTheSourceWasAsked(t *testing.T) {
@@ -114,6 +124,9 @@ func TestAValueThatTheClientHasIs304(t *testing.T) {
 		require.Equal(t, want == 200, w.Body.Len() > 0, given)
 		require.Equal(t, want == 200, w.Header().Get("Content-Type") != "", given)
 	}
+	p := &parts{answer: domain.Answer{Copy: c, Outcome: domain.L1Hit}}
+	require.Equal(t, 304, p.ask(t, "/data/k", "If-None-Match", `"other"`, "If-None-Match", etag).Code, "several lines are one list")
+	require.Equal(t, 304, p.ask(t, "/data/k", "If-None-Match", " * ").Code)
 	missing := &parts{answer: domain.Answer{Copy: domain.Copy{Entry: domain.NewMissing(time.Second, 0), Left: time.Second}}}
 	require.Equal(t, 404, missing.ask(t, "/data/k", "If-None-Match", "*").Code)
 }
@@ -129,10 +142,37 @@ func TestEachAnswerNamesItsRequest(t *testing.T) {
 		seen[id] = true
 	}
 	require.True(t, seen[p.ids[0]], "the use case knows it too")
-	require.Equal(t, "aB3-._~", p.ask(t, "/data/k", "X-Request-Id", "aB3-._~").Header().Get("X-Request-Id"))
+	for _, given := range []string{"aB3-._~", "azAZ09", long('x', 128)} {
+		require.Equal(t, given, p.ask(t, "/data/k", "X-Request-Id", given).Header().Get("X-Request-Id"))
+	}
 	for _, given := range []string{"", "a b", "a\nb", "é", `"`, "a/b", "<script>", long('x', 129)} {
 		require.NotEqual(t, given, p.ask(t, "/data/k", "X-Request-Id", given).Header().Get("X-Request-Id"))
 	}
+}
+
+func TestTwoProcessesGiveNoRequestsTheSameID(t *testing.T) {
+	seen := map[string]bool{}
+	for range 10 {
+		api := (&parts{}).api()
+		for range 10 {
+			seen[do(t, api, "GET", "/").Header().Get("X-Request-Id")] = true
+		}
+	}
+	require.Len(t, seen, 100)
+}
+
+func TestARequestWithTwoIDsGetsOneOfItsOwn(t *testing.T) {
+	w := (&parts{}).ask(t, "/", "X-Request-Id", "a", "X-Request-Id", "b")
+	require.Len(t, w.Header()["X-Request-Id"], 1)
+	require.NotContains(t, []string{"a", "b"}, w.Header().Get("X-Request-Id"))
+}
+
+func TestTheUseCaseSeesWhatTheContextOfTheRequestHas(t *testing.T) {
+	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+	ctx := context.WithValue(t.Context(), traceKey{}, "trace")
+	p.api().ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/data/k", http.NoBody))
+	require.Equal(t, []any{"trace"}, p.traces)
+	require.Empty(t, httpapi.RequestID(ctx), "only the API gives one")
 }
 
 func TestAPanicIsLoggedWithTheRequest(t *testing.T) {
@@ -147,6 +187,11 @@ func TestAHeaderThatIsTooLargeIs431(t *testing.T) {
 	require.Equal(t, 200, p.ask(t, "/data/k", "X-Large", long('x', 15<<10)).Code)
 	requireProblem(t, p.ask(t, "/data/k", "X-Large", long('x', 16<<10)), 431, "header-too-large")
 	require.Len(t, p.asked, 1)
+	many := []string{}
+	for i := range 512 { // 33 bytes each, names and values
+		many = append(many, fmt.Sprintf("X-%014d", i), long('x', 17))
+	}
+	requireProblem(t, p.ask(t, "/data/k", many...), 431, "header-too-large")
 
 	server := httptest.NewServer(p.api())
 	defer server.Close()

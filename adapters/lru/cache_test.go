@@ -109,6 +109,67 @@ func TestACopyAgesUntilItIsOfNoUse(t *testing.T) {
 	})
 }
 
+func TestAPeekIsNoUseOfTheEntry(t *testing.T) {
+	c := newCache(t, Options{MaxEntries: 3, MaxBytes: 1 << 20})
+	for _, name := range []string{"a", "b", "c"} {
+		require.True(t, c.Set(key(name), fresh(name), 0))
+	}
+	got, ok := c.Peek(key("a"))
+	require.True(t, ok)
+	assert.Equal(t, fresh("a").Entry, got.Entry)
+	require.True(t, c.Set(key("d"), fresh("d"), 0))
+	_, ok = c.Peek(key("a"))
+	assert.False(t, ok, "it is still the first to go")
+	assert.Equal(t, "d c b ", held(c, mainList))
+}
+
+// In a cache of several shards a use is a mark that the next eviction looks for.
+func TestAPeekLeavesNoMarkOnTheEntry(t *testing.T) {
+	const n = 10_000
+	c := newCache(t, Options{MaxEntries: n, MaxBytes: 1 << 30})
+	for i := range n {
+		c.Set(key(strconv.Itoa(i)), fresh("v"), 0)
+	}
+	for i := range n / 2 {
+		_, _ = c.Peek(key(strconv.Itoa(i)))
+	}
+	for i := range n / 2 {
+		c.Set(key("new "+strconv.Itoa(i)), fresh("v"), 0)
+	}
+	kept := 0
+	for i := range n / 2 {
+		if _, ok := c.Peek(key(strconv.Itoa(i))); ok {
+			kept++
+		}
+	}
+	assert.Less(t, kept, n/100, "the older half goes, although it was looked at")
+}
+
+func TestAPeekSeesWhatAGetSees(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, Options{MaxEntries: 2, MaxBytes: 1 << 20, KeepStale: 30 * time.Second})
+		agree := func(want bool, why string) {
+			t.Helper()
+			peeked, ok := c.Peek(key("a"))
+			got, gotOK := c.Get(key("a"))
+			require.Equal(t, want, ok, why)
+			require.Equal(t, gotOK, ok, why)
+			require.Equal(t, got, peeked, why)
+		}
+		agree(false, "nothing there")
+		c.Set(key("a"), fresh("v"), 0)
+		agree(true, "fresh")
+		c.Doubt()
+		agree(true, "doubtful")
+		time.Sleep(time.Minute)
+		agree(true, "stale")
+		time.Sleep(30*time.Second - 2*time.Millisecond)
+		agree(true, "stale for nearly as long as it is kept")
+		time.Sleep(2 * time.Millisecond)
+		agree(false, "of no use any more, though not swept yet")
+	})
+}
+
 func TestStaleEntriesAreTheFirstToGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 100

@@ -176,6 +176,11 @@ func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseS
 		}
 		return err
 	})
+	for _, cmd := range []redis.Cmder{lock, failure} {
+		if err == nil && cmd.Err() != nil && !errors.Is(cmd.Err(), redis.Nil) {
+			err = cmd.Err() // which came after one that is no error
+		}
+	}
 	if err != nil {
 		return domain.LeaseState{Err: fmt.Errorf("redis lease state: %w", err)}
 	}

@@ -89,7 +89,7 @@ func (s *Store) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
 		stored, err := values[i].Result()
 		left := lives[i].Val() - took
 		switch {
-		case errors.Is(err, redis.Nil) || err == nil && lives[i].Val() <= 0:
+		case errors.Is(err, redis.Nil):
 		case err != nil || lives[i].Err() != nil:
 			f.Err = fmt.Errorf("redis get: %w", errors.Join(err, lives[i].Err()))
 		default:

@@ -1,0 +1,132 @@
+package redis
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// between runs what it is told after the first command of the next pipeline.
+type between struct{ run func() }
+
+func (*between) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (*between) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (b *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		run := b.run
+		if b.run = nil; run == nil {
+			return next(ctx, cmds)
+		}
+		if err := next(ctx, cmds[:1]); err != nil {
+			return err
+		}
+		run()
+		return next(ctx, cmds[1:])
+	}
+}
+
+func TestAValueThatComesBetweenTheReadsOfManyIsNotGivenALongerLife(t *testing.T) {
+	server := redistest.Start(t)
+	in, other, hook := open(t, server.URL(), times), open(t, server.URL(), times), &between{}
+	in.client.rdb.AddHook(hook)
+	key := parse(t, "k")
+	lasting := func(life time.Duration) *domain.Entry {
+		return domain.NewEntry(domain.Value{Body: life.String()}, life, 0)
+	}
+	for _, c := range []struct{ old, left, put time.Duration }{
+		{old: 30 * time.Second, left: 10 * time.Second, put: time.Hour},
+		{old: time.Hour, left: time.Hour, put: 10 * time.Second},
+	} {
+		require.NoError(t, other.store.Put(t.Context(), key, lasting(c.old)))
+		older(t, other.client, c.old-c.left)
+		hook.run = func() { require.NoError(t, other.store.Put(t.Context(), key, lasting(c.put))) }
+		found := in.store.GetMany(t.Context(), []domain.Key{key})
+		require.Nil(t, hook.run, "the reads were sent together")
+		require.NoError(t, found[0].Err)
+		require.LessOrEqual(t, found[0].Copy.Left, 10*time.Second)
+		require.Positive(t, found[0].Copy.Left)
+	}
+}
+
+func TestForeignLivesAreNotBelievedInAmongManyEither(t *testing.T) {
+	in := open(t, redistest.Start(t).URL(), times)
+	form := domain.AppendStored(nil, domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0))
+	endless, longer, list := parse(t, "endless"), parse(t, "longer"), parse(t, "list")
+	require.NoError(t, in.client.rdb.Set(t.Context(), "mlc:{endless}", form, 0).Err())
+	require.NoError(t, in.client.rdb.Set(t.Context(), "mlc:{longer}", form, time.Hour).Err())
+	require.NoError(t, in.client.rdb.LPush(t.Context(), "mlc:{list}", "x").Err())
+	require.NoError(t, in.client.rdb.Expire(t.Context(), "mlc:{list}", time.Hour).Err())
+	found := in.store.GetMany(t.Context(), []domain.Key{endless, longer, list, parse(t, "none")})
+	require.NoError(t, found[0].Err)
+	require.False(t, found[0].OK, "a value without an end is never fresh")
+	require.True(t, found[1].OK)
+	require.LessOrEqual(t, found[1].Copy.Left, 30*time.Second)
+	require.ErrorContains(t, found[2].Err, "WRONGTYPE")
+	require.False(t, found[2].OK)
+	require.NoError(t, found[3].Err, "one that fails does not fail the others")
+	require.False(t, found[3].OK)
+}
+
+// The first calls find the server dead. After some, the client does not ask it any
+// more.
+func TestWithoutAServerManyAndTheStateFailAsWell(t *testing.T) {
+	server := redistest.Start(t)
+	in := open(t, server.URL(), times)
+	keys := []domain.Key{parse(t, "a"), parse(t, "b")}
+	server.Kill()
+	for in.client.Breaker() == "closed" {
+		for _, f := range in.store.GetMany(t.Context(), keys) {
+			require.Error(t, f.Err)
+			require.False(t, f.OK)
+		}
+		state := in.locker.State(t.Context(), keys[0])
+		require.Error(t, state.Err)
+		require.False(t, state.Held)
+	}
+	for _, f := range in.store.GetMany(t.Context(), keys) {
+		require.Error(t, f.Err, "not even asked")
+	}
+	require.Error(t, in.locker.State(t.Context(), keys[0]).Err)
+}
+
+func TestTheStateTellsTheLeaseAndTheFailureEachWithItsOwnLife(t *testing.T) {
+	server := redistest.Start(t)
+	in, other := open(t, server.URL(), times), open(t, server.URL(), times)
+	key := parse(t, "k")
+	lease, err := in.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	// Both never stand at once by themselves. Here neither may be taken for the other.
+	require.NoError(t, in.client.rdb.Set(t.Context(), namesOf(prefix, key).failure, kindTimeout, time.Second).Err())
+	for _, asked := range []instance{in, other} {
+		state := asked.locker.State(t.Context(), key)
+		require.NoError(t, state.Err)
+		require.True(t, state.Held)
+		require.Equal(t, asked.client == in.client, state.Here)
+		require.Equal(t, in.client.id, state.Holder)
+		require.NotContains(t, state.Holder, string(lease), "the rest is a secret")
+		require.Greater(t, state.Left, 10*time.Second)
+		require.LessOrEqual(t, state.Left, times.TTL)
+		require.ErrorIs(t, state.Failure, domain.ErrTimeout)
+		require.Positive(t, state.FailureLeft)
+		require.LessOrEqual(t, state.FailureLeft, time.Second)
+	}
+}
+
+func TestWhatTheServerRefusesToSayIsAnError(t *testing.T) {
+	in := open(t, redistest.Start(t).URL(), times)
+	key, other := parse(t, "k"), parse(t, "l")
+	require.NoError(t, in.store.Put(t.Context(), key, domain.NewEntry(domain.Value{Body: "v"}, time.Hour, 0)))
+	require.NoError(t, in.client.rdb.LPush(t.Context(), namesOf(prefix, key).failure, "x").Err())
+	require.NoError(t, in.client.rdb.LPush(t.Context(), namesOf(prefix, other).lock, "x").Err())
+	require.Error(t, in.locker.State(t.Context(), key).Err)
+	require.Error(t, in.locker.State(t.Context(), other).Err)
+	require.NoError(t, in.client.rdb.Do(t.Context(), "ACL", "SETUSER", "default", "-pttl").Err())
+	require.Error(t, in.store.GetMany(t.Context(), []domain.Key{key})[0].Err)
+}

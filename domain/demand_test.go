@@ -1,0 +1,93 @@
+package domain_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+func TestACopyMeetsADemandOrNot(t *testing.T) {
+	e := domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0)
+	aged := func(age time.Duration) domain.Copy { return domain.Copy{Entry: e, Left: e.TTL() - age} }
+	for _, c := range []struct {
+		says string
+		d    domain.Demand
+		c    domain.Copy
+		want bool
+	}{
+		{"nothing said, fresh", domain.Demand{}, aged(10 * time.Second), true},
+		{"nothing said, at its end", domain.Demand{}, aged(30 * time.Second), false},
+		{"nothing there", domain.Demand{}, domain.Copy{Left: time.Second}, false},
+		{"nothing there, however stale", domain.Demand{MaxStale: math.MaxInt64}, domain.Copy{}, false},
+		{"only if cached", domain.Demand{OnlyIfCached: true}, aged(10 * time.Second), true},
+		{"no store", domain.Demand{NoStore: true}, aged(10 * time.Second), true},
+		{"no cache, just loaded", domain.Demand{NoCache: true}, aged(0), false},
+		{"as old as allowed", domain.Demand{MaxAge: 10 * time.Second}, aged(10 * time.Second), true},
+		{"too old", domain.Demand{MaxAge: 10 * time.Second}, aged(10*time.Second + 1), false},
+		{"as much life as asked for", domain.Demand{MinFresh: 20 * time.Second}, aged(10 * time.Second), true},
+		{"too little life", domain.Demand{MinFresh: 20 * time.Second}, aged(10*time.Second + 1), false},
+		{"stale by less than allowed", domain.Demand{MaxStale: 5 * time.Second}, aged(35*time.Second - 1), true},
+		{"stale by as much as allowed", domain.Demand{MaxStale: 5 * time.Second}, aged(35 * time.Second), false},
+		{"however stale", domain.Demand{MaxStale: math.MaxInt64}, aged(time.Hour), true},
+		{"stale, but too old", domain.Demand{MaxStale: time.Hour, MaxAge: 32 * time.Second}, aged(33 * time.Second), false},
+		{"stale, and young enough", domain.Demand{MaxStale: time.Hour, MaxAge: 33 * time.Second}, aged(33 * time.Second), true},
+		{"stale has no life left", domain.Demand{MaxStale: time.Hour, MinFresh: time.Second}, aged(33 * time.Second), false},
+		{"stale when the load fails is another matter", domain.Demand{StaleIfError: time.Hour}, aged(33 * time.Second), false},
+	} {
+		require.Equal(t, c.want, c.d.Meets(c.c), c.says)
+	}
+}
+
+func TestWhoIsParticularMayRefuseAFreshCopy(t *testing.T) {
+	for _, d := range []domain.Demand{{NoCache: true}, {MaxAge: 1}, {MinFresh: 1}} {
+		require.True(t, d.Particular(), "%+v", d)
+	}
+	for _, d := range []domain.Demand{{}, {NoStore: true}, {OnlyIfCached: true}, {MaxStale: 1}, {StaleIfError: 1}, {Wait: 1}} {
+		require.False(t, d.Particular(), "%+v", d)
+	}
+}
+
+func TestHowStaleACopyMayBeAfterAFailureIsWhatIsSaidOrUsual(t *testing.T) {
+	const usual = time.Minute
+	for _, c := range []struct {
+		d    domain.Demand
+		want time.Duration
+	}{
+		{domain.Demand{}, usual},
+		{domain.Demand{MaxStale: time.Hour, Wait: time.Second, NoStore: true, OnlyIfCached: true}, usual},
+		{domain.Demand{StaleIfError: time.Second}, time.Second},
+		{domain.Demand{StaleIfError: time.Hour}, time.Hour},
+		{domain.Demand{StaleIfError: -1}, 0},
+		{domain.Demand{StaleIfError: -time.Hour}, 0},
+		{domain.Demand{NoCache: true}, 0},
+		{domain.Demand{MaxAge: time.Second}, 0},
+		{domain.Demand{MinFresh: time.Second}, 0},
+		{domain.Demand{NoCache: true, StaleIfError: time.Second}, time.Second},
+	} {
+		require.Equal(t, c.want, c.d.StaleWindow(usual), "%+v", c.d)
+	}
+}
+
+func TestTheChanceOfARefreshIsHowManyDrawsMakeItDue(t *testing.T) {
+	e := domain.NewEntry(domain.Value{}, 30*time.Second, 2*time.Second)
+	for _, left := range []time.Duration{0, time.Second, 4 * time.Second} {
+		for _, beta := range []float64{0.5, 1, 3} {
+			c := domain.Copy{Entry: e, Left: left}
+			chance := c.RefreshChance(beta)
+			require.InDelta(t, math.Exp(-left.Seconds()/(2*beta)), chance, 1e-9)
+			// A draw exceeds x with a chance of e to the -x.
+			least := -math.Log(chance)
+			require.True(t, c.RefreshDue(beta, least+1e-6))
+			require.False(t, c.RefreshDue(beta, least-1e-6))
+		}
+	}
+	require.InDelta(t, 1, domain.Copy{Entry: e, Left: -time.Second}.RefreshChance(1), 0, "what is over is due")
+	require.Zero(t, domain.Copy{Entry: e}.RefreshChance(0), "a beta of 0 is never")
+	require.Zero(t, domain.Copy{}.RefreshChance(1), "there is no entry")
+	quick := domain.NewEntry(domain.Value{}, 30*time.Second, 0)
+	require.Zero(t, domain.Copy{Entry: quick}.RefreshChance(1), "what takes no time need not be loaded ahead")
+}
