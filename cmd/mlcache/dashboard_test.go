@@ -143,8 +143,12 @@ func TestTheLivePageShowsWhatHappens(t *testing.T) {
 		time.Sleep(45 * time.Second) // so that there is something to see
 	}
 	p.picture("dashboard-light")
+	const drawn = `[...document.querySelectorAll(".u-value")].every((v) => v.textContent !== "--") && [...document.querySelectorAll("canvas")].every(
+		(c) => new Set(new Uint32Array(c.getContext("2d").getImageData(0, 0, c.width, c.height).data.buffer)).size > 20)`
+	p.until(drawn)
 	p.prefer("dark")
 	p.do(chromedp.Sleep(300 * time.Millisecond))
+	p.until(drawn)
 	p.picture("dashboard-dark")
 	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile), chromedp.Sleep(500*time.Millisecond))
 	wide, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > window.innerWidth`))

@@ -43,6 +43,9 @@ function bytes(n) {
 
 const clock = (t) => new Date(t * 1000).toTimeString().slice(0, 8);
 
+// decades keeps the powers of ten.
+const decades = (u, ticks) => ticks.map((v) => Number.isInteger(Math.round(1e6 * Math.log10(v)) / 1e6) ? v : null);
+
 // before returns the state of some seconds ago, or the oldest there is.
 const before = (seconds) => history[Math.max(0, history.length - 1 - seconds)];
 const latest = () => history[history.length - 1];
@@ -84,7 +87,7 @@ function draw(c) {
     scales: { y: c.log ? { distr: 3 } : { range: (u, min, max) => [0, Math.max(1, max * 1.08)] } },
     axes: [
       { ...axis, space: 80, values: (u, ticks) => ticks.map(clock) },
-      { ...axis, size: 52, grid: { ...axis.grid, filter: c.log ? (u, ticks) => ticks.map((v) => v > 0 && Number.isInteger(Math.round(1e6 * Math.log10(v)) / 1e6) ? v : null) : undefined }, values: (u, ticks) => ticks.map((v) => v == null ? "" : c.verb(v)) },
+      { ...axis, size: 52, grid: c.log ? { ...axis.grid, filter: decades } : axis.grid, values: (u, ticks) => ticks.map((v) => v == null ? "" : c.verb(v)) },
     ],
     series: [
       { value: (u, t) => t == null ? "–" : clock(t) },
