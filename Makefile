@@ -28,7 +28,8 @@ TESTFLAGS ?=
 
 # Comparisons with other caches are a module of their own, so that none of them
 # is a dependency of this one.
-COMPARE := adapters/lru/compare
+COMPARE      := adapters/lru/compare
+HTTP_COMPARE := adapters/httpapi/compare
 
 .PHONY: help
 help: ## list the targets
@@ -55,8 +56,9 @@ measure-fleet: ## print how long waiters, invalidations and takeovers take, on s
 	@go test -tags measure -run TestMeasure -v -count=1 -timeout 15m ./cmd/mlcache | grep -e '^|' -e FAIL -e '^$$'
 
 .PHONY: test-compare
-test-compare: ## run the tests of what compares the LRU with others, a module of its own
+test-compare: ## run the tests of what compares with others, modules of their own
 	cd $(COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
+	cd $(HTTP_COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: ## vet and lint, layer rules included
@@ -90,6 +92,14 @@ bench: ## run the benchmarks
 .PHONY: bench-peers
 bench-peers: ## compare the LRU with other caches, a table (40 minutes)
 	cd $(COMPARE) && go run ./peers -format markdown
+
+.PHONY: bench-http
+bench-http: ## compare the service with nginx, Varnish and bare Gin over HTTP, a table (7 minutes)
+	cd $(HTTP_COMPARE) && go run . -format markdown
+
+.PHONY: bench-smoke
+bench-smoke: ## run the benchmarks of the hot path shortly, and fail if it allocates more than it should
+	go test -count=1 -run Allocat -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./app ./adapters/httpapi
 
 .PHONY: replay
 replay: ## print hit ratios over a trace: make replay TRACE=file CAPACITY=n[,n...]

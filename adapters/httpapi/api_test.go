@@ -119,12 +119,16 @@ func (p *parts) Stats() ports.L1Stats          { return p.l1 }
 func (p *parts) Health(context.Context) string { return p.health }
 
 func (p *parts) api() *httpapi.API {
-	return httpapi.New(httpapi.Parts{
+	return httpapi.New(p.parts(), httpapi.Labels{Version: "v9", Source: "oracle"}, p.access)
+}
+
+func (p *parts) parts() httpapi.Parts {
+	return httpapi.Parts{
 		Cache: p, Counter: p, L1: p, L2: p, Answers: p, Exposition: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "exposed")
 		}),
 		Logger: slog.New(slog.NewTextHandler(cmp.Or(p.log, io.Discard), &slog.HandlerOptions{Level: p.level})),
-	}, httpapi.Labels{Version: "v9", Source: "oracle"}, p.access)
+	}
 }
 
 func do(t *testing.T, api http.Handler, method, target string) *httptest.ResponseRecorder {
