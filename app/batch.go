@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -58,17 +59,9 @@ func (s *Service) getTogether(ctx context.Context, keys []domain.Key, results []
 			r.Answer = hit(c, domain.L2Hit)
 			continue
 		}
-		// What a flight begins with, unless it may have been replaced or deleted
-		// since. It looks again once it has the lease.
-		known := func(ctx context.Context, key domain.Key) (domain.Copy, error) {
-			if s.l1.Epoch(key) != since[n] {
-				return s.lookInL2(ctx, key)
-			}
-			return c, err
-		}
 		waits.Go(func() {
-			r.Answer, r.Err = s.getShared(ctx, key, r.Copy, domain.Demand{}, func(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
-				return s.fetchBy(ctx, key, f, known)
+			r.Answer, r.Err = s.getShared(ctx, key, r.Copy, domain.Demand{}, func(ctx context.Context, key domain.Key, _ time.Duration) (domain.Answer, error) {
+				return s.flights.join(ctx, place{key, ordinary}, s.fetch(c, err, since[n]), 0)
 			})
 		})
 	}

@@ -41,7 +41,8 @@ func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Demand) (do
 		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
 	}
 	answer, err := s.await(ctx, domain.Copy{}, d, func(ctx context.Context) (domain.Answer, error) {
-		return s.flights.join(ctx, place{key, lookOnly}, s.lookAlone, 0)
+		_, answer, err := s.flights.look(ctx, place{key, lookOnly}, s.lookAlone)
+		return answer, err
 	})
 	switch {
 	case errors.Is(err, domain.ErrL2Unavailable) && d.Meets(held): // nobody can settle the doubt now
@@ -82,7 +83,7 @@ func (s *Service) meetByLoad(ctx context.Context, key domain.Key, held domain.Co
 	at := place{key, ordinary}
 	switch {
 	case !d.Particular() && !d.NoStore:
-		return s.getShared(ctx, key, held, d, s.fetch)
+		return s.getShared(ctx, key, held, d, s.lookThenFly)
 	case d.Particular() && d.NoStore:
 		at.kind = anewUnkept
 	case d.Particular():

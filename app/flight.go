@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 var errNobodyWaits = errors.New("nobody waits for the load any more")
@@ -25,7 +26,8 @@ const (
 	anew            // loads although a layer has the key
 	unkept          // loads, and keeps in no layer what it brings
 	anewUnkept      // both
-	lookOnly        // loads nothing
+	lookFirst       // looks whether an ordinary flight has to begin
+	lookOnly        // looks for who may not load
 	kinds
 )
 
@@ -51,6 +53,9 @@ type flight struct {
 	// leased is set by the work once it has the lease: other instances may wait
 	// for what it brings.
 	leased atomic.Bool
+	// since and unseen are what a look began with, and why it saw nothing.
+	since  ports.Epoch
+	unseen error
 	// done is closed when the flight has landed; the fields below it are set
 	// before and not changed afterwards.
 	done   chan struct{}
@@ -142,6 +147,52 @@ func (fs *flights) wait(ctx context.Context, f *flight, began bool, patience tim
 func (fs *flights) board(ctx context.Context, p place, w work) (f *flight, began bool, err error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	f, began, err = fs.enterLocked(ctx, p)
+	if !began {
+		return f, false, err
+	}
+	own, cancel := context.WithCancelCause(f.origin)
+	f.cancel = cancel
+	fs.aloft[f] = struct{}{}
+	go func() {
+		ctx, stop := context.WithTimeoutCause(own, fs.timeout, domain.ErrTimeout)
+		defer stop()
+		fs.fly(ctx, f, w)
+	}()
+	return f, true, nil
+}
+
+// look is join for work that is short: who begins it does it himself, to the end.
+// It returns the flight, too.
+func (fs *flights) look(ctx context.Context, p place, w work) (*flight, domain.Answer, error) {
+	fs.mu.Lock()
+	f, began, err := fs.enterLocked(ctx, p)
+	fs.mu.Unlock()
+	if err != nil {
+		return nil, domain.Answer{}, err
+	}
+	if began {
+		fs.fly(f.origin, f, w)
+	}
+	answer, err := fs.wait(ctx, f, began, 0)
+	return f, answer, err
+}
+
+// boardOpen boards the flight at p, if there is one that may be joined.
+func (fs *flights) boardOpen(p place) *flight {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f := fs.open[p]
+	if fs.closed || f == nil || fs.outdatedLocked(f) {
+		return nil
+	}
+	f.waiters++
+	return f
+}
+
+// enterLocked returns the flight at p and whether it is a new one, which has to
+// fly. It needs mu.
+func (fs *flights) enterLocked(ctx context.Context, p place) (f *flight, began bool, err error) {
 	earlier := fs.open[p]
 	switch {
 	case fs.closed:
@@ -152,13 +203,12 @@ func (fs *flights) board(ctx context.Context, p place, w work) (f *flight, began
 	case len(fs.aloft) >= fs.limit:
 		return nil, false, domain.ErrOverloaded
 	}
-	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	f = &flight{
-		place: p, origin: own, cancel: cancel, began: time.Now(), gap: fs.gap, earlier: earlier,
+		place: p, origin: context.WithoutCancel(ctx), cancel: func(error) {}, began: time.Now(), gap: fs.gap, earlier: earlier,
 		done: make(chan struct{}), waiters: 1,
 	}
-	fs.open[p], fs.aloft[f] = f, struct{}{}
-	fs.running.Go(func() { fs.fly(own, f, w) })
+	fs.open[p] = f
+	fs.running.Add(1) // until it has landed
 	return f, true, nil
 }
 
@@ -234,9 +284,8 @@ func (fs *flights) fly(ctx context.Context, f *flight, w work) {
 		f.landed = time.Now()
 		close(f.done)
 		f.cancel(nil)
+		fs.running.Done()
 	}()
-	ctx, stop := context.WithTimeoutCause(ctx, fs.timeout, domain.ErrTimeout)
-	defer stop()
 	f.answer, f.err = w(ctx, f.place.key, f)
 	f.earlier = nil // so that no chain of them is kept
 }

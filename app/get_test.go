@@ -146,7 +146,7 @@ func TestWhatLandedBetweenTheLookAndTheFlightIsNotFetchedAgain(t *testing.T) {
 func TestAMissLoadsUnderALeaseLooksAgainAndFillsFarToNear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Twice()
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Times(3)
 		look := w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
 		acquire := w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(lease, nil).Once().NotBefore(look)
 		again := w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once().NotBefore(acquire)

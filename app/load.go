@@ -9,25 +9,63 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// fetch is the work of a flight. Whatever it waited for the right to do may
+// lookThenFly answers from the key's flight if there is one, else from L2, else
+// from a flight that begins. Most of what L1 does not have L2 has: a look there
+// costs no goroutine.
+func (s *Service) lookThenFly(ctx context.Context, key domain.Key, patience time.Duration) (domain.Answer, error) {
+	at := place{key, ordinary}
+	if f := s.flights.boardOpen(at); f != nil {
+		return s.flights.wait(ctx, f, false, patience)
+	}
+	f, answer, err := s.flights.look(ctx, place{key, lookFirst}, s.lookFirst)
+	if err != nil || answer.Fresh() {
+		return answer, err
+	}
+	return s.flights.join(ctx, at, s.fetch(answer.Copy, f.unseen, f.since), patience)
+}
+
+// lookFirst is the work of a look. It looks in L1 again, because a flight may have
+// landed since the request did.
+func (s *Service) lookFirst(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
+	held, _ := s.l1.Get(key)
+	if held.Fresh() && s.trusts(held) {
+		return hit(held, domain.L1Hit), nil
+	}
+	f.since = s.l1.Epoch(key)
+	c, err := s.lookInL2(ctx, key)
+	switch f.unseen = err; {
+	case c.Fresh():
+		s.refreshAhead(ctx, key, c)
+	case err != nil && held.Fresh(): // nobody can settle the doubt now
+		return hit(held, domain.L1Hit), nil
+	}
+	return hit(c, domain.L2Hit), nil
+}
+
+// fetch returns the work of a flight that begins with what a look in L2 saw, or why
+// it saw nothing, in the epoch since. Whatever it waited for the right to do may
 // have been done meanwhile, so it looks again after each such wait: in L1,
 // because an earlier flight may have landed between the request's look there
 // and the beginning of this flight; in L2, because another instance may have
 // filled it before this one got the lease.
-func (s *Service) fetch(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
-	return s.fetchBy(ctx, key, f, s.lookInL2)
+func (s *Service) fetch(seen domain.Copy, unseen error, since ports.Epoch) work {
+	looked := time.Now()
+	return func(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
+		held, _ := s.l1.Get(key)
+		if held.Fresh() && s.trusts(held) {
+			return hit(held, domain.L1Hit), nil
+		}
+		c, err := seen.After(time.Since(looked)), unseen
+		if s.l1.Epoch(key) != since { // it may have been replaced or deleted
+			c, err = s.lookInL2(ctx, key)
+		}
+		return s.fetchFrom(ctx, key, f, held, c, err)
+	}
 }
 
-// look is a way to look in L2.
-type look func(ctx context.Context, key domain.Key) (domain.Copy, error)
-
-func (s *Service) fetchBy(ctx context.Context, key domain.Key, f *flight, look look) (domain.Answer, error) {
-	held, _ := s.l1.Get(key)
-	if held.Fresh() && s.trusts(held) {
-		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
-	}
+// fetchFrom answers with c, that L2 has, or loads.
+func (s *Service) fetchFrom(ctx context.Context, key domain.Key, f *flight, held, c domain.Copy, err error) (domain.Answer, error) {
 	began := time.Now()
-	c, err := look(ctx, key)
 	switch {
 	case c.Fresh():
 		s.refreshAhead(ctx, key, c)

@@ -136,7 +136,7 @@ func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error
 		s.refreshAhead(ctx, key, held)
 		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
 	}
-	answer, err := s.getShared(ctx, key, held, domain.Demand{}, s.fetch)
+	answer, err := s.getShared(ctx, key, held, domain.Demand{}, s.lookThenFly)
 	s.rec.Request(answer.Outcome)
 	return answer, err
 }
@@ -150,9 +150,12 @@ func (s *Service) trusts(held domain.Copy) bool {
 // cut reports whether news is missed though L2 can be asked.
 func (s *Service) cut() bool { return !s.bus.Connected() && s.bus.Reachable() }
 
-// getShared answers from the key's flight, or with held, the stale copy, when
-// the flight fails.
-func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Copy, d domain.Demand, w work) (domain.Answer, error) {
+// shared is a way to an answer that requests for one key share.
+type shared func(ctx context.Context, key domain.Key, patience time.Duration) (domain.Answer, error)
+
+// getShared answers in the shared way, or with held, the stale copy, when that
+// fails.
+func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Copy, d domain.Demand, way shared) (domain.Answer, error) {
 	if ctx.Err() != nil {
 		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
 	}
@@ -161,7 +164,7 @@ func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Cop
 		return domain.Answer{Copy: held, Outcome: domain.Stale}, nil
 	}
 	return s.await(ctx, held, d, func(ctx context.Context) (domain.Answer, error) {
-		return s.flights.join(ctx, place{key, ordinary}, w, d.Wait)
+		return way(ctx, key, d.Wait)
 	})
 }
 
