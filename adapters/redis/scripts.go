@@ -10,8 +10,6 @@ import (
 // Each script is one step of the protocol, atomic on the server and confined
 // to the names of one cache key. They are sent by their digest (EVALSHA).
 var (
-	//go:embed get.lua
-	getSource string
 	//go:embed acquire.lua
 	acquireSource string
 	//go:embed renew.lua
@@ -21,7 +19,6 @@ var (
 	//go:embed write.lua
 	writeSource string
 
-	getScript     = newScript(getSource)
 	acquireScript = newScript(acquireSource)
 	renewScript   = newScript(renewSource)
 	endScript     = newScript(endSource)

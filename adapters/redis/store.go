@@ -22,55 +22,26 @@ func NewStore(c *Client) *Store { return &Store{client: c} }
 
 // Get reads the entry of key and the life it has left in one round trip.
 func (s *Store) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
-	// The server says what is left when it answers. Counting from before we
-	// asked errs on the side of a shorter life.
 	asked := time.Now()
-	var reply []any
-	err := s.client.call(ctx, func(ctx context.Context) error {
-		cmd, err := s.client.run(ctx, getScript, []string{namesOf(s.client.prefix, key).value})
-		if err == nil {
-			reply, err = cmd.Slice()
-		}
-		return err
-	})
-	if errors.Is(err, redis.Nil) {
-		return domain.Copy{}, false, nil
-	}
-	if err != nil {
+	r := s.reading(ctx, key)
+	err := s.client.call(ctx, func(ctx context.Context) error { return s.client.send(ctx, r.life, r.value) })
+	if err != nil && !errors.Is(err, redis.Nil) { // r may not be looked at
 		return domain.Copy{}, false, fmt.Errorf("redis get: %w", err)
 	}
-	stored, left, err := valueAndLife(reply)
-	if err != nil {
-		return domain.Copy{}, false, err
-	}
-	return decode(stored, left-time.Since(asked))
+	return r.found(time.Since(asked))
 }
 
-// decode makes a copy of what the server holds for as long as left says.
-func decode(stored string, left time.Duration) (domain.Copy, bool, error) {
-	e, err := domain.ParseStored(stored)
-	if err != nil {
-		return domain.Copy{}, false, err
-	}
-	c := domain.Copy{Entry: e, Left: left - e.Keep()}
-	if !c.Fresh() && !c.UsableStale(e.Keep()) {
-		return domain.Copy{}, false, nil
-	}
-	return c, true, nil
-}
-
-// GetMany sends all reads in one pipeline for each server. The life of a value is
-// read before the value: one that comes in between is given too short a life, or,
-// if that was meant to be shorter, its own.
+// GetMany sends all reads in one pipeline for each server.
 func (s *Store) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
 	found := make([]ports.Found, len(keys))
-	lives, values := make([]*redis.DurationCmd, len(keys)), make([]*redis.StringCmd, len(keys))
+	readings := make([]reading, len(keys))
 	asked := time.Now()
 	err := s.client.call(ctx, func(ctx context.Context) error {
 		_, err := s.client.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, key := range keys {
-				name := namesOf(s.client.prefix, key).value
-				lives[i], values[i] = p.PTTL(ctx, name), p.Get(ctx, name)
+				readings[i] = s.reading(ctx, key)
+				_ = p.Process(ctx, readings[i].life)
+				_ = p.Process(ctx, readings[i].value)
 			}
 			return nil
 		})
@@ -80,37 +51,49 @@ func (s *Store) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
 		return err
 	})
 	took := time.Since(asked)
-	for i := range keys {
+	for i, r := range readings {
 		f := &found[i]
-		if values[i] == nil { // not even asked
+		if r.value == nil { // not even asked
 			f.Err = fmt.Errorf("redis get: %w", err)
-			continue
-		}
-		stored, err := values[i].Result()
-		left := lives[i].Val() - took
-		switch {
-		case errors.Is(err, redis.Nil):
-		case err != nil || lives[i].Err() != nil:
-			f.Err = fmt.Errorf("redis get: %w", errors.Join(err, lives[i].Err()))
-		default:
-			f.Copy, f.OK, f.Err = decode(stored, left)
-			if whole := f.Copy.Entry; f.OK {
-				f.Copy.Left = min(f.Copy.Left, whole.TTL()-took)
-			}
+		} else {
+			f.Copy, f.OK, f.Err = r.found(took)
 		}
 	}
 	return found
 }
 
-func valueAndLife(reply []any) (string, time.Duration, error) {
-	if len(reply) == 2 {
-		stored, isText := reply[0].(string)
-		ms, isNumber := reply[1].(int64)
-		if isText && isNumber {
-			return stored, time.Duration(ms) * time.Millisecond, nil
-		}
+// reading is how a value is read: its life first. If another value comes in
+// between, it is given too short a life, or, if that was meant to be shorter, its
+// own. The other way round the one before would get the life of the next.
+type reading struct {
+	life  *redis.DurationCmd
+	value *redis.StringCmd
+}
+
+func (s *Store) reading(ctx context.Context, key domain.Key) reading {
+	name := namesOf(s.client.prefix, key).value
+	return reading{redis.NewDurationCmd(ctx, time.Millisecond, "pttl", name), redis.NewStringCmd(ctx, "get", name)}
+}
+
+// found tells what was read. The server says what is left of a life when it
+// answers; taking off all that the reading took errs on the side of a shorter one.
+func (r reading) found(took time.Duration) (domain.Copy, bool, error) {
+	stored, err := r.value.Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return domain.Copy{}, false, nil
+	case err != nil || r.life.Err() != nil:
+		return domain.Copy{}, false, fmt.Errorf("redis get: %w", errors.Join(r.life.Err(), err))
 	}
-	return "", 0, fmt.Errorf("redis get: unexpected reply %T", reply)
+	e, err := domain.ParseStored(stored)
+	if err != nil {
+		return domain.Copy{}, false, err
+	}
+	c := domain.Copy{Entry: e, Left: min(r.life.Val()-e.Keep(), e.TTL()) - took}
+	if !c.Fresh() && !c.UsableStale(e.Keep()) {
+		return domain.Copy{}, false, nil
+	}
+	return c, true, nil
 }
 
 // Fill stores e under the lease, ends the lease and wakes its waiters.
