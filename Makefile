@@ -111,6 +111,10 @@ replay: ## print hit ratios over a trace: make replay TRACE=file CAPACITY=n[,n..
 	@test -n "$(TRACE)" && test -n "$(CAPACITY)" || { echo "usage: make replay TRACE=file CAPACITY=n[,n...]"; exit 1; }
 	cd $(COMPARE) && go run ./replay -capacity $(CAPACITY) $(abspath $(TRACE))
 
+.PHONY: scaling
+scaling: ## simulate what fleets ask of Redis and of the source: two tables, and docs/scaling-*.svg (half a minute)
+	cd $(COMPARE) && go run ./scale -format markdown -svg $(CURDIR)/docs
+
 .PHONY: cover
 cover: ## run the tests and print the coverage of what is not generated
 	@go test $(TESTFLAGS) -coverprofile=coverage.out -coverpkg=$(COVERED) ./... >coverage.txt 2>&1; \

@@ -410,3 +410,33 @@ func TestEachRequestIsCountedExactlyOnce(t *testing.T) {
 		}
 	})
 }
+
+// A burst of cold keys takes as long as the bulkhead makes it, and not longer.
+func TestTenThousandColdKeysTakeTheTimeThatTheBulkheadAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const keys, each = 10_000, 50 * time.Millisecond
+		var under, most atomic.Int64
+		f := newFleet(t, 1, func(context.Context, int64) (domain.Value, error) {
+			if n := under.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			defer under.Add(-1)
+			time.Sleep(each)
+			return domain.Value{Body: "v"}, nil
+		}, never)
+		places := app.DefaultOptions().SourceConcurrency
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range keys {
+			all.Go(func() {
+				got, err := f.services[0].Get(context.Background(), mustKey(t, fmt.Sprint("key ", i)))
+				assert.NoError(t, err)
+				assert.Equal(t, domain.Loaded, got.Outcome)
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, keys, f.source.calls.Load())
+		require.LessOrEqual(t, most.Load(), int64(places))
+		require.Equal(t, each*time.Duration((keys+places-1)/places), time.Since(began))
+	})
+}

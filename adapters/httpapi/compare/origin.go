@@ -41,7 +41,7 @@ func (s *site) close() error {
 const (
 	// slowPrefix begins the keys that take long.
 	slowPrefix = "slow-"
-	slowDelay  = 200 * time.Millisecond
+	slowDelay  = time.Second
 )
 
 // origin is where the servers get values from. It counts what it is asked.

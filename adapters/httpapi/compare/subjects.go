@@ -61,6 +61,7 @@ func subjects() []subject {
 		{name: nameBareRueidis, needs: toolRedis, command: bare(bareRueidis)},
 		{name: nameL1, command: (*bench).oursL1, detail: detailL1},
 		{name: nameL2, needs: toolRedis, command: (*bench).oursL2, detail: detailL2},
+		{name: "ours, L2 hit, 50 keys by Zipf's law", needs: toolRedis, command: (*bench).oursL2, detail: detailL2, keys: zipfKeys()},
 		{name: "ours, L1 hit, 50 keys by Zipf's law", command: (*bench).oursL1, detail: detailL1, keys: zipfKeys()},
 		{name: "ours, L1 hit, scraped each second", command: (*bench).oursL1, detail: detailL1, beside: scrape},
 		{name: "ours, L1 hit, 1% traced", command: (*bench).oursTraced, detail: detailL1, traced: true},
