@@ -97,11 +97,6 @@ bench-peers: ## compare the LRU with other caches, a table (40 minutes)
 bench-http: ## compare the service with nginx, Varnish and bare Gin over HTTP, a table (7 minutes)
 	cd $(HTTP_COMPARE) && go run . -format markdown
 
-.PHONY: pgo
-pgo: ## profile the service under load anew, for the compiler (cmd/mlcache/default.pgo; half a minute)
-	@command -v redis-server >/dev/null || { echo "pgo needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
-	go test -tags measure -run TestLoadForTheProfile -count=1 -o /dev/null -cpuprofile $(CURDIR)/cmd/mlcache/default.pgo ./cmd/mlcache
-
 .PHONY: bench-smoke
 bench-smoke: ## run the benchmarks of the hot path shortly, and fail if it allocates more than it should
 	go test -count=1 -run Allocat -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./app ./adapters/httpapi
