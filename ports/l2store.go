@@ -16,8 +16,8 @@ type L2Store interface {
 	// The error wraps domain.ErrUndecodable when what is stored cannot be read.
 	Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error)
 
-	// GetMany does what Get does for each key, in one round trip for all that are
-	// kept on one server. The results are in the order of the keys.
+	// GetMany does what Get does for each key, with many in a round trip. The results
+	// are in the order of the keys.
 	GetMany(ctx context.Context, keys []domain.Key) []Found
 
 	// Fill stores e for its whole TTL and Keep, ends the lease and wakes those who wait

@@ -52,7 +52,7 @@ type KeyAnswer struct {
 // batch answers with the values of many keys.
 //
 //	@Summary		Read many keys
-//	@Description	Answers for each key as a GET would, up to 1,000 of them, in their order. The shared layer is asked for all in one round trip, and loads are shared with all other requests. A key that fails does not fail the others: look at the status of each.
+//	@Description	Answers for each key as a GET would, up to 1,000 of them, in their order. The shared layer is asked for a hundred in a round trip, and loads are shared with all other requests. A key that fails does not fail the others: look at the status of each.
 //	@Tags			data
 //	@Accept			json
 //	@Produce		json

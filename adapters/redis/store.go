@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,8 +32,20 @@ func (s *Store) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, err
 	return r.found(time.Since(asked))
 }
 
-// GetMany sends all reads in one pipeline for each server.
+// readsAtOnce is how many keys are read in one call at the most, so that a call
+// of many keeps within its budget while others make theirs.
+const readsAtOnce = 100
+
+// GetMany sends the reads of up to a hundred keys in one pipeline for each server.
 func (s *Store) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
+	found := make([]ports.Found, 0, len(keys))
+	for some := range slices.Chunk(keys, readsAtOnce) {
+		found = append(found, s.getSome(ctx, some)...)
+	}
+	return found
+}
+
+func (s *Store) getSome(ctx context.Context, keys []domain.Key) []ports.Found {
 	found := make([]ports.Found, len(keys))
 	readings := make([]reading, len(keys))
 	asked := time.Now()
