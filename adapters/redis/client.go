@@ -46,6 +46,8 @@ const clusterReload = time.Second
 // them at once do not use up each other's time.
 const callsAtOnce = 64
 
+const triesWhenBusy = 3
+
 // errBroken is the error of the calls that the circuit breaker forbids.
 var errBroken = errors.New("redis: not asked, since the last calls failed")
 
@@ -127,9 +129,7 @@ func (c *Client) call(ctx context.Context, exchange func(context.Context) error)
 	if !c.breaker.TryAcquirePermit() {
 		return errBroken
 	}
-	budget, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	err := exchange(budget)
+	err := c.within(ctx, exchange)
 	var reply redis.Error
 	switch {
 	case err == nil || errors.As(err, &reply): // it answers, whatever it says
@@ -149,6 +149,23 @@ func (c *Client) call(ctx context.Context, exchange func(context.Context) error)
 		}
 		if c.down.CompareAndSwap(false, true) {
 			c.log.Warn("redis cannot be used, going on without it", "err", err)
+		}
+	}
+	return err
+}
+
+// within runs an exchange within the budget. If this process was so busy that it
+// noticed the end of the budget late, that says nothing about the server, and the
+// exchange has another try. It must not use again what it used before.
+func (c *Client) within(ctx context.Context, exchange func(context.Context) error) (err error) {
+	for range triesWhenBusy {
+		budget, cancel := context.WithTimeout(ctx, c.timeout)
+		began := time.Now()
+		err = exchange(budget)
+		over := budget.Err() != nil
+		cancel()
+		if err == nil || !over || ctx.Err() != nil || time.Since(began) < c.timeout+c.timeout/2 {
+			return err
 		}
 	}
 	return err

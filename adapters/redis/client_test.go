@@ -1,10 +1,12 @@
 package redis
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -95,4 +97,36 @@ func TestACallOfAServerThatHangsEndsWithinItsBudget(t *testing.T) {
 	require.Equal(t, "degraded", c.Health(t.Context()))
 	// Far above the budget, for slow machines; without one it would hang.
 	require.Less(t, time.Since(began), 2*time.Second)
+}
+
+func TestABudgetWhoseEndThisProcessNoticedLateIsNoFailureOfTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &Client{timeout: 50 * time.Millisecond}
+		for _, busy := range []int{0, 1, 2, 3, 5} { // tries during which this process did not get to run
+			tries := 0
+			err := c.within(t.Context(), func(ctx context.Context) error {
+				if tries++; tries <= busy {
+					time.Sleep(100 * time.Millisecond)
+					return ctx.Err()
+				}
+				return nil
+			})
+			require.Equal(t, busy >= triesWhenBusy, err != nil)
+			require.Equal(t, min(busy+1, triesWhenBusy), tries)
+		}
+		tries := 0
+		err := c.within(t.Context(), func(ctx context.Context) error {
+			tries++
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 1, tries, "a server that hangs gets its time once")
+		gone, leave := context.WithCancel(t.Context())
+		require.ErrorIs(t, c.within(gone, func(ctx context.Context) error {
+			leave()
+			time.Sleep(100 * time.Millisecond)
+			return ctx.Err()
+		}), context.Canceled)
+	})
 }

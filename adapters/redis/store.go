@@ -24,8 +24,11 @@ func NewStore(c *Client) *Store { return &Store{client: c} }
 // Get reads the entry of key and the life it has left in one round trip.
 func (s *Store) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
 	asked := time.Now()
-	r := s.reading(ctx, key)
-	err := s.client.call(ctx, func(ctx context.Context) error { return s.client.send(ctx, r.life, r.value) })
+	var r reading
+	err := s.client.call(ctx, func(ctx context.Context) error {
+		r = s.reading(ctx, key)
+		return s.client.send(ctx, r.life, r.value)
+	})
 	if err != nil && !errors.Is(err, redis.Nil) { // r may not be looked at
 		return domain.Copy{}, false, fmt.Errorf("redis get: %w", err)
 	}
