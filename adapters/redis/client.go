@@ -31,8 +31,9 @@ type Options struct {
 }
 
 // How the circuit breaker works: after so many failed calls in a row none is made
-// for a while, then a single one, whose outcome decides. So a server that hangs
-// costs one timeout in about a second, and not one per request.
+// for a while, then a single one, whose outcome decides. Calls that fail at the
+// same time count once. So a server that hangs costs five timeouts one after the
+// other, then one in about a second, and not one per request.
 const (
 	failuresInARow = 5
 	breakFor       = 750 * time.Millisecond
@@ -63,7 +64,8 @@ type Client struct {
 	log     *slog.Logger
 	breaker circuitbreaker.CircuitBreaker[any]
 	down    atomic.Bool
-	replies atomic.Uint64 // to calls, within their budget
+	failed  atomic.Pointer[time.Time] // when a call did that was counted
+	replies atomic.Uint64             // to calls, within their budget
 }
 
 // NewClient returns a client for o. It does not connect: a server that cannot
@@ -129,6 +131,7 @@ func (c *Client) call(ctx context.Context, exchange func(context.Context) error)
 	if !c.breaker.TryAcquirePermit() {
 		return errBroken
 	}
+	began := time.Now()
 	err := c.within(ctx, exchange)
 	var reply redis.Error
 	switch {
@@ -143,7 +146,9 @@ func (c *Client) call(ctx context.Context, exchange func(context.Context) error)
 			c.breaker.RecordFailure() // gives the permit back; the next try comes soon
 		}
 	default:
-		c.breaker.RecordFailure()
+		if c.breaker.IsHalfOpen() || c.isNews(began) {
+			c.breaker.RecordFailure()
+		}
 		if cluster, ok := c.rdb.(*redis.ClusterClient); ok {
 			cluster.ReloadState(context.WithoutCancel(ctx)) // a replica may have been promoted
 		}
@@ -152,6 +157,14 @@ func (c *Client) call(ctx context.Context, exchange func(context.Context) error)
 		}
 	}
 	return err
+}
+
+// isNews reports whether a call that has failed now began after the last failure
+// that was news. All calls that one standstill of the server, or of this process,
+// cuts short are one failure.
+func (c *Client) isNews(began time.Time) bool {
+	last := c.failed.Load()
+	return (last == nil || began.After(*last)) && c.failed.CompareAndSwap(last, new(time.Now()))
 }
 
 // within runs an exchange within the budget. If this process was so busy that it

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,4 +130,30 @@ func TestABudgetWhoseEndThisProcessNoticedLateIsNoFailureOfTheServer(t *testing.
 			return ctx.Err()
 		}), context.Canceled)
 	})
+}
+
+func TestCallsThatFailAtTheSameTimeAreOneFailure(t *testing.T) {
+	c, err := NewClient(options("redis://localhost:1"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close()) }()
+	hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	c.timeout = 5 * time.Millisecond
+	for calls := 1; calls <= failuresInARow; calls++ {
+		require.Equal(t, "closed", c.Breaker())
+		var all, begun sync.WaitGroup
+		begun.Add(20)
+		for range 20 {
+			all.Go(func() {
+				begin := sync.OnceFunc(begun.Done) // on a busy machine there is another try
+				_ = c.call(t.Context(), func(ctx context.Context) error {
+					begin()
+					begun.Wait()
+					return hangs(ctx)
+				})
+			})
+		}
+		all.Wait()
+	}
+	require.Equal(t, "open", c.Breaker())
+	require.ErrorIs(t, c.call(t.Context(), hangs), errBroken)
 }
