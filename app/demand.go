@@ -37,9 +37,6 @@ func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Demand) (do
 		answer.Refused = true
 		return answer, err
 	}
-	if ctx.Err() != nil {
-		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
-	}
 	answer, err := s.await(ctx, domain.Copy{}, d, func(ctx context.Context) (domain.Answer, error) {
 		_, answer, err := s.flights.look(ctx, place{key, lookOnly}, s.lookAlone)
 		return answer, err
@@ -90,9 +87,6 @@ func (s *Service) meetByLoad(ctx context.Context, key domain.Key, held domain.Co
 		at.kind = anew
 	default:
 		at.kind = unkept
-	}
-	if ctx.Err() != nil {
-		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
 	}
 	return s.await(ctx, held, d, func(ctx context.Context) (domain.Answer, error) {
 		return s.flights.join(ctx, at, s.loadDemanded, d.Wait)

@@ -69,9 +69,9 @@ func (s *Service) fetchFrom(ctx context.Context, key domain.Key, f *flight, held
 	switch {
 	case c.Fresh():
 		s.refreshAhead(ctx, key, c)
-		return domain.Answer{Copy: c, Outcome: domain.L2Hit}, nil
+		return hit(c, domain.L2Hit), nil
 	case err != nil && held.Fresh(): // nobody can settle the doubt now
-		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
+		return hit(held, domain.L1Hit), nil
 	case s.mayServeStale(c):
 		s.refreshStale(ctx, key)
 		return domain.Answer{Copy: c, Outcome: domain.Stale}, nil

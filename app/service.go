@@ -156,10 +156,7 @@ type shared func(ctx context.Context, key domain.Key, patience time.Duration) (d
 // getShared answers in the shared way, or with held, the stale copy, when that
 // fails.
 func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Copy, d domain.Demand, way shared) (domain.Answer, error) {
-	if ctx.Err() != nil {
-		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
-	}
-	if s.mayServeStale(held) {
+	if s.mayServeStale(held) && ctx.Err() == nil {
 		s.refreshStale(ctx, key)
 		return domain.Answer{Copy: held, Outcome: domain.Stale}, nil
 	}
@@ -172,6 +169,9 @@ func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Cop
 // answers with held if that is a stale copy and will do.
 func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Demand,
 	join func(context.Context) (domain.Answer, error)) (domain.Answer, error) {
+	if ctx.Err() != nil {
+		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
+	}
 	defer s.waiting.Add(-1)
 	if s.waiting.Add(1) > int64(s.opts.MaxWaiters) {
 		return domain.Answer{Outcome: domain.Failed}, domain.ErrOverloaded

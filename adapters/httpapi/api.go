@@ -99,13 +99,15 @@ func New(p Parts, l Labels, access Access) *API {
 	return a
 }
 
+const dataRoute = "/data/*key"
+
 func (a *API) route() {
 	a.get("/", a.index)
 	a.get("/health", a.health)
 	a.get("/ready", a.readiness)
-	a.get("/data/*key", a.data)
-	a.engine.PUT("/data/*key", a.put)
-	a.engine.DELETE("/data/*key", a.remove)
+	a.get(dataRoute, a.data)
+	a.engine.PUT(dataRoute, a.put)
+	a.engine.DELETE(dataRoute, a.remove)
 	a.engine.POST("/batch", a.batch)
 	a.get("/explain/*key", a.explain)
 	a.get("/metrics", a.metrics)

@@ -103,7 +103,7 @@ func (a *API) live(c *gin.Context) Live {
 			L2: a.parts.L2.Health(c.Request.Context()), Breaker: a.parts.L2.Breaker(), Ready: a.ready.Load(),
 			Source: a.labels.Source, Version: a.labels.Version,
 		},
-		Latency: latencyOf("/data/*key", a.parts.Answers.Durations()),
+		Latency: latencyOf(dataRoute, a.parts.Answers.Durations()),
 	}
 }
 

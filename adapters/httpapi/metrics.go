@@ -83,7 +83,7 @@ func (a *API) metrics(c *gin.Context) {
 // which the client then finds its own. Who takes JSON as well gets that.
 func wantsPrometheus(format, accept string) bool {
 	if format != "" {
-		return format == "prometheus" || format == "openmetrics"
+		return format == "prometheus"
 	}
 	if strings.Contains(accept, "application/json") {
 		return false
@@ -97,7 +97,7 @@ func wantsPrometheus(format, accept string) bool {
 }
 
 func (a *API) measure() Metrics {
-	n, l1, now := a.parts.Counter.Snapshot(), a.parts.L1.Stats(), a.parts.Cache.Activity()
+	n, l1 := a.parts.Counter.Snapshot(), a.parts.L1.Stats()
 	m := Metrics{
 		L1Hits:         n.Requests[domain.L1Hit],
 		L2Hits:         n.Requests[domain.L2Hit],
@@ -110,38 +110,43 @@ func (a *API) measure() Metrics {
 		CacheMisses:    n.Events[ports.SourceCalled],
 		SourceFailures: n.Events[ports.SourceFailed],
 		SourceSeconds:  n.SourceTook.Sum.Seconds(),
-		L1Entries:      l1.Entries,
-		L1Bytes:        l1.Bytes,
-		L1Evictions:    l1.Evicted(),
 
+		L1Entries:          l1.Entries,
+		L1Bytes:            l1.Bytes,
+		L1Evictions:        l1.Evicted(),
 		L1EvictionsEntries: l1.EvictedForEntries,
 		L1EvictionsBytes:   l1.EvictedForBytes,
 		L1EvictionsExpired: l1.EvictedExpired,
-
-		L2Failures:    n.Events[ports.L2Failed],
-		L2Undecodable: n.Events[ports.L2Undecodable],
-		LeasesWon:     n.Events[ports.LeaseWon],
-		LeaseWaits:    n.Events[ports.LeaseWaited],
-		LeasesLost:    n.Events[ports.LeaseLost],
-		Refreshes:     n.Events[ports.RefreshBegan],
-		ChangesHeard:  n.Events[ports.ChangeHeard],
-		GapsHeard:     n.Events[ports.GapHeard],
-		LoadsUnleased: n.Events[ports.LoadedUnleased],
-
-		SourceCalls:       now.SourceCalls,
-		SourcePlaces:      now.SourcePlaces,
-		FlightsUnderWay:   now.Flights,
-		RefreshesUnderWay: now.Refreshes,
-		Waiting:           now.Waiting,
-		L2Up:              flag(now.Reachable),
-		BusUp:             flag(now.Connected),
-		BreakerOpen:       flag(a.parts.L2.Breaker() != "closed"),
 	}
 	for _, count := range n.Requests {
 		m.Requests += count
 	}
 	m.L1Misses = m.Requests - m.L1Hits
+	m.addShared(n)
+	m.addActivity(a.parts.Cache.Activity())
+	m.BreakerOpen = flag(a.parts.L2.Breaker() != "closed")
 	return m
+}
+
+// addShared adds what has to do with other instances.
+func (m *Metrics) addShared(n ports.Counts) {
+	m.L2Failures = n.Events[ports.L2Failed]
+	m.L2Undecodable = n.Events[ports.L2Undecodable]
+	m.LeasesWon = n.Events[ports.LeaseWon]
+	m.LeaseWaits = n.Events[ports.LeaseWaited]
+	m.LeasesLost = n.Events[ports.LeaseLost]
+	m.Refreshes = n.Events[ports.RefreshBegan]
+	m.ChangesHeard = n.Events[ports.ChangeHeard]
+	m.GapsHeard = n.Events[ports.GapHeard]
+	m.LoadsUnleased = n.Events[ports.LoadedUnleased]
+}
+
+// addActivity adds what goes on now.
+func (m *Metrics) addActivity(now ports.Activity) {
+	m.SourceCalls, m.SourcePlaces = now.SourceCalls, now.SourcePlaces
+	m.FlightsUnderWay, m.RefreshesUnderWay = now.Flights, now.Refreshes
+	m.Waiting = now.Waiting
+	m.L2Up, m.BusUp = flag(now.Reachable), flag(now.Connected)
 }
 
 func flag(b bool) int {

@@ -15,8 +15,6 @@ import (
 // and the time that the process runs must fit into maxTime.
 const maxLife = 500 * 24 * time.Hour
 
-const epochs = 1024
-
 var _ ports.L1Store = (*Cache)(nil)
 
 // Cache is an L1Store that evicts the least recently used entry. It is safe
@@ -133,15 +131,6 @@ func (c *Cache) used(s *shard, f found) {
 	}
 }
 
-// Epoch returns the epoch of key, which Delete ends.
-func (c *Cache) Epoch(key domain.Key) ports.Epoch {
-	_, h := c.locate(key.String())
-	return ports.Epoch(c.epoch(h).Load())
-}
-
-// epoch is shared by the keys of one in 1,024 parts of all hashes.
-func (c *Cache) epoch(h uint64) *atomic.Uint64 { return &c.epochs[h>>32%epochs] }
-
 // Set holds copy for key, as ports.L1Store says. An entry is too large if it
 // exceeds a shard's share of MaxBytes: all of it in a cache below 8 MiB or
 // 4,096 entries, a 128th in the largest. A copy that has been stale for
@@ -215,21 +204,6 @@ func (c *Cache) Delete(key domain.Key) {
 		s.dropLocked(i)
 	}
 	s.tidyLocked()
-}
-
-// Doubt makes all entries doubtful and ends all epochs. A Set that is not void
-// already has either been seen by it or comes after it. It takes some
-// milliseconds for a million entries, during which each shard is locked once.
-func (c *Cache) Doubt() {
-	for i := range c.epochs {
-		c.epochs[i].Add(1)
-	}
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		s.doubtLocked()
-		s.mu.Unlock()
-	}
 }
 
 // sweep drops what has been stale for too long, wherever that is due.

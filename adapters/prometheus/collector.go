@@ -75,52 +75,67 @@ func (c collector) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByC
 
 // Collect is for the registry.
 func (c collector) Collect(to chan<- prometheus.Metric) {
-	count := func(d *prometheus.Desc, n uint64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
-	}
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-	}
-	n := c.parts.Counter.Snapshot()
-	for o := range domain.Outcome(domain.Outcomes) {
-		count(requests, n.Requests[o], o.String())
-	}
-	count(loads, n.Events[ports.SourceCalled])
-	count(failures, n.Events[ports.SourceFailed])
-	to <- histogram(source, n.SourceTook)
-	count(leases, n.Events[ports.LeaseWon], "won")
-	count(leases, n.Events[ports.LeaseWaited], "waited")
-	count(leases, n.Events[ports.LeaseLost], "lost")
-	count(leases, n.Events[ports.LoadedUnleased], "unavailable")
-	count(refreshes, n.Events[ports.RefreshBegan])
-	count(l2Failed, n.Events[ports.L2Failed])
-	count(l2Broken, n.Events[ports.L2Undecodable])
-	count(changes, n.Events[ports.ChangeHeard])
-	count(gaps, n.Events[ports.GapHeard])
-
-	l1 := c.parts.L1.Stats()
-	count(evictions, l1.EvictedForEntries, "entries")
-	count(evictions, l1.EvictedForBytes, "bytes")
-	count(evictions, l1.EvictedExpired, "expired")
-	gauge(entries, float64(l1.Entries))
-	gauge(bytes, float64(l1.Bytes))
-
-	now := c.parts.Activity.Activity()
-	gauge(calls, float64(now.SourceCalls))
-	gauge(places, float64(now.SourcePlaces))
-	gauge(flights, float64(now.Flights), "requests")
-	gauge(flights, float64(now.Refreshes), "refresh")
-	gauge(waiting, float64(now.Waiting))
-	gauge(l2Up, flag(now.Reachable))
-	gauge(busUp, flag(now.Connected))
-	state := c.parts.L2.Breaker()
-	for _, s := range []string{"closed", "half-open", "open"} {
-		gauge(breaker, flag(s == state), s)
-	}
+	c.counted(sink{to})
+	c.inMemory(sink{to})
+	c.now(sink{to})
 	for _, d := range c.parts.Answers.Durations() {
 		to <- histogram(answers, d.Durations, d.Route, strconv.Itoa(d.Status))
 	}
-	gauge(build, 1, c.version)
+	sink{to}.gauge(build, 1, c.version)
+}
+
+// sink takes metrics.
+type sink struct{ to chan<- prometheus.Metric }
+
+func (s sink) count(d *prometheus.Desc, n uint64, labels ...string) {
+	s.to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}
+
+func (s sink) gauge(d *prometheus.Desc, value float64, labels ...string) {
+	s.to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+}
+
+func (c collector) counted(s sink) {
+	n := c.parts.Counter.Snapshot()
+	for o := range domain.Outcome(domain.Outcomes) {
+		s.count(requests, n.Requests[o], o.String())
+	}
+	s.count(loads, n.Events[ports.SourceCalled])
+	s.count(failures, n.Events[ports.SourceFailed])
+	s.to <- histogram(source, n.SourceTook)
+	s.count(leases, n.Events[ports.LeaseWon], "won")
+	s.count(leases, n.Events[ports.LeaseWaited], "waited")
+	s.count(leases, n.Events[ports.LeaseLost], "lost")
+	s.count(leases, n.Events[ports.LoadedUnleased], "unavailable")
+	s.count(refreshes, n.Events[ports.RefreshBegan])
+	s.count(l2Failed, n.Events[ports.L2Failed])
+	s.count(l2Broken, n.Events[ports.L2Undecodable])
+	s.count(changes, n.Events[ports.ChangeHeard])
+	s.count(gaps, n.Events[ports.GapHeard])
+}
+
+func (c collector) inMemory(s sink) {
+	l1 := c.parts.L1.Stats()
+	s.count(evictions, l1.EvictedForEntries, "entries")
+	s.count(evictions, l1.EvictedForBytes, "bytes")
+	s.count(evictions, l1.EvictedExpired, "expired")
+	s.gauge(entries, float64(l1.Entries))
+	s.gauge(bytes, float64(l1.Bytes))
+}
+
+func (c collector) now(s sink) {
+	now := c.parts.Activity.Activity()
+	s.gauge(calls, float64(now.SourceCalls))
+	s.gauge(places, float64(now.SourcePlaces))
+	s.gauge(flights, float64(now.Flights), "requests")
+	s.gauge(flights, float64(now.Refreshes), "refresh")
+	s.gauge(waiting, float64(now.Waiting))
+	s.gauge(l2Up, flag(now.Reachable))
+	s.gauge(busUp, flag(now.Connected))
+	state := c.parts.L2.Breaker()
+	for _, known := range []string{"closed", "half-open", "open"} {
+		s.gauge(breaker, flag(known == state), known)
+	}
 }
 
 func histogram(d *prometheus.Desc, took ports.Durations, labels ...string) prometheus.Metric {

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Options say where the server is and how long it may take.
@@ -47,6 +45,7 @@ const clusterReload = time.Second
 // them at once do not use up each other's time.
 const callsAtOnce = 64
 
+// triesWhenBusy is how often a call is made at the most, see within.
 const triesWhenBusy = 3
 
 // errBroken is the error of the calls that the circuit breaker forbids.
@@ -219,75 +218,3 @@ func (c *Client) hangs(since uint64) {
 // answers tells the circuit breaker that the server was seen to answer, so that
 // calls need not wait until it would try by itself.
 func (c *Client) answers() { c.breaker.Close() }
-
-// dial makes the client that the URL asks for, with what this program needs
-// unless the URL says otherwise: a call that meets a broken connection is tried
-// once more on a new one, contexts end calls, and a server that refuses the
-// connection is not asked again and again in the time of a call.
-func dial(raw string, timeout time.Duration) (redis.UniversalClient, error) {
-	u, err := parseURL(raw, timeout)
-	if err != nil {
-		return nil, err
-	}
-	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	switch query := u.Query(); {
-	case query.Has("master_name"):
-		o, err := redis.ParseFailoverURL(u.String())
-		if err != nil {
-			return nil, refused(err)
-		}
-		o.ContextTimeoutEnabled, o.DialerRetries = true, 1
-		return redis.NewFailoverClient(o), nil
-	case query.Has("addr"):
-		o, err := redis.ParseClusterURL(u.String())
-		if err != nil {
-			return nil, refused(err)
-		}
-		o.ContextTimeoutEnabled, o.DialerRetries, o.MaintNotificationsConfig = true, 1, quiet
-		o.ClusterStateReloadInterval = clusterReload
-		return redis.NewClusterClient(o), nil
-	default:
-		o, err := redis.ParseURL(u.String())
-		if err != nil {
-			return nil, refused(err)
-		}
-		o.ContextTimeoutEnabled, o.DialerRetries, o.MaintNotificationsConfig = true, 1, quiet
-		return redis.NewClient(o), nil
-	}
-}
-
-// parseURL reads the URL, turns addresses after commas into parameters and adds
-// the defaults of this package.
-func parseURL(raw string, timeout time.Duration) (*url.URL, error) {
-	first, more, _ := strings.Cut(raw, ",")
-	u, err := url.Parse(first)
-	if err != nil || u.Scheme == "" {
-		return nil, errors.New("redis: the URL cannot be read; want redis://, rediss:// or unix://")
-	}
-	query := u.Query()
-	for addr := range strings.SplitSeq(more, ",") {
-		if addr != "" {
-			query.Add("addr", addr)
-		}
-	}
-	for name, value := range map[string]string{
-		"max_retries": "1", "min_retry_backoff": "1ms", "dial_timeout": "1s",
-		// Commands are read and written for many callers at once, by nobody's context.
-		"read_timeout": timeout.String(), "write_timeout": timeout.String(),
-	} {
-		if !query.Has(name) {
-			query.Set(name, value)
-		}
-	}
-	u.RawQuery = query.Encode()
-	return u, nil
-}
-
-// refused keeps the password out of the error: url.Error quotes the whole URL.
-func refused(err error) error {
-	var quoting *url.Error
-	if errors.As(err, &quoting) {
-		err = quoting.Err
-	}
-	return fmt.Errorf("redis: the URL is refused: %w", err)
-}
