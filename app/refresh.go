@@ -3,7 +3,7 @@ package app
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
+	"math"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -31,7 +31,7 @@ func (s *Service) refreshAhead(ctx context.Context, key domain.Key, c domain.Cop
 	}
 	// One draw decides for the whole refresh: two in a row would both have to be
 	// lucky.
-	if draw := rand.ExpFloat64(); c.RefreshDue(s.opts.RefreshAhead, draw) {
+	if draw := -math.Log1p(-s.opts.Random()); c.RefreshDue(s.opts.RefreshAhead, draw) {
 		s.refresh(ctx, key, draw)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,9 @@ type Options struct {
 	RequestTimeout    time.Duration // hard end of one request and of one flight
 	MaxValueBytes     int           // a larger value from the source is a failure
 	MaxWaiters        int           // requests that wait for loads at once
+	// Random returns uniform numbers in [0, 1) and is safe for concurrent use. It
+	// decides about refreshes ahead and TTL jitter. Nil is math/rand/v2.Float64.
+	Random func() float64
 }
 
 // DefaultOptions returns the options that the service runs with when nothing
@@ -108,6 +112,9 @@ type Service struct {
 func New(p Ports, o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
 	}
 	s := &Service{
 		l1: p.L1, l2: p.L2, locker: p.Locker, bus: p.Bus, source: p.Source, rec: p.Recorder, log: p.Logger,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -59,6 +60,7 @@ type fleet struct {
 func newFleet(t *testing.T, instances int, load func(context.Context, int64) (domain.Value, error), change ...func(*app.Options)) *fleet {
 	t.Helper()
 	o := app.DefaultOptions()
+	o.Random = seeded(1)
 	for _, f := range change {
 		f(&o)
 	}
@@ -83,6 +85,17 @@ func newFleet(t *testing.T, instances int, load func(context.Context, int64) (do
 		f.counts, f.buses = append(f.counts, count), append(f.buses, b)
 	}
 	return f
+}
+
+// seeded returns uniform numbers in [0, 1) that are the same in each run.
+func seeded(seed uint64) func() float64 {
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(seed, 0))
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return random.Float64()
+	}
 }
 
 func (f *fleet) bus(instance int) *bus { return f.buses[instance] }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -75,7 +74,7 @@ func (s *Service) entry(v domain.Value, took time.Duration) *domain.Entry {
 
 // life returns that of a value for which nothing else was said.
 func (s *Service) life() time.Duration {
-	return domain.Jittered(s.opts.TTL, s.opts.TTLJitter, rand.Float64())
+	return domain.Jittered(s.opts.TTL, s.opts.TTLJitter, s.opts.Random())
 }
 
 // listener is the Service as the bus knows it.

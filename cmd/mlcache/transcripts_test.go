@@ -23,7 +23,7 @@ var changing = []struct {
 	{regexp.MustCompile(`"version":"[^"]*"`), `"version":"…"`},
 	{regexp.MustCompile(`(?m)^Date: .*$`), "Date: …"},
 	{regexp.MustCompile(`(?m)^X-Request-Id: .*$`), "X-Request-Id: …"},
-	{regexp.MustCompile(`"instance":"[^"]*"`), `"instance":"…"`},
+	{regexp.MustCompile(`"instance":"[^"]+"`), `"instance":"…"`},
 	{regexp.MustCompile(`ttl=-?\d+`), "ttl=…"},
 	{regexp.MustCompile(`"(age|ttl|load_seconds|refresh_chance|seconds|seconds_left)":-?[0-9.e-]+`), `"$1":…`},
 	{regexp.MustCompile(`(?m)^Age: \d+$`), "Age: …"},

@@ -1,0 +1,232 @@
+// Package edge drives the real program, a process of its own, as hostile clients
+// and origins do: over raw sockets, with its memory watched from outside.
+package edge
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// binary is the program, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "mlcache-edge")
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		binary = filepath.Join(dir, "mlcache")
+		if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("cannot build the program: %v\n%s", err, out))
+		}
+		return m.Run()
+	}())
+}
+
+const (
+	mib = 1 << 20
+	// token is what the program under test takes.
+	token = "a-token-for-the-edge-tests"
+	// patience is how long a test waits for what must come, on a machine that is
+	// busy with other things.
+	patience = time.Minute
+)
+
+// program is the real program, a process of its own on a port of its own.
+type program struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	addr string // of the service, on loopback
+	log  *buffer
+	done chan error // gets what Wait returned
+}
+
+// buffer collects what the program logs.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+var listening = regexp.MustCompile(`msg=listening addr=(\S+) `)
+
+// start runs the program with these settings ("MLCACHE_TTL=1s"), and ends it with
+// the test.
+func start(t *testing.T, settings ...string) *program {
+	t.Helper()
+	p := &program{t: t, log: &buffer{}, done: make(chan error, 1), cmd: exec.Command(binary)}
+	p.cmd.Env = append(clean(os.Environ()), append([]string{"MLCACHE_ADDR=127.0.0.1:0", "MLCACHE_TOKEN=" + token}, settings...)...)
+	p.cmd.Stderr = p.log
+	require.NoError(t, p.cmd.Start())
+	go func() { p.done <- p.cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		_ = p.wait()
+		if t.Failed() {
+			log := p.log.String()
+			t.Logf("the log ends:\n%s", log[max(0, len(log)-4000):])
+		}
+	})
+	eventually(t, "the program listens", func() bool {
+		found := listening.FindStringSubmatch(p.log.String())
+		if found != nil {
+			p.addr = found[1]
+		}
+		return found != nil
+	})
+	return p
+}
+
+// clean leaves out settings that the machine has by accident.
+func clean(environment []string) (kept []string) {
+	for _, pair := range environment {
+		if !strings.HasPrefix(pair, "MLCACHE_") && !strings.HasPrefix(pair, "GOMEMLIMIT") && !strings.HasPrefix(pair, "GOGC") {
+			kept = append(kept, pair)
+		}
+	}
+	return kept
+}
+
+// eventually polls until holds does. It is no measurement: it fails only after
+// patience.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for began := time.Now(); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(began) > patience {
+			require.FailNow(t, "it does not happen: "+what)
+		}
+	}
+}
+
+func (p *program) signal(s syscall.Signal) {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Signal(s))
+}
+
+// wait waits until the program has ended and returns how.
+func (p *program) wait() error {
+	p.t.Helper()
+	select {
+	case err := <-p.done:
+		p.done <- err // for the end of the test
+		return err
+	case <-time.After(patience):
+		require.FailNow(p.t, "the program does not end", p.log.String())
+		return nil
+	}
+}
+
+// memory returns what the kernel says of the process in bytes: VmRSS now, VmHWM at
+// its peak.
+func (p *program) memory(field string) int {
+	p.t.Helper()
+	if runtime.GOOS != "linux" {
+		p.t.Skip("the memory of a process is read from /proc")
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	require.NoError(p.t, err)
+	found := regexp.MustCompile(field + `:\s*(\d+) kB`).FindSubmatch(status)
+	require.NotNil(p.t, found)
+	kib, err := strconv.Atoi(string(found[1]))
+	require.NoError(p.t, err)
+	return kib << 10
+}
+
+func (p *program) peak() int { p.t.Helper(); return p.memory("VmHWM") }
+
+// dial returns a raw connection to the program.
+func (p *program) dial() net.Conn {
+	p.t.Helper()
+	conn, err := net.Dial("tcp", p.addr)
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// answer is what came back for a request.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send writes a request as it stands on a connection of its own and returns the
+// answer.
+func (p *program) send(request string) answer {
+	p.t.Helper()
+	conn := p.dial()
+	defer conn.Close()
+	_, err := io.WriteString(conn, request)
+	require.NoError(p.t, err)
+	method, _, _ := strings.Cut(request, " ")
+	return p.read(conn, method)
+}
+
+// read returns the answer that a connection gets to a request with that method.
+func (p *program) read(conn net.Conn, method string) answer {
+	p.t.Helper()
+	require.NoError(p.t, conn.SetReadDeadline(time.Now().Add(patience)))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	require.NoError(p.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(p.t, err)
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+// do sends a request with these further header lines.
+func (p *program) do(method, target, body string, lines ...string) answer {
+	p.t.Helper()
+	var r strings.Builder
+	fmt.Fprintf(&r, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, target, p.addr)
+	if body != "" || method == http.MethodPut || method == http.MethodPost {
+		fmt.Fprintf(&r, "Content-Length: %d\r\n", len(body))
+	}
+	for _, line := range lines {
+		r.WriteString(line + "\r\n")
+	}
+	r.WriteString("\r\n" + body)
+	return p.send(r.String())
+}
+
+func (p *program) get(target string, lines ...string) answer {
+	p.t.Helper()
+	return p.do(http.MethodGet, target, "", lines...)
+}
+
+// put writes a value with the token.
+func (p *program) put(key, value string) {
+	p.t.Helper()
+	a := p.do(http.MethodPut, "/data/"+key, value, "Content-Type: text/plain", "Authorization: Bearer "+token)
+	require.Equal(p.t, http.StatusNoContent, a.status, a.body)
+}
