@@ -63,7 +63,7 @@ type Bus struct {
 func NewBus(c *Client) *Bus {
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Bus{
-		client: c, own: c.prefix + "wake:" + c.id, changes: c.changes(),
+		client: c, own: channel(c.prefix, "wake:"+c.id, database(c.rdb)), changes: c.changes(),
 		wakes: wakes{waiting: make(map[string]*wake)}, stop: stop,
 	}
 	b.running.Go(func() { b.receive(ctx) })

@@ -118,7 +118,7 @@ func (c *Client) Breaker() string { return c.breaker.State().String() }
 func (c *Client) Close() error { return c.rdb.Close() }
 
 // changes is the channel on which instances tell each other what they changed.
-func (c *Client) changes() string { return c.prefix + "changes" }
+func (c *Client) changes() string { return channel(c.prefix, "changes", database(c.rdb)) }
 
 // call runs one exchange within the client's budget, unless the circuit breaker
 // forbids it, and notes whether the server can be used.

@@ -43,6 +43,8 @@ func TestABadURLIsRefusedWithoutItsPassword(t *testing.T) {
 	for _, url := range []string{
 		"localhost:6379", "http://u:hunter2@localhost", "redis://u:hunter2@localhost/x", "redis://u:hunter2@local host",
 		"redis://u:hunter2@localhost?nonsense=1", "://hunter2", "redis://u:hunter2@localhost:port",
+		"redis://localhost,redis://:hunter2@other", "redis://:1/hunter2@localhost", "redis://:1?hunter2@localhost", "redis://localhost?db=hunter2",
+		"redis://localhost?max_retries=hunter2", "redis://localhost/a/hunter2", "redis://localhost?master_name=m&addr=x:hunter2@y:1", "hunter2://localhost",
 	} {
 		_, err := NewClient(options(url))
 		require.Error(t, err, url)
