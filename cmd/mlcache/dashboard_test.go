@@ -69,10 +69,10 @@ func (p *page) text(selector string) string {
 	return s
 }
 
-// picture keeps what is to be seen, where MLCACHE_PICTURES says.
+// picture keeps what is to be seen, where MLCACHE_TEST_PICTURES says.
 func (p *page) picture(name string) {
 	p.t.Helper()
-	dir := os.Getenv("MLCACHE_PICTURES")
+	dir := os.Getenv("MLCACHE_TEST_PICTURES")
 	if dir == "" {
 		return
 	}
@@ -139,7 +139,7 @@ func TestTheLivePageShowsWhatHappens(t *testing.T) {
 	require.Contains(t, p.text("#answer"), "Refresh chance")
 	p.do(chromedp.SetValue(chromedp.CSS("#key"), "<img src=x onerror=alert(1)>"), chromedp.Click(chromedp.CSS("button[value=get]")))
 	p.until(`document.querySelector("#answer pre")?.textContent.includes("Data for <img")`)
-	if os.Getenv("MLCACHE_PICTURES") != "" {
+	if os.Getenv("MLCACHE_TEST_PICTURES") != "" {
 		time.Sleep(45 * time.Second) // so that there is something to see
 	}
 	p.picture("dashboard-light")

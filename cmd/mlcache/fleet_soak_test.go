@@ -71,7 +71,7 @@ func startSoak(t *testing.T, seed uint64) *soak {
 
 func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
 	length, seed := soakSettings(t)
-	t.Logf("MLCACHE_SOAK=%v MLCACHE_SOAK_SEED=%d", length, seed)
+	t.Logf("MLCACHE_TEST_SOAK=%v MLCACHE_TEST_SOAK_SEED=%d", length, seed)
 	s := startSoak(t, seed)
 	var all sync.WaitGroup
 	all.Go(func() { s.traffic(s.history, []string{"a", "b", "c", "d"}, length) })
@@ -92,11 +92,11 @@ func soakSettings(t *testing.T) (length time.Duration, seed uint64) {
 	t.Helper()
 	length, seed = 2*time.Minute, rand.Uint64()
 	var err error
-	if text := os.Getenv("MLCACHE_SOAK"); text != "" {
+	if text := os.Getenv("MLCACHE_TEST_SOAK"); text != "" {
 		length, err = time.ParseDuration(text)
 		require.NoError(t, err)
 	}
-	if text := os.Getenv("MLCACHE_SOAK_SEED"); text != "" {
+	if text := os.Getenv("MLCACHE_TEST_SOAK_SEED"); text != "" {
 		seed, err = strconv.ParseUint(text, 10, 64)
 		require.NoError(t, err)
 	}

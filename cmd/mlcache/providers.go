@@ -54,10 +54,10 @@ func newL2(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, fu
 		return newEmbedded(cfg, tracing, log)
 	}
 	client, err := redis.NewClient(redis.Options{
-		URL: cfg.RedisURL, Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, Logger: log,
+		URL: string(cfg.RedisURL), Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, Logger: log,
 	})
 	if err != nil {
-		return sharedLayer{}, nil, fmt.Errorf("MLCACHE_REDIS_URL (--redis-url): %w", err)
+		return sharedLayer{}, nil, refused("redis-url", err)
 	}
 	bus := redis.NewBus(client)
 	closeAll := func() {
@@ -102,13 +102,13 @@ func newEmbedded(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLay
 func newSource(cfg Config, tracing *otel.Tracing) (ports.Source, func(), error) {
 	if cfg.Source == "http" {
 		source, err := httpsource.New(httpsource.Options{
-			URL:      cfg.SourceURL,
+			URL:      string(cfg.SourceURL),
 			Timeout:  cfg.SourceTimeout,
 			MaxBytes: int64(cfg.MaxValueBytes),
 			MaxConns: cfg.SourceConcurrency,
 		})
 		if err != nil {
-			return nil, nil, fmt.Errorf("MLCACHE_SOURCE_URL (--source-url): %w", err)
+			return nil, nil, refused("source-url", err)
 		}
 		return tracing.Source(source), source.Close, nil
 	}
@@ -167,7 +167,7 @@ func newExposition(count *counters.Recorder, l1 *lru.Cache, s *app.Service, l2 h
 }
 
 func access(cfg Config) httpapi.Access {
-	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes)}
+	return httpapi.Access{Token: string(cfg.Token), MaxValueBytes: int64(cfg.MaxValueBytes)}
 }
 
 func labels(cfg Config) httpapi.Labels {

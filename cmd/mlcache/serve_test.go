@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -223,4 +225,39 @@ func TestATakenPortIsOneClearLine(t *testing.T) {
 	err := run(context.Background(), []string{"serve", "--addr=" + addr}, io.Discard, io.Discard, nil)
 	require.ErrorContains(t, err, fmt.Sprintf("MLCACHE_ADDR (--addr): cannot listen on %q", addr))
 	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestTheHealthcheckAsksWhereTheServiceOfItsContainerListens(t *testing.T) {
+	t.Setenv("MLCACHE_ADDR", ":1000")
+	for name, c := range map[string]struct {
+		process1 []string
+		args     []string
+		want     string
+	}{
+		"the environment":               {[]string{"/mlcache", "serve"}, nil, ":1000"},
+		"a flag of the service":         {[]string{"/mlcache", "serve", "--ttl=1s", "--addr=:9000"}, nil, ":9000"},
+		"a flag in two arguments":       {[]string{"/mlcache", "--addr", ":9000"}, nil, ":9000"},
+		"below an init":                 {[]string{"/sbin/docker-init", "--", "/mlcache", "serve", "--addr=:9000"}, nil, ":9000"},
+		"its own flag":                  {[]string{"/mlcache", "serve", "--addr=:9000"}, []string{"--addr=:9001"}, ":9001"},
+		"itself is process 1":           {[]string{"/mlcache", "healthcheck"}, nil, ":1000"},
+		"another program":               {[]string{"/sbin/init", "--addr=:9000"}, nil, ":1000"},
+		"another command":               {[]string{"/mlcache", "version", "--addr=:9000"}, nil, ":1000"},
+		"a command line that is wrong":  {[]string{"/mlcache", "--nonsense", "--addr=:9000"}, nil, ":1000"},
+		"settings that are not its own": {[]string{"/mlcache", "--addr=:9000", "--source=http", "--token-file=/nowhere"}, nil, ":9000"},
+	} {
+		file := filepath.Join(t.TempDir(), "cmdline")
+		require.NoError(t, os.WriteFile(file, []byte(strings.Join(c.process1, "\x00")+"\x00"), 0o600))
+		check, _, err := parse(append([]string{"healthcheck"}, c.args...), io.Discard)
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, serviceAddr(check, "/usr/bin/mlcache", file), name)
+	}
+	check, _, err := parse([]string{"healthcheck"}, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, ":1000", serviceAddr(check, "mlcache", "/no/such/file"))
+}
+
+func TestAHealthcheckGoesThroughNoProxy(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	in := start(t)
+	require.NoError(t, checkHealth(t.Context(), strings.TrimPrefix(in.base, "http://")))
 }
