@@ -39,6 +39,7 @@ COPY --from=build /out/mlcache /mlcache
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 EXPOSE 8000
+# It asks at the address that the command line or the environment of the container says.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 \
     CMD ["/mlcache", "healthcheck"]
 ENTRYPOINT ["/mlcache"]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -137,5 +138,26 @@ func TestWhatOnlyAPartCanJudgeNamesItsSettingToo(t *testing.T) {
 		require.Equal(t, flag != "--data-dir", errors.As(err, new(usageError)))
 		require.NotContains(t, err.Error(), "hunter2")
 		require.NotContains(t, err.Error(), "\n")
+	}
+}
+
+func TestEverySettingIsDocumentedAndComposePassesNoOther(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	compose, err := os.ReadFile("../../docker-compose.yml")
+	require.NoError(t, err)
+	_, flags, err := parseArgs(nil, io.Discard)
+	require.NoError(t, err)
+	var settings []string
+	for _, flag := range flags {
+		for _, name := range flag.Envs {
+			require.Contains(t, string(readme), "`"+name+"`")
+			settings = append(settings, name)
+		}
+	}
+	passed := regexp.MustCompile(`(?m)^\s+(MLCACHE_\w+):`).FindAllSubmatch(compose, -1)
+	require.NotEmpty(t, passed)
+	for _, name := range passed {
+		require.Contains(t, settings, string(name[1]))
 	}
 }
