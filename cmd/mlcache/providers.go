@@ -100,7 +100,7 @@ func newEmbedded(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLay
 }
 
 func newSource(cfg Config, tracing *otel.Tracing) (ports.Source, func(), error) {
-	if cfg.Source == "http" {
+	if cfg.Source == sourceHTTP {
 		source, err := httpsource.New(httpsource.Options{
 			URL:      string(cfg.SourceURL),
 			Timeout:  cfg.SourceTimeout,

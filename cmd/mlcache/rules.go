@@ -25,16 +25,22 @@ func refused(flag string, reason error) error {
 	return usageError{fmt.Errorf("%s (--%s): %w", env, flag, reason)}
 }
 
+// The kinds of source.
+const (
+	sourceOracle = "oracle"
+	sourceHTTP   = "http"
+)
+
 // complete checks the settings and fills in those that follow from others. The
 // error names the setting, the value unless it is a secret, and what is allowed.
 func (c *Config) complete() error {
 	switch {
-	case c.Source == "oracle" && c.SourceURL != "":
+	case c.Source == sourceOracle && c.SourceURL != "":
 		return refused("source", errors.New(`"oracle" is not allowed with MLCACHE_SOURCE_URL (--source-url), want http or no URL`))
 	case c.Source == "" && c.SourceURL != "":
-		c.Source = "http"
+		c.Source = sourceHTTP
 	case c.Source == "":
-		c.Source = "oracle"
+		c.Source = sourceOracle
 	}
 	for _, r := range c.rules() {
 		if !r.holds {
@@ -79,9 +85,9 @@ func (c *Config) rules() []rule {
 		notNegative("l2-stale", c.L2Stale),
 		{"refresh-ahead", c.RefreshAhead, c.RefreshAhead >= 0 && c.RefreshAhead <= 100, "0 to 100"},
 		notNegative("failure-cooldown", c.FailureCooldown),
-		oneOf("source", c.Source, "oracle", "http"),
+		oneOf("source", c.Source, sourceOracle, sourceHTTP),
 		notNegative("oracle-delay", c.OracleDelay),
-		{"source-url", c.SourceURL, c.Source != "http" || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
+		{"source-url", c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
 		positive("source-timeout", c.SourceTimeout),
 		{"source-concurrency", c.SourceConcurrency, c.SourceConcurrency >= 1, "1 or more"},
 		{"lock-ttl", c.LockTTL, c.LockTTL >= 100*time.Millisecond, "a duration of at least 100ms"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"io"
@@ -17,20 +18,22 @@ import (
 // logged, it shows nothing of itself; string(s) is the value.
 type hidden string
 
+var _ encoding.TextMarshaler = hidden("")
+
 const masked = "***"
 
 // Format prints it by any verb of fmt.
-func (s hidden) Format(w fmt.State, _ rune) {
-	text, _ := s.MarshalText()
-	_, _ = w.Write(text)
-}
+func (s hidden) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, s.shown()) }
 
 // MarshalText is what slog and encoding/json write.
-func (s hidden) MarshalText() ([]byte, error) {
+func (s hidden) MarshalText() ([]byte, error) { return []byte(s.shown()), nil }
+
+// shown tells only whether there is a value.
+func (s hidden) shown() string {
 	if s == "" {
-		return nil, nil
+		return ""
 	}
-	return []byte(masked), nil
+	return masked
 }
 
 // hiddenSetting reads one. Errors of kong's own mapper quote the next
