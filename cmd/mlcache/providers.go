@@ -145,7 +145,7 @@ const tracingTimeout = 2 * time.Second
 func newTracing(log *slog.Logger) (*otel.Tracing, func(), error) {
 	tracing, err := otel.FromEnvironment(context.Background(), programVersion())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, usageError{err}
 	}
 	return tracing, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), tracingTimeout)

@@ -57,6 +57,7 @@ func TestAWrongCommandLineOrSettingIsOneLineAndStatusTwo(t *testing.T) {
 		{[]string{"MLCACHE_REDIS_URL=redis://:hunter2@h:port"}, nil, "MLCACHE_REDIS_URL (--redis-url)"},
 		{[]string{"MLCACHE_TOKEN=hun ter2"}, nil, "MLCACHE_TOKEN (--token)"},
 		{[]string{"MLCACHE_TOKEN_FILE=hunter2"}, nil, "MLCACHE_TOKEN_FILE (--token-file)"},
+		{[]string{"OTEL_TRACES_EXPORTER=nonsense"}, nil, "OTEL_TRACES_EXPORTER"},
 		{nil, []string{"healthcheck", "--addr=nonsense"}, "MLCACHE_ADDR (--addr)"},
 	} {
 		got := ends(t, c.settings, c.args...)
@@ -197,26 +198,29 @@ func TestTheTokenOfAFileIsTakenAndAShortOneIsWarnedOf(t *testing.T) {
 }
 
 func TestAfterSIGTERMReadySaysNoWhileTheRestIsServed(t *testing.T) {
-	p := start(t, "MLCACHE_DRAIN_DELAY=3s", "MLCACHE_ORACLE_DELAY=0", "MLCACHE_LOG_FORMAT=json")
+	p := start(t, "MLCACHE_DRAIN_DELAY=1h", "MLCACHE_ORACLE_DELAY=0")
 	require.Equal(t, http.StatusOK, p.get("/ready").status)
 	p.signal(syscall.SIGTERM)
 	eventually(t, "/ready says no", func() bool { return p.get("/ready").status == http.StatusServiceUnavailable })
 	require.Equal(t, http.StatusOK, p.get("/data/cold").status)
+	p.put("k", "by hand")
 	require.Equal(t, http.StatusOK, p.get("/health").status)
-	require.NoError(t, p.wait())
-	require.Contains(t, p.log.String(), `"drain_delay":"3s"`)
-	require.Contains(t, p.log.String(), `"msg":"bye"`)
-}
 
-func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
-	p := start(t, "MLCACHE_DRAIN_DELAY=1h")
-	p.signal(syscall.SIGTERM)
-	eventually(t, "/ready says no", func() bool { return p.get("/ready").status == http.StatusServiceUnavailable })
-	eventually(t, "the program ends", func() bool {
+	eventually(t, "a second signal ends the program", func() bool {
 		return errors.Is(p.cmd.Process.Signal(syscall.SIGTERM), os.ErrProcessDone)
 	})
 	require.Error(t, p.wait())
 	require.NotContains(t, p.log.String(), "bye")
+}
+
+func TestAfterTheDrainDelayTheProgramShutsDown(t *testing.T) {
+	p := start(t, "MLCACHE_DRAIN_DELAY=50ms", "MLCACHE_LOG_FORMAT=json")
+	p.signal(syscall.SIGTERM)
+	require.NoError(t, p.wait())
+	draining, over, found := strings.Cut(p.log.String(), `"drain_delay":"50ms"`)
+	require.True(t, found)
+	require.NotContains(t, draining, "shutting down")
+	require.Contains(t, over, `"msg":"bye"`)
 }
 
 // requireJSON requires that each line of a log is a JSON object.
