@@ -7,10 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
-
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
@@ -57,12 +54,6 @@ func openDisk(dir string, maxBytes int64, log *slog.Logger) (*disk, error) {
 		log.Warn("embedded layer: other users may look into the data directory (chmod 700 forbids it)", "dir", dir, "mode", info.Mode().Perm())
 	}
 	return d, nil
-}
-
-// passes tells failures of the disk from wrong settings.
-func passes(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EIO) ||
-		is(err, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 }
 
 // open opens the file, and replaces one that is of no use.
@@ -198,7 +189,7 @@ func (d *disk) write(ctx context.Context, op func(context.Context, *table) error
 
 // isFailure tells errors of the disk from those of the caller.
 func isFailure(err error) bool {
-	return err != nil && !errors.Is(err, domain.ErrClosed) && !errors.Is(err, domain.ErrUndecodable) &&
+	return err != nil && !errors.Is(err, domain.ErrClosed) &&
 		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 

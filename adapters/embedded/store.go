@@ -14,8 +14,7 @@ var _ ports.L2Store = (*Layer)(nil)
 // time, see fence.go. Times are Unix milliseconds. After close every call but
 // degraded fails with domain.ErrClosed.
 type store interface {
-	// get returns what is stored for key, expired or not. The error wraps
-	// domain.ErrUndecodable when the row is damaged.
+	// get returns what is stored for key, expired or not.
 	get(ctx context.Context, key string) (row, bool, error)
 
 	// put stores a row in place of what was there, and evicts others if it needs

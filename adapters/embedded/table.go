@@ -4,51 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"net/url"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
-	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
-
-const (
-	pageBytes = 8 << 10
-	// formVersion is the user_version of the file. Files of another version are
-	// discarded.
-	formVersion = 1
-)
-
-// setUp prepares a connection. No mmap: when a disk is full, the kernel ends
-// processes that touch a mapped page by SIGBUS. The exclusive lock keeps other
-// processes out. Nothing is synced, see boot.go for what a power cut does. The
-// journal keeps its size between transactions, so that rows can be deleted on a
-// full disk.
-const setUp = `
-PRAGMA busy_timeout=0;
-PRAGMA page_size=8192;
-PRAGMA mmap_size=0;
-PRAGMA locking_mode=EXCLUSIVE;
-PRAGMA journal_mode=PERSIST;
-PRAGMA journal_size_limit=1048576;
-PRAGMA synchronous=OFF;
-PRAGMA temp_store=MEMORY;
-PRAGMA cache_size=-2048;
-`
-
-const schema = `
-CREATE TABLE IF NOT EXISTS entry(
-	id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, deadline INTEGER NOT NULL, sum INTEGER NOT NULL, form BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS entry_deadline ON entry(deadline);
-CREATE TABLE IF NOT EXISTS unclean(boot TEXT NOT NULL);
-PRAGMA user_version=1;
-`
-
-// errForm says that a file cannot be used as it is, although it is not damaged.
-var errForm = errors.New("it was written by another version, or is larger than allowed")
 
 // table is an open SQLite file. One call at a time may use it.
 type table struct {
@@ -142,11 +101,8 @@ func (t *table) get(ctx context.Context, key string) (r row, ok bool, err error)
 	}
 	var form sql.RawBytes
 	var sum uint32
-	if err := rows.Scan(&r.deadline, &sum, &form); err != nil {
-		return row{}, false, err
-	}
-	if sum != checksum(key, form, r.deadline) {
-		return row{}, false, fmt.Errorf("%w: the checksum is wrong", domain.ErrUndecodable)
+	if err := rows.Scan(&r.deadline, &sum, &form); err != nil || sum != checksum(key, form, r.deadline) {
+		return row{}, false, fmt.Errorf("%w: the checksum of a row is wrong", errDamaged)
 	}
 	r.form = string(form)
 	return r, true, nil
@@ -190,7 +146,7 @@ func (t *table) oldest(ctx context.Context, bytes int64) (ids []int64, err error
 	for bytes > 0 && rows.Next() {
 		var id, size int64
 		if err := rows.Scan(&id, &size); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", errDamaged, err)
 		}
 		ids = append(ids, id)
 		bytes -= size
@@ -225,27 +181,10 @@ func (t *table) close() error {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // checksum covers all of a row: SQLite does not notice when bytes of a value, or
-// the way from an index to its row, are damaged.
+// the way from an index to its row, are damaged. When one is wrong, others may be,
+// and a new row may not replace the damaged one: so it counts as a damaged file.
 func checksum(key string, form []byte, deadline int64) uint32 {
 	sum := crc32.Update(0, castagnoli, binary.BigEndian.AppendUint64(nil, uint64(deadline)))
 	sum = crc32.Update(sum, castagnoli, []byte(key))
 	return crc32.Update(sum, castagnoli, form)
 }
-
-// is reports whether err is one of these results of SQLite.
-func is(err error, codes ...int) bool {
-	var of *sqlite.Error
-	if !errors.As(err, &of) {
-		return false
-	}
-	for _, code := range codes {
-		if of.Code()&0xff == code {
-			return true
-		}
-	}
-	return false
-}
-
-func isFull(err error) bool    { return is(err, sqlite3.SQLITE_FULL) }
-func isInUse(err error) bool   { return is(err, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) }
-func isDamaged(err error) bool { return is(err, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) }
