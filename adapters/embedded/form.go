@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -14,10 +15,10 @@ type row struct {
 	deadline int64
 }
 
-// encode returns the stored form of e, as bytes that the caller owns, and its
-// deadline. The entry must have a TTL.
-func encode(e *domain.Entry, now time.Time) (form []byte, deadline int64) {
-	form = domain.AppendStored(make([]byte, 0, e.Size()+64), e)
+// encode appends the stored form of e to dst, and returns it with its deadline. The
+// entry must have a TTL.
+func encode(dst []byte, e *domain.Entry, now time.Time) (form []byte, deadline int64) {
+	form = domain.AppendStored(slices.Grow(dst, e.Size()+64), e)
 	return form, now.Add(e.TTL()).Add(e.Keep()).UnixMilli()
 }
 

@@ -13,6 +13,7 @@ type Layer struct {
 	store    store
 	leases   *leases
 	maxValue int
+	buffers  sync.Pool // of *[]byte, for stored forms
 	// opened carries the monotonic clock, see now.
 	opened time.Time
 	close  func() error

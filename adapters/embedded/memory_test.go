@@ -34,13 +34,15 @@ func TestNewValuesTakeTheRoomOfTheLeastRecentlyUsed(t *testing.T) {
 func TestWhatHasExpiredIsEvictedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := options()
-		o.MaxBytes = 10_000
+		o.MaxBytes = 30_000
 		l := open(t, o)
 		fill(t, l, "fresh", entry("v", time.Hour))
-		fill(t, l, "large and expired", entry(strings.Repeat("v", 8000), time.Second))
+		for i := range 40 { // more than a put deletes anyway
+			fill(t, l, fmt.Sprint("expired", i), entry(strings.Repeat("v", 300), time.Second))
+		}
 		fill(t, l, "kept", entry("v", time.Second).Kept(time.Hour))
 		time.Sleep(2 * time.Second)
-		fill(t, l, "new", entry(strings.Repeat("v", 8000), time.Hour))
+		fill(t, l, "new", entry(strings.Repeat("v", 20_000), time.Hour))
 		require.NotZero(t, get(t, l, "fresh"))
 		require.NotZero(t, get(t, l, "kept"))
 		require.NotZero(t, get(t, l, "new"))
@@ -63,7 +65,7 @@ func TestEachPutDeletesSomeOfWhatHasExpired(t *testing.T) {
 
 // The bytes that the layer counts are those that the heap has, whatever the sizes.
 func TestTheBoundIsOnRealBytes(t *testing.T) {
-	const bound = 32 << 20
+	const bound = 16 << 20
 	for name, size := range map[string]int{"tiny": 1, "200 B": 200, "1 KiB": 1 << 10, "5 KiB": 5 << 10, "33 KiB": 33 << 10, "1 MiB": 1 << 20} {
 		t.Run(name, func(t *testing.T) {
 			o := options()

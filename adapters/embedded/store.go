@@ -114,14 +114,24 @@ func (l *Layer) write(ctx context.Context, key domain.Key, e *domain.Entry) erro
 	case e.TTL() <= 0:
 		err = l.store.remove(ctx, key.String())
 	default:
-		now := l.now()
-		form, deadline := encode(e, now)
-		err = l.store.put(ctx, key.String(), form, deadline, now.UnixMilli())
+		err = l.put(ctx, key, e)
 	}
 	if err != nil {
 		return fmt.Errorf("embedded layer: write: %w", err)
 	}
 	return nil
+}
+
+func (l *Layer) put(ctx context.Context, key domain.Key, e *domain.Entry) error {
+	buffer, _ := l.buffers.Get().(*[]byte)
+	if buffer == nil {
+		buffer = new([]byte)
+	}
+	defer l.buffers.Put(buffer)
+	now := l.now()
+	form, deadline := encode((*buffer)[:0], e, now)
+	*buffer = form
+	return l.store.put(ctx, key.String(), form, deadline, now.UnixMilli())
 }
 
 func (l *Layer) checkSize(e *domain.Entry) error {
