@@ -32,6 +32,11 @@ var _ store = (*disk)(nil)
 // retryEvery is how often a disk that was full or failed is tried again.
 const retryEvery = 2 * time.Second
 
+// turnTimeout is how long a call waits for those before it.
+const turnTimeout = time.Second
+
+var errHangs = errors.New("the disk hangs, or has more to do than it can")
+
 // openDisk returns errors that continue the sentence `data directory "x" …`.
 func openDisk(dir string, maxBytes int64, log *slog.Logger) (*disk, error) {
 	d := &disk{
@@ -109,13 +114,17 @@ func (d *disk) discard(why error) {
 	}
 }
 
-// use waits for the turn, at most until ctx ends, and lets op use the table. Once
-// begun, op is not interrupted: it is local and short.
+// use waits for the turn and lets op use the table. Once begun, op is not
+// interrupted: it is local and short, or the disk hangs.
 func (d *disk) use(ctx context.Context, op func(context.Context, *table) error) error {
+	hangs := time.NewTimer(turnTimeout)
+	defer hangs.Stop()
 	select {
 	case d.turn <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-hangs.C:
+		return errHangs
 	}
 	defer func() { <-d.turn }()
 	if d.closed {

@@ -164,15 +164,22 @@ func TestExpiredRowsAreDeletedByPutsAFewAtATime(t *testing.T) {
 	})
 }
 
-func TestCallsThatWaitForTheDiskEndWithTheirContext(t *testing.T) {
+func TestCallsDoNotWaitForADiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, d, _ := onDisk(t, 1<<20)
+		l, d, log := onDisk(t, 1<<20)
 		d.turn <- struct{}{} // as a call does that hangs in the disk
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), turnTimeout/2)
 		defer cancel()
 		_, _, err := l.Get(ctx, keyOf(t, "k"))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		<-d.turn
 		require.Equal(t, "embedded", l.Health(t.Context()))
+		_, _, err = l.Get(t.Context(), keyOf(t, "k"))
+		require.ErrorIs(t, err, errHangs)
+		require.ErrorIs(t, l.Put(t.Context(), keyOf(t, "k"), value("v")), errHangs)
+		require.Equal(t, "degraded", l.Health(t.Context()))
+		<-d.turn
+		require.NoError(t, l.Put(t.Context(), keyOf(t, "k"), value("v")))
+		require.Equal(t, "embedded", l.Health(t.Context()))
+		require.Equal(t, [2]int{1, 1}, states(log))
 	})
 }

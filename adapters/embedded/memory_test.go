@@ -65,7 +65,7 @@ func TestEachPutDeletesSomeOfWhatHasExpired(t *testing.T) {
 
 // The bytes that the layer counts are those that the heap has, whatever the sizes.
 func TestTheBoundIsOnRealBytes(t *testing.T) {
-	const bound = 16 << 20
+	const bound = 8 << 20
 	for name, size := range map[string]int{"tiny": 1, "200 B": 200, "1 KiB": 1 << 10, "5 KiB": 5 << 10, "33 KiB": 33 << 10, "1 MiB": 1 << 20} {
 		t.Run(name, func(t *testing.T) {
 			o := options()

@@ -165,7 +165,7 @@ func TestTheFileKeepsToItsBoundAndNewValuesWin(t *testing.T) {
 	for name, size := range map[string]int{"tiny": 1, "1 KiB": 1 << 10, "100 KiB": 100 << 10, "900 KiB": 900 << 10} {
 		t.Run(name, func(t *testing.T) {
 			o := disk(t)
-			o.MaxBytes = 2 << 20
+			o.MaxBytes = 1 << 20
 			l := open(t, o)
 			n := int(3*o.MaxBytes) / (size + 500)
 			for i := range n {
