@@ -24,7 +24,7 @@ RUN --mount=type=cache,target=/go/pkg/mod \
     --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/mlcache ./cmd/mlcache \
- && mkdir /out/data
+ && mkdir -m 700 /out/data
 
 # --- the image: the program and CA certificates, no shell ---------------------
 FROM gcr.io/distroless/static-debian12:nonroot

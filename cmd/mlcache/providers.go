@@ -19,8 +19,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// embeddedMaxBytes bounds the live bytes that the embedded layer keeps. The
-// process takes several times as much, see docs/adr/0004.
+// embeddedMaxBytes bounds what the embedded layer occupies, on the heap or on disk.
 const embeddedMaxBytes = 64 << 20
 
 func newL1(cfg Config) (*lru.Cache, func(), error) {
