@@ -54,7 +54,7 @@ func TestFleetUserWithTheDocumentedRightsCanDoEverythingOnACluster(t *testing.T)
 	}
 	url := strings.Replace(cluster.URL(), "redis://", "redis://mlcache:secret@", 1)
 	a, b := join(t, url), join(t, url)
-	awaitRecovery(t, a, b, 5*time.Second)
+	awaitRecovery(t, a, b)
 }
 
 func TestFleetUnderSentinelLeavesAMasterThatHangsAndItsReturnDoesNoHarm(t *testing.T) {
@@ -65,13 +65,13 @@ func TestFleetUnderSentinelLeavesAMasterThatHangsAndItsReturnDoesNoHarm(t *testi
 	sentinel.AwaitFailover()
 	awaitA() // until the silence is noticed, both believe to be connected
 	awaitB()
-	awaitRecovery(t, a, b, 5*time.Second)
+	awaitRecovery(t, a, b)
 
 	sentinel.Replica.Resume()
-	awaitRecovery(t, a, b, 5*time.Second)
+	awaitRecovery(t, a, b)
 	sentinel.AwaitInStep()
 	sentinel.KillMaster() // and back to the first
-	awaitRecovery(t, a, b, 5*time.Second)
+	awaitRecovery(t, a, b)
 }
 
 func TestFleetOnAClusterLeavesAMasterThatHangsAndItsReturnDoesNoHarm(t *testing.T) {
@@ -82,11 +82,11 @@ func TestFleetOnAClusterLeavesAMasterThatHangsAndItsReturnDoesNoHarm(t *testing.
 	pair.Master.Pause()
 	pair.AwaitFailover()
 	awaitB() // until the silence is noticed, it believes to be connected
-	awaitRecovery(t, a, b, 5*time.Second)
+	awaitRecovery(t, a, b)
 
 	pair.Replica.Resume()
-	awaitRecovery(t, a, b, 5*time.Second)
+	awaitRecovery(t, a, b)
 	pair.AwaitInStep()
 	pair.KillMaster() // and back to the first
-	awaitRecovery(t, a, b, 5*time.Second)
+	awaitRecovery(t, a, b)
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // startTimeout is generous: only a server that never comes up meets it.
-const startTimeout = 20 * time.Second
+const startTimeout = time.Minute
 
 // Server is a redis-server of the test's own, on a free port, with nothing
 // kept on disk. It ends with the test.
