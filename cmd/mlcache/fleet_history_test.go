@@ -151,7 +151,7 @@ func TestFleetReturnsNothingThatWasReplacedBefore(t *testing.T) {
 	const bound = 100 * time.Millisecond
 	// A short life and refreshes ahead of its end, so that loads of all kinds
 	// are under way while it is written.
-	f := startFleet(t, 3, slowMachine, "--ttl=500ms", "--refresh-ahead=1")
+	f := startFleet(t, 3, "--ttl=500ms", "--refresh-ahead=1")
 	f.origin.answer("", plan{delay: 20 * time.Millisecond})
 	h := newHistory()
 	f.traffic(h, []string{"a", "b", "c", "d", "e", "f"}, 15*time.Second)

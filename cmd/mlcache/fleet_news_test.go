@@ -124,7 +124,7 @@ func TestFleetServesNothingOldAfterASubscriptionFellSilent(t *testing.T) {
 	last = f.watch("k", 3, time.Now().Add(time.Second))
 	require.True(t, last[0].IsZero())
 	d.withhold(false)
-	within(t, 2*time.Second, "memory is used again", func() bool {
+	eventually(t, "memory is used again", func() bool {
 		f.requireEachAnswers("k", http.StatusOK)
 		return detail(f.members[0].ask("k")) == "l1"
 	})

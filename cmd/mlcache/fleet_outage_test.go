@@ -119,7 +119,7 @@ func TestFleetOutlivesTheLossOfAMasterOfACluster(t *testing.T) {
 // lose otherwise, and may.
 func (f *fleet) awaitReplica(replica *redistest.Server) {
 	f.t.Helper()
-	within(f.t, 10*time.Second, "the hot key is replicated", func() bool {
+	eventually(f.t, "the hot key is replicated", func() bool {
 		return strings.Contains(replica.Command("KEYS", "*"), "mlc:{hot}")
 	})
 }
@@ -132,7 +132,7 @@ func awaitAnnounced(t *testing.T, s *redistest.Sentinel) {
 	require.NoError(t, err)
 	client := goredis.NewSentinelClient(options)
 	defer func() { _ = client.Close() }()
-	within(t, 10*time.Second, "the sentinels announce the new master", func() bool {
+	eventually(t, "the sentinels announce the new master", func() bool {
 		address, err := client.GetMasterAddrByName(t.Context(), "main").Result()
 		return err == nil && net.JoinHostPort(address[0], address[1]) == s.Master.Addr()
 	})
@@ -174,7 +174,7 @@ func (f *fleet) loadsThrough(trouble func()) {
 	for i := range keys {
 		// Waiters elsewhere are not woken by a lock that vanishes; they ask again
 		// in their own time, and one of them loads once more.
-		requireAll(f.t, replies[i], http.StatusOK, 4*time.Second)
+		requireAll(f.t, replies[i], http.StatusOK)
 		require.LessOrEqual(f.t, f.origin.called(fmt.Sprintf("k%d", i)), len(f.members))
 	}
 	f.requireNoLeases()

@@ -223,7 +223,7 @@ func (s *soak) requireFewGoroutines() {
 	s.t.Helper()
 	for _, p := range s.members {
 		p.client.CloseIdleConnections()
-		within(s.t, 5*time.Second, "the instance is idle", func() bool { return p.send(http.MethodHead, "a", "").status == http.StatusOK })
+		eventually(s.t, "the instance is idle", func() bool { return p.send(http.MethodHead, "a", "").status == http.StatusOK })
 		p.client.CloseIdleConnections()
 		s.origin.server.CloseClientConnections()
 		time.Sleep(500 * time.Millisecond)
