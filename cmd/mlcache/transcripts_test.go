@@ -53,7 +53,12 @@ func TestTheTranscriptsInTheDocumentsAreTrue(t *testing.T) {
 			continue
 		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			in := start(t, "--token=secret")
+			t.Parallel()
+			settings := []string{"--token=secret"}
+			if os.Getenv("UPDATE_TRANSCRIPTS") == "" {
+				settings = append(settings, "--ttl=10m") // which a busy machine does not outlast
+			}
+			in := launch(t, 1, settings)[0]
 			shown := string(text)
 			for _, block := range transcript.FindAllStringSubmatch(shown, -1) {
 				ran := in.replay(block[1])
