@@ -114,7 +114,7 @@ func TestTheLivePageShowsWhatHappens(t *testing.T) {
 	findBrowser(t) // before traffic is made for nothing
 	in := start(t, "--oracle-delay=30ms", "--l1-max-entries=100", "--ttl=10m", "--shutdown-timeout=1h")
 	if in.mustGet("/dashboard/uPlot.iife.min.js").status != 200 {
-		skip(t, "uPlot is not embedded (make assets fetches it)")
+		skip(t, "embedded uPlot (make assets)")
 	}
 	p := open(t, in.base+"/dashboard", 1280, 900, "light")
 	p.until(`document.querySelectorAll("#states li").length === 5`)

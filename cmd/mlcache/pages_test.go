@@ -31,7 +31,7 @@ func TestThePagesShowTheDescriptionInARealBrowser(t *testing.T) {
 	requireShown(t, docs, "Tell what was counted")
 
 	if in.mustGet("/redoc/redoc.standalone.js").status != 200 {
-		skip(t, "ReDoc's script is not embedded (make assets fetches it)")
+		skip(t, "embedded script of ReDoc (make assets)")
 	}
 	redoc := rendered(t, browser, in.base+"/redoc")
 	requireShown(t, redoc, "Where an answer came from stands in its")
@@ -50,15 +50,16 @@ func findBrowser(t *testing.T) string {
 			return path
 		}
 	}
-	skip(t, "there is no Chromium (Debian: apt-get install chromium)")
+	skip(t, "chromium (Debian: apt-get install chromium)")
 	return ""
 }
 
-// skip leaves a test out aloud, and never under CI.
-func skip(t *testing.T, why string) {
+// skip skips a test for want of something, in the words that make test counts, and
+// fails it under CI.
+func skip(t *testing.T, want string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
-		require.FailNow(t, "NOT TESTED IN A BROWSER: "+why)
+		require.FailNow(t, "NOT TESTED: no "+want)
 	}
-	t.Skip("NOT TESTED IN A BROWSER: " + why)
+	t.Skip("NOT TESTED: no " + want)
 }

@@ -41,7 +41,7 @@ func comparable(s string) string {
 func TestTheTranscriptsInTheDocumentsAreTrue(t *testing.T) {
 	for _, tool := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			skip(t, "there is no "+tool)
+			skip(t, tool+" (Debian: apt-get install "+tool+")")
 		}
 	}
 	files, err := filepath.Glob("../../docs/*.md")
