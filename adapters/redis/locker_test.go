@@ -44,6 +44,7 @@ func awaitWaiting(t *testing.T, in instance, key domain.Key) {
 func TestAFillLeavesTheValueWithItsTTLAndNothingElse(t *testing.T) {
 	in := open(t, redistest.Start(t).URL(), times)
 	key := parse(t, "k")
+	awaitListening(t, in) // which wakes all waiters
 	lease, err := in.locker.Acquire(t.Context(), key)
 	require.NoError(t, err)
 	waiting := acquire(in, key)
