@@ -92,6 +92,15 @@ func (f *fleet) awaitWaiting(n int) {
 	})
 }
 
+// awaitInvalidated returns when all instances but that one have received an
+// invalidation.
+func (f *fleet) awaitInvalidated(by int) {
+	f.t.Helper()
+	for i, p := range f.members {
+		eventually(f.t, "the others receive the invalidation", func() bool { return i == by || p.metrics()["changes_heard"] > 0 })
+	}
+}
+
 // ownInstance is what tells the problems of two requests apart.
 var ownInstance = regexp.MustCompile(`,"instance":"[^"]*"`)
 
