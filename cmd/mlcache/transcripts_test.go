@@ -85,6 +85,8 @@ func (in *instance) replay(shown string) string {
 			continue
 		}
 		cmd := exec.CommandContext(in.t.Context(), "bash", "-c", strings.ReplaceAll(command, "http://localhost:8000", in.base))
+		home := in.t.TempDir() // no .curlrc, no proxy
+		cmd.Env = append(os.Environ(), "LC_ALL=C", "no_proxy=*", "HOME="+home, "CURL_HOME="+home, "XDG_CONFIG_HOME="+home)
 		var failure strings.Builder
 		cmd.Stderr = &failure // curl's progress
 		out, err := cmd.Output()
