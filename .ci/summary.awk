@@ -23,9 +23,9 @@ BEGIN { forget(); status = 1 }
 
 /^=== (RUN|PAUSE|CONT|NAME) / { current = $3; next }
 
-/^ *--- (PASS|SKIP): / { passed[$3] = 1; if ($2 == "PASS:") good++; next }
+/^ *--- (PASS|SKIP): / { passed[$3] = 1; if ($2 == "PASS:") good++; current = ""; next }
 
-/^ *--- FAIL: / { current = $3; keep($0); next }
+/^ *--- FAIL: / { current = $3; keep($0); current = ""; next }
 
 /^(PASS|FAIL)$/ || /^coverage: / || /^testing: warning: no tests to run/ { next }
 
