@@ -75,6 +75,7 @@ func TestNothingIsWrappedWhenNothingIsTraced(t *testing.T) {
 }
 
 func TestTheStandardVariablesTurnItOnAndOff(t *testing.T) {
+	forgetVariables(t)
 	for name, c := range map[string]struct {
 		env map[string]string
 		on  bool
@@ -86,7 +87,6 @@ func TestTheStandardVariablesTurnItOnAndOff(t *testing.T) {
 		"disabled altogether": {map[string]string{"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			forgetVariables(t)
 			for name, value := range c.env {
 				t.Setenv(name, value)
 			}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
 )
 
 // TestMain runs the program instead of the tests where a test started this
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 		childMain()
 	}
 	forgetSettings()
-	goleak.VerifyTestMain(m,
+	portstest.Main(m,
 		// A pool that failed to connect often tries once a second, and notices only
 		// then that it was closed.
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
