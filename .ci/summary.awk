@@ -3,6 +3,8 @@
 # status that go test ended with, which has to be the last line. With -v proof=1
 # it also counts the tests that passed, and fails for a package in which none did.
 
+function show(line) { print line; fflush() } # also where it goes to a file
+
 function forget() { delete said; delete order; delete passed; tests = good = 0; current = "" }
 
 function keep(line) {
@@ -31,15 +33,15 @@ BEGIN { forget(); status = 1 }
 
 /^ok  \t/ {
 	sub(/\tcoverage: .*/, "")
-	print proof ? $0 "\t" good " passed" : $0
-	if (proof && !good) { print "NOT PROVEN by " $2; unproven = 1 }
+	show(proof ? $0 "\t" good " passed" : $0)
+	if (proof && !good) { show("NOT PROVEN by " $2); unproven = 1 }
 	forget()
 	next
 }
 
 /^\?   \t/ || /^\t.*coverage: 0\.0% of statements/ { forget(); next }
 
-/^FAIL\t/ { tell(); print; next }
+/^FAIL\t/ { tell(); show($0); next }
 
 { keep($0) }
 
