@@ -16,6 +16,7 @@ import (
 )
 
 func TestAfterEachTroubleOfTheServerAllWorksAgainByItself(t *testing.T) {
+	t.Parallel()
 	for name, trouble := range map[string]func(s *redistest.Server){
 		"killed and restarted":  func(s *redistest.Server) { s.Kill(); s.Restart() },
 		"stopped and continued": func(s *redistest.Server) { s.Pause(); time.Sleep(time.Second); s.Resume() },
@@ -33,7 +34,7 @@ func TestAfterEachTroubleOfTheServerAllWorksAgainByItself(t *testing.T) {
 			if strings.Contains(name, "killed") && name != "clients killed" {
 				awaitGap() // until the end of the connection is seen, it counts as connected
 			}
-			awaitRecovery(t, a, b, 4*time.Second)
+			awaitRecovery(t, a, b)
 		})
 	}
 }
@@ -41,37 +42,36 @@ func TestAfterEachTroubleOfTheServerAllWorksAgainByItself(t *testing.T) {
 func TestASubscriptionThatIsKilledStandsAgainAndTheGapIsTold(t *testing.T) {
 	server := redistest.Start(t)
 	in := join(t, server.URL())
-	awaitGap, began := in.gap(t), time.Now()
+	awaitGap := in.gap(t)
 	server.Command("CLIENT", "KILL", "TYPE", "pubsub")
 	awaitGap()
-	require.Eventually(t, in.bus.Connected, time.Second, time.Millisecond)
-	require.Less(t, time.Since(began), 2*time.Second)
+	awaitListening(t, in.instance)
 }
 
 func TestASilentPartitionIsNoticedAndItsEndToo(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr())
 	cut, other := join(t, proxy.URL()), join(t, server.URL())
 	for _, back := range []string{"healed", "cut"} {
 		gaps := cut.news.gaps.Load()
 		proxy.Silence()
-		began := time.Now()
-		require.Eventually(t, func() bool { return !cut.bus.Connected() }, 4*time.Second, 10*time.Millisecond)
-		t.Logf("noticed after %v", time.Since(began).Round(time.Millisecond))
-		require.True(t, other.bus.Connected())
+		t.Log("noticed after", eventually(t, "the silence is noticed", func() bool { return !cut.bus.Connected() }))
+		awaitListening(t, other.instance)
 		require.Equal(t, gaps, cut.news.gaps.Load(), "a gap is told when it is over")
 
 		proxy.Resume()
 		if back == "cut" {
 			proxy.Cut()
 		}
-		awaitRecovery(t, cut, other, 2*time.Second)
-		awaitRecovery(t, other, cut, 2*time.Second)
+		awaitRecovery(t, cut, other)
+		awaitRecovery(t, other, cut)
 		require.Greater(t, cut.news.gaps.Load(), gaps)
 	}
 }
 
 func TestAServerThatHangsIsAskedInItsBudgetAndThenNotAtAllUntilItIsBack(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	client := impatient(t, server.URL())
 	bus := NewBus(client)
@@ -80,28 +80,19 @@ func TestAServerThatHangsIsAskedInItsBudgetAndThenNotAtAllUntilItIsBack(t *testi
 		_, _, err := NewStore(client).Get(t.Context(), parse(t, "k"))
 		return err
 	}
-	require.Eventually(t, func() bool { return bus.Connected() && get() == nil }, 5*time.Second, 10*time.Millisecond)
+	works := func() bool { return bus.Connected() && bus.Reachable() && get() == nil }
+	eventually(t, "the server is used", works)
 
 	server.Pause()
-	for range failuresInARow {
-		began := time.Now()
-		require.ErrorIs(t, get(), context.DeadlineExceeded)
-		require.Less(t, time.Since(began), 500*time.Millisecond, "far above the budget, for slow machines")
-	}
-	require.False(t, bus.Reachable())
-	tries := 0
-	for began := time.Now(); time.Since(began) < 2*time.Second; time.Sleep(time.Millisecond) {
-		if asked := time.Now(); !errors.Is(get(), errBroken) {
-			tries++
-		} else {
-			require.Less(t, time.Since(asked), 25*time.Millisecond, "it is refused at once")
+	eventually(t, "the server is not asked any more", func() bool {
+		err := get()
+		if !errors.Is(err, errBroken) {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
-	}
-	require.Positive(t, tries)
-	require.LessOrEqual(t, tries, 3, "one in about a second")
-
+		return errors.Is(err, errBroken)
+	})
 	server.Resume()
-	require.Eventually(t, func() bool { return bus.Reachable() && bus.Connected() && get() == nil }, 2*time.Second, 10*time.Millisecond)
+	eventually(t, "the server is used again", works)
 }
 
 func TestAServerWithoutMemoryLeftRefusesWhatTakesSomeAndEndsLeases(t *testing.T) {
@@ -134,7 +125,7 @@ func TestAServerWithoutMemoryLeftRefusesWhatTakesSomeAndEndsLeases(t *testing.T)
 	require.ErrorIs(t, a.locker.Renew(ctx, parse(t, "failed"), leases["failed"]), domain.ErrLeaseLost)
 
 	server.Command("CONFIG", "SET", "maxmemory", "0")
-	awaitRecovery(t, a, b, time.Second)
+	awaitRecovery(t, a, b)
 }
 
 // requireOutOfMemory requires the server's own error, which says nothing of a

@@ -1,0 +1,28 @@
+package portstest
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// Main runs the tests of a package, and fails if they leave goroutines behind.
+// Those may take a while to end on a busy machine, where a client of a server that
+// is gone still tries to reach it.
+func Main(m *testing.M, options ...goleak.Option) {
+	code := m.Run()
+	for began := time.Now(); code == 0; {
+		err := goleak.Find(options...)
+		if err == nil {
+			break
+		}
+		if time.Since(began) > promptly {
+			fmt.Fprintln(os.Stderr, "goroutines are left behind:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
