@@ -2,6 +2,7 @@ package httpsource
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -17,9 +18,11 @@ const (
 // template is a URL with a hole for the key. It is kept apart from its
 // credentials, so that no error that names a URL can give them away.
 type template struct {
-	path  string // from the scheme up to the query
-	query string // with its question mark, or empty
-	user  *url.Userinfo
+	path    string // from the scheme up to the query
+	query   string // with its question mark, or empty
+	user    *url.Userinfo
+	decoded string // of the path, with placeholder, if that is in there
+	folder  string // decoded, up to the segment with the key or else the last one
 }
 
 // parseTemplate checks a URL. Its errors quote nothing of it: in a URL that is
@@ -35,10 +38,17 @@ func parseTemplate(raw string) (template, error) {
 		return template{}, errors.New("httpsource: URL must begin with http:// or https:// and a host")
 	case u.Fragment != "":
 		return template{}, errors.New("httpsource: URL must not have a fragment (#…), it would not be sent")
+	case dotted(u.Path):
+		return template{}, errors.New("httpsource: URL must not have dot segments (/../)")
 	case !strings.Contains(u.EscapedPath(), hole) && !strings.Contains(u.RawQuery, hole):
 		return template{}, errors.New("httpsource: URL must contain " + placeholder + " in its path or query")
 	}
 	t := template{user: u.User}
+	before, _, inPath := strings.Cut(u.Path, placeholder)
+	t.folder = before[:strings.LastIndexByte(before, '/')+1]
+	if inPath {
+		t.decoded = u.Path
+	}
 	u.User = nil
 	t.path = u.String()
 	if i := strings.IndexByte(t.path, '?'); i >= 0 {
@@ -47,17 +57,27 @@ func parseTemplate(raw string) (template, error) {
 	return t, nil
 }
 
-// fill returns the URL of a key.
-func (t template) fill(key domain.Key) string {
-	return strings.ReplaceAll(t.path, hole, escapePath(key.String())) +
-		strings.ReplaceAll(t.query, hole, url.QueryEscape(key.String()))
+// check refuses keys with which the path has dot segments once it is decoded.
+func (t template) check(key domain.Key) error {
+	if t.decoded != "" && (dotted(key.String()) || dotted(strings.ReplaceAll(t.decoded, placeholder, key.String()))) {
+		return fmt.Errorf("%w: it has a dot segment, which could lead out of the path of the source", domain.ErrInvalidKey)
+	}
+	return nil
 }
 
-// escapePath makes one path segment of any key. Those that would name a
-// directory have their dots escaped, which url.PathEscape does not do.
-func escapePath(key string) string {
-	if key == "." || key == ".." {
-		return strings.ReplaceAll(key, ".", "%2E")
+// dotted reports whether a server may find . or .. among the segments of a path:
+// some take \ for /, some cut off what follows a semicolon.
+func dotted(path string) bool {
+	for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if name, _, _ := strings.Cut(segment, ";"); name == "." || name == ".." {
+			return true
+		}
 	}
-	return url.PathEscape(key)
+	return false
+}
+
+// fill returns the URL of a key.
+func (t template) fill(key domain.Key) string {
+	return strings.ReplaceAll(t.path, hole, url.PathEscape(key.String())) +
+		strings.ReplaceAll(t.query, hole, url.QueryEscape(key.String()))
 }
