@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -45,5 +46,22 @@ func (l *Layer) State(_ context.Context, key domain.Key) domain.LeaseState {
 
 // Release ends the lease, with the failure for those who wait and come later.
 func (l *Layer) Release(_ context.Context, key domain.Key, lease ports.Lease, failure error) error {
-	return l.leases.release(key, lease, kindOf(failure))
+	if errors.Is(failure, domain.ErrWithdrawn) {
+		return l.withdraw(key, lease, failure)
+	}
+	return l.leases.release(key, lease, failure)
+}
+
+// withdraw removes what is stored, and then ends the lease with the failure.
+func (l *Layer) withdraw(key domain.Key, lease ports.Lease, failure error) error {
+	if err := l.using.enter(); err != nil {
+		return err
+	}
+	defer l.using.leave()
+	held, err := l.leases.beginFill(key, lease)
+	if err != nil {
+		return err
+	}
+	defer l.leases.endWithdrawal(key, held, failure)
+	return l.write(key, domain.NewMissing(0, 0))
 }
