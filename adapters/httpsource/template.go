@@ -18,11 +18,12 @@ const (
 // template is a URL with a hole for the key. It is kept apart from its
 // credentials, so that no error that names a URL can give them away.
 type template struct {
-	path    string // from the scheme up to the query
-	query   string // with its question mark, or empty
-	user    *url.Userinfo
-	decoded string // of the path, with placeholder, if that is in there
-	folder  string // decoded, up to the segment with the key or else the last one
+	path   string // from the scheme up to the query
+	query  string // with its question mark, or empty
+	user   *url.Userinfo
+	inPath bool   // whether the key stands in the path
+	mixed  string // the decoded path, if the key is only a part of a segment there
+	folder string // decoded, up to the segment with the key or else the last one
 }
 
 // parseTemplate checks a URL. Its errors quote nothing of it: in a URL that is
@@ -46,8 +47,11 @@ func parseTemplate(raw string) (template, error) {
 	t := template{user: u.User}
 	before, _, inPath := strings.Cut(u.Path, placeholder)
 	t.folder = before[:strings.LastIndexByte(before, '/')+1]
-	if inPath {
-		t.decoded = u.Path
+	t.inPath = inPath
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if strings.Contains(segment, placeholder) && segment != placeholder {
+			t.mixed = u.Path
+		}
 	}
 	u.User = nil
 	t.path = u.String()
@@ -59,7 +63,7 @@ func parseTemplate(raw string) (template, error) {
 
 // check refuses keys with which the path has dot segments once it is decoded.
 func (t template) check(key domain.Key) error {
-	if t.decoded != "" && (dotted(key.String()) || dotted(strings.ReplaceAll(t.decoded, placeholder, key.String()))) {
+	if t.inPath && (dotted(key.String()) || t.mixed != "" && dotted(strings.ReplaceAll(t.mixed, placeholder, key.String()))) {
 		return fmt.Errorf("%w: it has a dot segment, which could lead out of the path of the source", domain.ErrInvalidKey)
 	}
 	return nil
@@ -68,6 +72,9 @@ func (t template) check(key domain.Key) error {
 // dotted reports whether a server may find . or .. among the segments of a path:
 // some take \ for /, some cut off what follows a semicolon.
 func dotted(path string) bool {
+	if strings.IndexByte(path, '.') < 0 {
+		return false // at the cost of nothing: this is on the path of each request
+	}
 	for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
 		if name, _, _ := strings.Cut(segment, ";"); name == "." || name == ".." {
 			return true

@@ -28,6 +28,10 @@ type program struct {
 // serve runs the service until ctx ends, then shuts it down.
 func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net.Addr)) error {
 	log := newLogger(cfg, stderr)
+	// net/http writes a line to the default logger for each thing that an origin
+	// sends unasked.
+	slog.SetLogLoggerLevel(slog.LevelDebug)
+	slog.SetDefault(log)
 	gin.SetMode(gin.ReleaseMode)
 	redis.UseLogger(log)
 
@@ -107,9 +111,9 @@ func newLogger(cfg Config, w io.Writer) *slog.Logger {
 	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // validated
 	opts := &slog.HandlerOptions{Level: level}
 	if cfg.LogFormat == "json" {
-		return slog.New(requestLog{slog.NewJSONHandler(w, opts)})
+		return slog.New(newLimitedLog(requestLog{slog.NewJSONHandler(w, opts)}))
 	}
-	return slog.New(requestLog{slog.NewTextHandler(w, opts)})
+	return slog.New(newLimitedLog(requestLog{slog.NewTextHandler(w, opts)}))
 }
 
 // requestLog adds to each line which request it is about.
