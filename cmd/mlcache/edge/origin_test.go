@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
 // origin is a source over raw sockets. It notes each request and does what its
@@ -358,3 +360,31 @@ func TestAFloodOfFailingLoadsDoesNotFloodTheLog(t *testing.T) {
 	require.NotContains(t, p.log.String(), "Unsolicited")
 	require.Equal(t, loads, p.metric("source_failures"))
 }
+
+func TestAWithdrawalAndRetryAfterReachTheOtherInstances(t *testing.T) {
+	var reply atomic.Value
+	reply.Store(answered(200, "old"))
+	o := newOrigin(t, func(string) string { return reply.Load().(string) })
+	redis := redistest.Start(t)
+	settings := []string{"MLCACHE_REDIS_URL=" + redis.URL(), "MLCACHE_L2_TIMEOUT=10s", "MLCACHE_TTL=100ms", "MLCACHE_FAILURE_COOLDOWN=100ms", "MLCACHE_STALE_IF_ERROR=1h"}
+	a, b := o.before(t, settings...), o.before(t, settings...)
+	for _, p := range []*program{a, b} {
+		require.Equal(t, "old", p.get("/data/k").body)
+	}
+	reply.Store(answered(451, ""))
+	eventually(t, "the value is withdrawn", func() bool { return badGateway(a.get("/data/k")) })
+	reply.Store(answered(503, "", "Retry-After: 60"))
+	eventually(t, "the other instance has dropped its copy", func() bool {
+		return strings.Contains(b.get("/explain/k").body, `"l1":{"state":"none"}`)
+	})
+	eventually(t, "the source is asked after the withdrawal has cooled down", func() bool {
+		return strings.Contains(b.get("/data/k").body, "source-failed")
+	})
+	asked := o.asked.Load()
+	for _, p := range []*program{a, b} {
+		require.True(t, badGateway(p.get("/data/k")))
+	}
+	require.Equal(t, asked, o.asked.Load())
+}
+
+func badGateway(a answer) bool { return a.status == http.StatusBadGateway }
