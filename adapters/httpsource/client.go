@@ -10,6 +10,8 @@ import (
 const (
 	maxRedirects   = 3
 	maxHeaderBytes = 64 << 10
+
+	https = "https"
 )
 
 // checkRedirect keeps a load, and the credentials that go with it, in the place
@@ -21,7 +23,7 @@ func (s *Source) checkRedirect(req *http.Request, via []*http.Request) error {
 		return errors.New("too many redirects")
 	case !strings.EqualFold(to.Hostname(), from.Hostname()) || !samePort(from, to):
 		return errors.New("redirect to another host")
-	case to.Scheme != from.Scheme && to.Scheme != "https":
+	case to.Scheme != from.Scheme && to.Scheme != https:
 		return errors.New("redirect away from https")
 	case !strings.HasPrefix(to.Path, s.target.folder) || dotted(to.Path):
 		return errors.New("redirect out of the path of the source")
@@ -46,7 +48,7 @@ func portOf(u *url.URL) string {
 }
 
 func usualPorts(scheme string) string {
-	if scheme == "https" {
+	if scheme == https {
 		return "443"
 	}
 	return "80"

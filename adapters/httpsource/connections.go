@@ -2,7 +2,6 @@ package httpsource
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -14,8 +13,6 @@ import (
 // idleTimeout is shorter than the time after which common servers close an idle
 // connection (5 s and more), so that few requests meet one that is being closed.
 const idleTimeout = 4 * time.Second
-
-var errClosed = errors.New("the source is closed")
 
 // connections sends each request once, on a connection that no other request
 // uses meanwhile. http.Transport cannot be had without its retries: it sends a
@@ -100,7 +97,7 @@ func (cs *connections) take(ctx context.Context, req *http.Request) (*connection
 		if conn.key == key && quiet(conn.raw) && conn.Reserve() == nil {
 			return conn, nil
 		}
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 
@@ -127,7 +124,7 @@ func (cs *connections) dial(ctx context.Context, req *http.Request, key string) 
 		return nil, err
 	}
 	if err := conn.Reserve(); err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, err
 	}
 	return conn, nil
@@ -137,7 +134,7 @@ func (cs *connections) dial(ctx context.Context, req *http.Request, key string) 
 // as a whole.
 func (cs *connections) done(conn *connection, whole bool) {
 	if !whole || conn.Available() == 0 || !cs.keep(conn) {
-		conn.Close()
+		_ = conn.Close()
 	}
 	<-cs.slots
 }
@@ -161,7 +158,7 @@ func (cs *connections) expire(conn *connection) {
 	}
 	cs.mu.Unlock()
 	if at >= 0 {
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 
@@ -173,7 +170,7 @@ func (cs *connections) close() {
 	cs.mu.Unlock()
 	for _, conn := range idle {
 		conn.expires.Stop()
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 

@@ -35,7 +35,7 @@ func parseTemplate(raw string) (template, error) {
 	switch {
 	case err != nil:
 		return template{}, errors.New("httpsource: URL cannot be parsed")
-	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+	case u.Scheme != "http" && u.Scheme != https, u.Hostname() == "":
 		return template{}, errors.New("httpsource: URL must begin with http:// or https:// and a host")
 	case u.Fragment != "":
 		return template{}, errors.New("httpsource: URL must not have a fragment (#…), it would not be sent")
