@@ -298,7 +298,7 @@ func outlives(t testing.TB, o *origin) {
 	defer cancel()
 	_, _ = s.Load(ctx, bad)
 	for conn := s.conns.popIdle(); conn != nil; conn = s.conns.popIdle() {
-		conn.Close()
+		_ = conn.Close()
 	}
 	v, err := s.Load(context.Background(), good)
 	require.NoError(t, err)
