@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"time"
 
@@ -14,11 +16,11 @@ import (
 // callSource asks the source for key, within SourceTimeout and within the
 // bulkhead, for a place in which it waits only if it may. A call that ignores the end of its context is abandoned: callSource
 // returns, and the call keeps its place in the bulkhead until it really ends.
-// The error wraps domain.ErrSourceFailed, ErrTimeout or ErrOverloaded, or is
-// the cause of ctx's end.
-func (s *Service) callSource(ctx context.Context, key domain.Key, mayWait bool) (*domain.Entry, error) {
+// The error is a load failure (domain.IsLoadFailure), wraps
+// domain.ErrOverloaded or ErrInvalidKey, or is the cause of ctx's end.
+func (s *Service) callSource(ctx context.Context, key domain.Key, mayWait bool) (domain.Answer, error) {
 	if err := s.takePlace(ctx, mayWait); err != nil {
-		return nil, err
+		return domain.Answer{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.SourceTimeout, domain.ErrTimeout)
 	defer cancel()
@@ -34,12 +36,12 @@ func (s *Service) callSource(ctx context.Context, key domain.Key, mayWait bool) 
 	case <-ctx.Done():
 		r.err = context.Cause(ctx)
 	}
-	e, err := s.judge(ctx, r)
-	if err != nil && isLoadFailure(err) {
+	answer, err := s.judge(ctx, r)
+	if domain.IsLoadFailure(err) {
 		s.rec.Event(ports.SourceFailed)
 		s.log.WarnContext(ctx, "load failed", "key", key, "err", err)
 	}
-	return e, err
+	return answer, err
 }
 
 // takePlace waits for a place in the bulkhead. It gives up while there is
@@ -89,20 +91,27 @@ func (s *Service) load(ctx context.Context, key domain.Key, results chan<- resul
 	r.value, r.err = s.source.Load(ctx, key)
 }
 
-// judge turns a result into an entry or into an error of the domain. Whatever a
-// source says went wrong after ctx ended, the end of ctx is the reason.
-func (s *Service) judge(ctx context.Context, r result) (*domain.Entry, error) {
+// judge turns a result into an answer or into an error of the domain. Whatever a
+// source says went wrong after ctx ended, the end of ctx is the reason, unless the
+// source has answered that the value must not be served any more.
+func (s *Service) judge(ctx context.Context, r result) (domain.Answer, error) {
 	switch {
 	case errors.Is(r.err, domain.ErrNotFound):
-		return domain.NewMissing(s.opts.NegativeTTL, r.took).Kept(s.opts.L2Stale), nil
+		answer := loaded(domain.NewMissing(s.opts.NegativeTTL, r.took).Kept(s.opts.L2Stale))
+		answer.SourceStatus = cmp.Or(domain.SourceStatus(r.err), http.StatusNotFound)
+		return answer, nil
+	case errors.Is(r.err, domain.ErrWithdrawn):
+		return domain.Answer{}, r.err
 	case r.err != nil && ctx.Err() != nil:
-		return nil, fmt.Errorf("source call: %w", context.Cause(ctx))
-	case errors.Is(r.err, domain.ErrTimeout) || errors.Is(r.err, domain.ErrSourceFailed):
-		return nil, r.err
+		return domain.Answer{}, fmt.Errorf("source call: %w", context.Cause(ctx))
+	case domain.IsLoadFailure(r.err) || errors.Is(r.err, domain.ErrInvalidKey):
+		return domain.Answer{}, r.err
 	case r.err != nil:
-		return nil, fmt.Errorf("%w: %w", domain.ErrSourceFailed, r.err)
+		return domain.Answer{}, fmt.Errorf("%w: %w", domain.ErrSourceFailed, r.err)
 	case len(r.value.Body) > s.opts.MaxValueBytes:
-		return nil, fmt.Errorf("%w: %w: %d bytes", domain.ErrSourceFailed, domain.ErrTooLarge, len(r.value.Body))
+		return domain.Answer{}, fmt.Errorf("%w: %d bytes", domain.ErrSourceTooLarge, len(r.value.Body))
 	}
-	return s.entry(r.value, r.took), nil
+	answer := loaded(s.entry(r.value, r.took))
+	answer.SourceStatus = http.StatusOK
+	return answer, nil
 }

@@ -9,7 +9,7 @@ import (
 
 // cooldown remembers for a while what went wrong with which key.
 type cooldown struct {
-	lasts time.Duration // 0: nothing is remembered
+	lasts time.Duration // unless the source asked for longer; 0: nothing is remembered
 
 	mu    sync.Mutex
 	notes map[domain.Key]note
@@ -25,17 +25,17 @@ func newCooldown(lasts time.Duration) *cooldown {
 	return &cooldown{lasts: lasts, notes: make(map[domain.Key]note), swept: time.Now()}
 }
 
-// note remembers err for key. Now and then it forgets what is over: after the
-// time in which all that was kept has become so, hence each note is looked at
-// twice at the most.
+// note remembers err for key, for longer if the source asked for that. Now and
+// then it forgets what is over.
 func (c *cooldown) note(key domain.Key, err error) {
-	if c.lasts == 0 {
+	lasts := domain.Cooldown(err, c.lasts)
+	if lasts == 0 {
 		return
 	}
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now.Sub(c.swept) >= c.lasts {
+	if now.Sub(c.swept) >= max(c.lasts, time.Second) {
 		c.swept = now
 		for k, n := range c.notes {
 			if !now.Before(n.until) {
@@ -43,7 +43,7 @@ func (c *cooldown) note(key domain.Key, err error) {
 			}
 		}
 	}
-	c.notes[key] = note{err, now.Add(c.lasts)}
+	c.notes[key] = note{err, now.Add(lasts)}
 }
 
 // of returns what is remembered of key, or nil.

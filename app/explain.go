@@ -46,7 +46,7 @@ func (s *Service) next(x domain.Explanation) domain.Step {
 		return domain.StepL1Hit
 	case s.mayServeStale(x.L2.Copy):
 		return domain.StepStale
-	case x.Failure != nil && (x.L2.UsableStale(s.opts.StaleIfError) || x.L1.UsableStale(s.opts.StaleIfError) && s.trusts(x.L1.Copy)):
+	case x.Failure != nil && (covers(x.L2.Copy, s.opts.StaleIfError, x.Failure) || covers(x.L1.Copy, s.opts.StaleIfError, x.Failure) && s.trusts(x.L1.Copy)):
 		return domain.StepStale
 	case x.Failure != nil:
 		return domain.StepFail

@@ -11,20 +11,36 @@ import (
 
 // loadRenewing calls the source under the lease. When that fails, the lease has
 // ended with it.
-func (s *Service) loadRenewing(ctx context.Context, key domain.Key, lease ports.Lease, mayWait bool) (*domain.Entry, error) {
+func (s *Service) loadRenewing(ctx context.Context, key domain.Key, lease ports.Lease, mayWait bool) (domain.Answer, error) {
 	stopRenewing := s.renewing(ctx, key, lease)
-	e, err := s.callSource(ctx, key, mayWait)
+	answer, err := s.callSource(ctx, key, mayWait)
 	stopRenewing()
 	if err == nil {
-		return e, nil
+		return answer, nil
 	}
 	var failure error // only a failure of the source makes others wait for the cool-down
-	if isLoadFailure(err) {
+	if domain.IsLoadFailure(err) {
 		failure = err
 		s.failed.note(key, err)
 	}
 	s.release(ctx, key, lease, failure)
-	return nil, err
+	s.dropIfWithdrawn(key, err)
+	return domain.Answer{}, err
+}
+
+// acquire takes the lease of key, as ports.Locker has it.
+func (s *Service) acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
+	lease, err := s.locker.Acquire(ctx, key)
+	s.dropIfWithdrawn(key, err)
+	return lease, err
+}
+
+// dropIfWithdrawn drops the copy in L1 when the source withholds the value. The
+// locker, which remembers that, has removed the one in L2.
+func (s *Service) dropIfWithdrawn(key domain.Key, err error) {
+	if errors.Is(err, domain.ErrWithdrawn) {
+		s.l1.Delete(key)
+	}
 }
 
 // release gives a lease back. That it was lost already is no news.

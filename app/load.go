@@ -77,10 +77,15 @@ func (s *Service) fetchFrom(ctx context.Context, key domain.Key, f *flight, held
 		return domain.Answer{Copy: c, Outcome: domain.Stale}, nil
 	}
 	answer, err := s.loadOnce(ctx, key, f, loading{serves: domain.Copy.Fresh})
-	if stale := c.After(time.Since(began)); err != nil && stale.UsableStale(s.opts.StaleIfError) {
+	if stale := c.After(time.Since(began)); err != nil && covers(stale, s.opts.StaleIfError, err) {
 		return domain.Answer{Copy: stale, Outcome: domain.Stale, Failure: err}, nil
 	}
 	return answer, err
+}
+
+// covers reports whether a stale copy answers for a load that failed with err.
+func covers(stale domain.Copy, window time.Duration, err error) bool {
+	return stale.UsableStale(window) && !errors.Is(err, domain.ErrWithdrawn)
 }
 
 // loading says how a flight loads.
@@ -93,7 +98,7 @@ type loading struct {
 func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, how loading) (domain.Answer, error) {
 	found := domain.L2Hit // what a copy in L2 means from here on
 	for {
-		lease, err := s.locker.Acquire(ctx, key)
+		lease, err := s.acquire(ctx, key)
 		switch {
 		case err == nil:
 			f.leased.Store(true)
@@ -107,7 +112,7 @@ func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, how l
 			}
 		case ctx.Err() != nil:
 			return domain.Answer{}, context.Cause(ctx)
-		case isLoadFailure(err):
+		case domain.IsLoadFailure(err):
 			return domain.Answer{}, err
 		default:
 			s.l2Failed(ctx, "acquire", err)
@@ -132,22 +137,21 @@ func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease port
 
 // loadAndFill calls the source under the lease and ends that.
 func (s *Service) loadAndFill(ctx context.Context, key domain.Key, lease ports.Lease, since ports.Epoch, mayWait bool) (domain.Answer, error) {
-	e, err := s.loadRenewing(ctx, key, lease, mayWait)
+	answer, err := s.loadRenewing(ctx, key, lease, mayWait)
 	if err != nil {
 		return domain.Answer{}, err
 	}
-	return s.store(ctx, key, e, lease, since), nil
+	return s.store(ctx, key, answer, lease, since), nil
 }
 
 // loadUnkept calls the source under the lease and gives that back, so that
 // whoever waits for a value to keep loads one.
 func (s *Service) loadUnkept(ctx context.Context, key domain.Key, lease ports.Lease) (domain.Answer, error) {
-	e, err := s.loadRenewing(ctx, key, lease, true)
-	if err != nil {
-		return domain.Answer{}, err
+	answer, err := s.loadRenewing(ctx, key, lease, true)
+	if err == nil {
+		s.release(ctx, key, lease, nil)
 	}
-	s.release(ctx, key, lease, nil)
-	return loaded(e), nil
+	return answer, err
 }
 
 // loaded is the answer with an entry that no layer keeps.
@@ -168,38 +172,40 @@ func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key, earlier 
 	}
 	s.rec.Event(ports.LoadedUnleased)
 	since := s.l1.Epoch(key)
-	e, err := s.callSource(ctx, key, true)
+	answer, err := s.callSource(ctx, key, true)
+	if errors.Is(err, domain.ErrWithdrawn) {
+		_ = s.Delete(ctx, key) // counts its failures itself
+	}
+	if domain.IsLoadFailure(err) {
+		s.failed.note(key, err)
+	}
 	if err != nil {
-		if isLoadFailure(err) {
-			s.failed.note(key, err)
-		}
 		return domain.Answer{}, err
 	}
-	answer := loaded(e)
 	if !how.unkept {
 		answer.Stored = s.promote(key, answer.Copy, since)
 	}
 	return answer, nil
 }
 
-// store fills L2 with e and then L1, and ends the lease. An entry whose lease
-// was lost goes to those who wait for it and into no layer: it may be older
-// than what took the lease away.
-func (s *Service) store(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease, since ports.Epoch) domain.Answer {
+// store fills L2 with what was loaded and then L1, and ends the lease. An entry
+// whose lease was lost goes to those who wait for it and into no layer: it may be
+// older than what took the lease away.
+func (s *Service) store(ctx context.Context, key domain.Key, answer domain.Answer, lease ports.Lease, since ports.Epoch) domain.Answer {
 	began := time.Now()
-	c := domain.Copy{Entry: e, Left: e.TTL()}
-	err := s.l2.Fill(context.WithoutCancel(ctx), key, e, lease)
-	c = c.After(time.Since(began)) // its life in L2 may have begun at once
+	err := s.l2.Fill(context.WithoutCancel(ctx), key, answer.Entry, lease)
+	answer.Copy = answer.After(time.Since(began)) // its life in L2 may have begun at once
 	switch {
 	case errors.Is(err, domain.ErrLeaseLost):
 		s.rec.Event(ports.LeaseLost)
-		return domain.Answer{Copy: c, Outcome: domain.Loaded}
+		return answer
 	case err != nil:
 		s.l2Failed(ctx, "fill", err)
 		s.release(ctx, key, lease, nil)
 	}
-	near := s.promote(key, c, since)
-	return domain.Answer{Copy: c, Outcome: domain.Loaded, Stored: near || err == nil && c.Fresh()}
+	near := s.promote(key, answer.Copy, since)
+	answer.Stored = near || err == nil && answer.Fresh()
+	return answer
 }
 
 // lookInL2 returns the copy that L2 has, which may be stale, and promotes it if
@@ -241,9 +247,4 @@ func (s *Service) l2Failed(ctx context.Context, op string, err error) {
 	}
 	s.rec.Event(ports.L2Failed)
 	s.log.DebugContext(ctx, "l2 failed", "op", op, "err", err)
-}
-
-// isLoadFailure reports whether err says that the source did not deliver.
-func isLoadFailure(err error) bool {
-	return errors.Is(err, domain.ErrSourceFailed) || errors.Is(err, domain.ErrTimeout)
 }

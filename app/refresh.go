@@ -60,7 +60,7 @@ func (s *Service) refresh(ctx context.Context, key domain.Key, draw float64) {
 // reload is a refresh: the instance that gets the lease loads, the others take
 // over what it brings.
 func (s *Service) reload(ctx context.Context, key domain.Key, draw float64) (domain.Answer, error) {
-	lease, err := s.locker.Acquire(ctx, key)
+	lease, err := s.acquire(ctx, key)
 	if err != nil && !errors.Is(err, domain.ErrLeaseEnded) {
 		return domain.Answer{}, err
 	}

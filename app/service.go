@@ -134,8 +134,8 @@ func New(p Ports, o Options) (*Service, error) {
 // Get returns the answer for key. An absent key is an answer too: its entry is
 // Missing. The call ends with ctx, and after RequestTimeout at the latest; a
 // load that others wait for goes on without the caller. The error wraps
-// domain.ErrSourceFailed, ErrTimeout, ErrOverloaded or ErrClosed, or is the
-// error of ctx.
+// domain.ErrSourceFailed, ErrWithdrawn, ErrTimeout, ErrOverloaded or ErrClosed, or
+// is the error of ctx.
 func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error) {
 	held, _ := s.l1.Get(key)
 	if held.Fresh() && s.trusts(held) {
@@ -196,7 +196,7 @@ func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Demand,
 	case ctx.Err() != nil:
 		return domain.Answer{Outcome: domain.Abandoned}, err
 	}
-	if stale := held.After(time.Since(began)); stale.UsableStale(window) && s.trusts(stale) {
+	if stale := held.After(time.Since(began)); covers(stale, window, err) && s.trusts(stale) {
 		return domain.Answer{Copy: stale, Outcome: domain.Stale, Failure: err}, nil
 	}
 	return domain.Answer{Outcome: outcomeOf(err)}, err

@@ -233,7 +233,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
@@ -261,7 +261,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -290,7 +290,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
@@ -318,7 +318,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -342,7 +342,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -355,7 +355,7 @@ const docTemplate = `{
                         }
                     },
                     "502": {
-                        "description": "The source failed",
+                        "description": "The source failed, withholds the value, or gave one that is too large",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },
@@ -366,7 +366,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -390,7 +390,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -418,7 +418,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -752,7 +752,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
@@ -780,7 +780,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -809,7 +809,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
@@ -837,7 +837,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -861,7 +861,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -874,7 +874,7 @@ const docTemplate = `{
                         }
                     },
                     "502": {
-                        "description": "The source failed",
+                        "description": "The source failed, withholds the value, or gave one that is too large",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },
@@ -885,7 +885,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -909,7 +909,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -937,7 +937,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",

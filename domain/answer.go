@@ -48,6 +48,9 @@ type Answer struct {
 	Stored bool
 	// Refused says that a layer held a copy that did not meet the demand.
 	Refused bool
+	// SourceStatus is what the source answered when the entry was loaded for this
+	// answer, an HTTP status; 0 when that is not known.
+	SourceStatus int
 	// Failure is why the load failed that a stale copy answers for, if it did.
 	Failure error
 	// Load is the context of the request that began the load, for its values

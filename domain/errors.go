@@ -1,6 +1,9 @@
 package domain
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The errors of the cache. Adapters translate what their vendor says into
 // these; callers compare with errors.Is.
@@ -16,6 +19,10 @@ var (
 	// cool-down, on every instance.
 	ErrSourceFailed = errors.New("source failed")
 
+	// ErrWithdrawn: the source withholds the value (for HTTP: 401, 403, 451). It
+	// is remembered as ErrSourceFailed is; besides, no layer serves an older copy.
+	ErrWithdrawn = errors.New("withdrawn by the source")
+
 	// ErrTimeout: the load, or the wait for it, took too long.
 	ErrTimeout = errors.New("took too long")
 
@@ -27,6 +34,10 @@ var (
 
 	// ErrTooLarge: a value has more bytes than allowed.
 	ErrTooLarge = errors.New("value too large")
+
+	// ErrSourceTooLarge: the source's value is too large. It is a failure of the
+	// source: the error is ErrSourceFailed and ErrTooLarge, too.
+	ErrSourceTooLarge = fmt.Errorf("%w: %w", ErrSourceFailed, ErrTooLarge)
 
 	// ErrLeaseLost: the lease no longer stands, because it ran out, was given
 	// back or was voided by a write. What was to be done under it was not done.

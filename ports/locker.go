@@ -20,8 +20,8 @@ type Locker interface {
 	// has it, Acquire waits until that lease ends, or ctx. It returns
 	//   - the lease, now the caller's: it must be ended by a Fill or a Release;
 	//   - domain.ErrLeaseEnded: another's lease ended; look again;
-	//   - domain.ErrSourceFailed or domain.ErrTimeout: a load of key failed in
-	//     that way and its cool-down is not over;
+	//   - a load failure (domain.IsLoadFailure): a load of key failed in that
+	//     way and its cool-down is not over;
 	//   - the error of ctx, when that ended first;
 	//   - any other error: the locker cannot be used now.
 	Acquire(ctx context.Context, key domain.Key) (Lease, error)
@@ -38,9 +38,10 @@ type Locker interface {
 	// changes nothing. What cannot be found out is its Err.
 	State(ctx context.Context, key domain.Key) domain.LeaseState
 
-	// Release ends the lease and wakes those who wait for it. With a failure
-	// (an error that wraps domain.ErrTimeout, or any other for "failed"),
-	// Acquire returns that failure to everybody for the cool-down. The error
+	// Release ends the lease and wakes those who wait for it. With a failure,
+	// Acquire returns one of the same kind (domain.FailureKind) to everybody for
+	// the cool-down (domain.Cooldown). With domain.ErrWithdrawn, what L2Store has
+	// for key is removed, too, and the other instances are told (Bus). The error
 	// wraps domain.ErrLeaseLost when the lease no longer stands. Release works
 	// although ctx is done, so that a lease can be given back at the end.
 	Release(ctx context.Context, key domain.Key, lease Lease, failure error) error

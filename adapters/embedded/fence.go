@@ -79,3 +79,13 @@ func (ls *leases) endWrite(k domain.Key, l *lease, endsLease bool) {
 		ls.endLocked(k, l, nil)
 	}
 }
+
+// endWithdrawal ends the write and the lease with a failure.
+func (ls *leases) endWithdrawal(k domain.Key, l *lease, failed error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	close(l.writing)
+	l.writing = nil
+	ls.failLocked(k, failed)
+	ls.endLocked(k, l, remembered(failed))
+}

@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -171,8 +170,8 @@ func (ls *leases) renew(k domain.Key, token ports.Lease) error {
 	return nil
 }
 
-// release ends the lease, with a cause when the load failed.
-func (ls *leases) release(k domain.Key, token ports.Lease, cause error) error {
+// release ends the lease, with a failure when the load failed.
+func (ls *leases) release(k domain.Key, token ports.Lease, failed error) error {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	l, err := ls.findLocked(k, token)
@@ -182,13 +181,18 @@ func (ls *leases) release(k domain.Key, token ports.Lease, cause error) error {
 	if l.writing != nil {
 		return fmt.Errorf("release %q during its fill: %w", k, domain.ErrLeaseLost)
 	}
-	if cause != nil && ls.cooldown > 0 {
+	ls.failLocked(k, failed)
+	ls.endLocked(k, l, remembered(failed))
+	return nil
+}
+
+// failLocked remembers the failure for the cool-down.
+func (ls *leases) failLocked(k domain.Key, failed error) {
+	if lasts := domain.Cooldown(failed, ls.cooldown); failed != nil && lasts > 0 {
 		now := time.Now()
 		ls.sweepLocked(now)
-		ls.rememberLocked(k, failure{cause: cause, until: now.Add(ls.cooldown)})
+		ls.rememberLocked(k, failure{cause: remembered(failed), until: now.Add(lasts)})
 	}
-	ls.endLocked(k, l, cause)
-	return nil
 }
 
 func (ls *leases) rememberLocked(k domain.Key, f failure) {
@@ -231,14 +235,10 @@ func (ls *leases) sweepLocked(now time.Time) {
 	}
 }
 
-// kindOf reduces a failure to what is remembered of it.
-func kindOf(failure error) error {
-	switch {
-	case failure == nil:
+// remembered reduces a failure to its kind.
+func remembered(failure error) error {
+	if failure == nil {
 		return nil
-	case errors.Is(failure, domain.ErrTimeout):
-		return domain.ErrTimeout
-	default:
-		return domain.ErrSourceFailed
 	}
+	return domain.RecallFailure(domain.FailureKind(failure))
 }

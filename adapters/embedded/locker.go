@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -44,6 +45,19 @@ func (l *Layer) State(_ context.Context, key domain.Key) domain.LeaseState {
 }
 
 // Release ends the lease, with the failure for those who wait and come later.
-func (l *Layer) Release(_ context.Context, key domain.Key, lease ports.Lease, failure error) error {
-	return l.leases.release(key, lease, kindOf(failure))
+func (l *Layer) Release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {
+	if errors.Is(failure, domain.ErrWithdrawn) {
+		return l.withdraw(context.WithoutCancel(ctx), key, lease, failure)
+	}
+	return l.leases.release(key, lease, failure)
+}
+
+// withdraw removes what is stored, and then ends the lease with the failure.
+func (l *Layer) withdraw(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {
+	held, err := l.leases.beginFill(key, lease)
+	if err != nil {
+		return err
+	}
+	defer l.leases.endWithdrawal(key, held, failure)
+	return l.write(ctx, key, domain.NewMissing(0, 0))
 }

@@ -50,9 +50,14 @@ type Exposition http.Handler
 // Tracing is what each request goes through first; nil for nothing.
 type Tracing gin.HandlerFunc
 
-// Parts are what the API stands on. All are required but Tracing.
+// KeyCheck returns an error that wraps domain.ErrInvalidKey for a key that the
+// source cannot be asked for; nil for a source that takes any key.
+type KeyCheck func(domain.Key) error
+
+// Parts are what the API stands on. All are required but KeyCheck and Tracing.
 type Parts struct {
 	Cache      Cache
+	KeyCheck   KeyCheck
 	Counter    Counter
 	L1         Memory
 	L2         SharedLayer

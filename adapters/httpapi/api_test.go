@@ -253,11 +253,13 @@ func TestErrorsBecomeProblemsWithoutInternalText(t *testing.T) {
 		status int
 		kind   string
 	}{
-		domain.ErrSourceFailed: {502, "source-failed"},
-		domain.ErrTimeout:      {504, "took-too-long"},
-		domain.ErrOverloaded:   {503, "overloaded"},
-		domain.ErrClosed:       {503, "shutting-down"},
-		io.ErrUnexpectedEOF:    {500, "internal"},
+		domain.ErrSourceFailed:   {502, "source-failed"},
+		domain.ErrSourceTooLarge: {502, "source-value-too-large"},
+		domain.ErrWithdrawn:      {502, "withdrawn"},
+		domain.ErrTimeout:        {504, "took-too-long"},
+		domain.ErrOverloaded:     {503, "overloaded"},
+		domain.ErrClosed:         {503, "shutting-down"},
+		io.ErrUnexpectedEOF:      {500, "internal"},
 	} {
 		p := &parts{err: fmt.Errorf("%w: password=hunter2", err)}
 		w := do(t, p.api(), "GET", "/data/k")
@@ -270,13 +272,52 @@ func TestErrorsBecomeProblemsWithoutInternalText(t *testing.T) {
 
 func TestAKeyThatTheSourceDoesNotHaveIs404AndSaysWhoKnew(t *testing.T) {
 	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Left: 5 * time.Second}
-	p := &parts{answer: domain.Answer{Copy: missing, Outcome: domain.Loaded, Stored: true}}
+	p := &parts{answer: domain.Answer{Copy: missing, Outcome: domain.Loaded, Stored: true, SourceStatus: 410}}
 	w := do(t, p.api(), "GET", "/data/k")
 	requireProblem(t, w, 404, "no-such-key")
-	require.Equal(t, "mlcache; fwd=uri-miss; fwd-status=404; stored; ttl=5; detail=source", w.Header().Get("Cache-Status"))
+	require.Equal(t, "mlcache; fwd=uri-miss; fwd-status=410; stored; ttl=5; detail=source", w.Header().Get("Cache-Status"))
+
+	p.answer.Outcome, p.answer.SourceStatus, p.answer.Stored = domain.Coalesced, 0, false // another instance loaded
+	require.Equal(t, "mlcache; fwd=uri-miss; collapsed; ttl=5; detail=source", do(t, p.api(), "GET", "/data/k").Header().Get("Cache-Status"))
 
 	p.answer.Outcome = domain.L1Hit
 	require.Equal(t, "mlcache; hit; ttl=5; detail=l1", do(t, p.api(), "GET", "/data/k").Header().Get("Cache-Status"))
+}
+
+func TestAFailureSaysWhatTheSourceAnsweredIfItDid(t *testing.T) {
+	for err, want := range map[error]string{
+		error(&domain.SourceError{Status: 500, Err: domain.ErrSourceFailed}): "mlcache; fwd=uri-miss; fwd-status=500; detail=source-failed",
+		error(&domain.SourceError{Status: 403, Err: domain.ErrWithdrawn}):    "mlcache; fwd=uri-miss; fwd-status=403; detail=withdrawn",
+		domain.ErrSourceFailed: "mlcache; fwd=uri-miss; detail=source-failed",
+		domain.ErrTimeout:      "mlcache; fwd=uri-miss; detail=took-too-long",
+	} {
+		p := &parts{err: fmt.Errorf("wrapped: %w", err)}
+		require.Equal(t, want, do(t, p.api(), "GET", "/data/k").Header().Get("Cache-Status"))
+	}
+}
+
+func TestAKeyThatTheSourceCannotBeAskedForIsInvalidEverywhere(t *testing.T) {
+	p := &parts{}
+	asParts := p.parts()
+	asParts.KeyCheck = func(key domain.Key) error {
+		if key.String() == "../x" {
+			return fmt.Errorf("%w: it leads out", domain.ErrInvalidKey)
+		}
+		return nil
+	}
+	api := httpapi.New(asParts, httpapi.Labels{}, httpapi.Access{Token: "secret", MaxValueBytes: 10})
+	for _, r := range [][2]string{{"GET", "/data/..%2Fx"}, {"HEAD", "/data/../x"}, {"PUT", "/data/..%2Fx"}, {"DELETE", "/data/..%2Fx"}, {"GET", "/explain/..%2Fx"}} {
+		w := httptest.NewRecorder()
+		req := httptest.NewRequestWithContext(t.Context(), r[0], r[1], strings.NewReader("v"))
+		req.Header.Set("Authorization", "Bearer secret")
+		api.ServeHTTP(w, req)
+		require.Equal(t, 400, w.Code, r)
+	}
+	w := httptest.NewRecorder()
+	api.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/batch", strings.NewReader(`{"keys":["../x"]}`)))
+	require.Contains(t, w.Body.String(), `"status":400`)
+	require.Contains(t, w.Body.String(), "it leads out")
+	require.Empty(t, p.asked)
 }
 
 func TestAClientThatLeftGetsNothing(t *testing.T) {

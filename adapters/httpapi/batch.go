@@ -102,7 +102,7 @@ func (a *API) getMany(c *gin.Context, names []string) []domain.Result {
 	keys := make([]domain.Key, 0, len(names))
 	places := make([]int, 0, len(names))
 	for i, name := range names {
-		key, err := domain.ParseKey(name)
+		key, err := a.parseKey(name)
 		if err != nil {
 			results[i].Err = err
 			continue

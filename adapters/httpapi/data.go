@@ -30,20 +30,20 @@ import (
 //	@Success		304				"The value still has one of the entity tags"
 //	@Failure		400				{object}	Problem				"The key is not valid"
 //	@Failure		404				{object}	Problem				"The source has no such key"
-//	@Failure		502				{object}	Problem				"The source failed"
+//	@Failure		502				{object}	Problem				"The source failed, withholds the value, or gave one that is too large"
 //	@Failure		503				{object}	Problem				"Overloaded or shutting down"
 //	@Failure		504				{object}	Problem				"The source took too long, or nothing is cached that will do and only-if-cached was asked for"
 //	@Header			200,304			{string}	ETag				"Strong entity tag of the value"
 //	@Header			200,304			{integer}	Age					"Seconds since the value was loaded from the source"
 //	@Header			all				{string}	Cache-Control		"no-cache with a value: clients revalidate with the ETag; else no-store"
-//	@Header			all				{string}	Cache-Status		"Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. Without a value, detail says why"
+//	@Header			all				{string}	Cache-Status		"Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
 //	@Header			all				{string}	X-Request-Id		"Names this request: as it did itself, or anew"
 //	@Header			all				{string}	Preference-Applied	"wait=N, if Prefer said so"
 //	@Header			202,503			{integer}	Retry-After			"Seconds after which to try again"
 //	@Router			/data/{key} [get]
 //	@Router			/data/{key} [head]
 func (a *API) data(c *gin.Context) {
-	key, err := domain.ParseKey(c.Param("key")[1:]) // a wildcard's value begins with its slash
+	key, err := a.key(c)
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -56,20 +56,20 @@ func (a *API) data(c *gin.Context) {
 	}
 	switch {
 	case errors.Is(err, domain.ErrStillLoading):
-		h["Cache-Status"] = []string{failedStatus(answer, "loading")}
+		h["Cache-Status"] = []string{failedStatus(answer, nil, "loading")}
 		h["Retry-After"] = []string{"1"}
 		noStore(h)
 		c.JSON(http.StatusAccepted, Loading{Status: "loading"})
 	case err != nil:
 		if p, known := problemOf(err); known {
-			h["Cache-Status"] = []string{failedStatus(answer, p.name())}
+			h["Cache-Status"] = []string{failedStatus(answer, err, p.name())}
 		}
 		a.fail(c, err)
 	case answer.Entry.Missing():
-		h["Cache-Status"] = []string{cacheStatus(answer, http.StatusNotFound)}
+		h["Cache-Status"] = []string{cacheStatus(answer)}
 		problem(c, problemNoSuchKey)
 	default:
-		writeValue(c, answer.Copy, cacheStatus(answer, http.StatusOK))
+		writeValue(c, answer.Copy, cacheStatus(answer))
 	}
 }
 
@@ -116,15 +116,14 @@ func mediaType(given string) string {
 }
 
 // cacheStatus says where an answer came from, as RFC 9211 has it.
-func cacheStatus(a domain.Answer, status int) string {
+func cacheStatus(a domain.Answer) string {
 	s := make([]byte, 0, 96)
 	s = append(s, "mlcache"...)
 	switch a.Outcome {
 	case domain.L1Hit, domain.L2Hit, domain.Stale:
 		s = append(s, "; hit"...)
 	default:
-		s = append(append(s, forwarded(a)...), "; fwd-status="...)
-		s = strconv.AppendInt(s, int64(status), 10)
+		s = append(append(s, forwarded(a)...), forwardStatus(statusOf(a))...)
 		if a.Stored {
 			s = append(s, "; stored"...)
 		}
@@ -146,13 +145,29 @@ func forwarded(a domain.Answer) string {
 	return "; fwd=uri-miss"
 }
 
+// statusOf returns what the source answered, or 0 when that is not known: another
+// instance loaded that there is no value. A value comes with 200 only.
+func statusOf(a domain.Answer) int {
+	if a.SourceStatus == 0 && !a.Entry.Missing() {
+		return http.StatusOK
+	}
+	return a.SourceStatus
+}
+
+func forwardStatus(status int) string {
+	if status == 0 {
+		return ""
+	}
+	return "; fwd-status=" + strconv.Itoa(status)
+}
+
 // failedStatus says why there is no answer. A request that may not be answered
 // from the source was not forwarded there.
-func failedStatus(a domain.Answer, detail string) string {
+func failedStatus(a domain.Answer, err error, detail string) string {
 	if detail == kindNotCached {
 		return "mlcache; detail=" + detail
 	}
-	return "mlcache" + forwarded(a) + "; detail=" + detail
+	return "mlcache" + forwarded(a) + forwardStatus(domain.SourceStatus(err)) + "; detail=" + detail
 }
 
 // wholeSeconds rounds away from zero, so that ttl and Age add up to the whole

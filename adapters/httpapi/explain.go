@@ -71,7 +71,7 @@ type Failure struct {
 //	@Router			/explain/{key} [get]
 //	@Router			/explain/{key} [head]
 func (a *API) explain(c *gin.Context) {
-	key, err := domain.ParseKey(c.Param("key")[1:])
+	key, err := a.key(c)
 	if err != nil {
 		a.fail(c, err)
 		return

@@ -37,6 +37,8 @@ var (
 	problemInvalidKey = kind("invalid-key", http.StatusBadRequest, "The key is not valid", "")
 	problemNoSuchKey  = kind("no-such-key", http.StatusNotFound, "The source has no such key", "")
 	problemSource     = kind("source-failed", http.StatusBadGateway, "The source failed", "Try again later.")
+	problemWithdrawn  = kind("withdrawn", http.StatusBadGateway, "The source withholds the value", "It answered that the value must not be given out.")
+	problemSourceSize = kind("source-value-too-large", http.StatusBadGateway, "The source's value is too large", "It is larger than MLCACHE_MAX_VALUE_BYTES.")
 	problemTimeout    = kind("took-too-long", http.StatusGatewayTimeout, "The source took too long", "Try again later.")
 	problemOverloaded = kind("overloaded", http.StatusServiceUnavailable, "Too many loads are under way", "Try again after the time in Retry-After.")
 	problemClosed     = kind("shutting-down", http.StatusServiceUnavailable, "This instance is shutting down", "Try again; another one may answer.")
@@ -64,7 +66,9 @@ var problems = []struct {
 	{domain.ErrL2Unavailable, problemL2}, // before what it may wrap
 	{domain.ErrNotCached, problemNotCached},
 	{domain.ErrTimeout, problemTimeout},
-	{domain.ErrSourceFailed, problemSource}, // also when its value was too large
+	{domain.ErrWithdrawn, problemWithdrawn},
+	{domain.ErrSourceTooLarge, problemSourceSize}, // before what it wraps
+	{domain.ErrSourceFailed, problemSource},
 	{domain.ErrTooLarge, problemTooLarge},
 	{domain.ErrOverloaded, problemOverloaded},
 	{domain.ErrClosed, problemClosed},

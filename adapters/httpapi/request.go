@@ -90,6 +90,20 @@ func requestID(c *gin.Context) string {
 	return ""
 }
 
+// key returns the key that the path of the request names.
+func (a *API) key(c *gin.Context) (domain.Key, error) {
+	return a.parseKey(c.Param("key")[1:]) // a wildcard's value begins with its slash
+}
+
+// parseKey refuses keys of which the source cannot be asked, before any layer is.
+func (a *API) parseKey(name string) (domain.Key, error) {
+	key, err := domain.ParseKey(name)
+	if err == nil && a.parts.KeyCheck != nil {
+		err = a.parts.KeyCheck(key)
+	}
+	return key, err
+}
+
 func tooLarge(h http.Header) bool {
 	size := 0
 	for name, values := range h {

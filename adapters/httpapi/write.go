@@ -106,7 +106,7 @@ func (a *API) writable(c *gin.Context) (key domain.Key, ok bool) {
 		problem(c, problemWrongToken)
 		return key, false
 	}
-	key, err := domain.ParseKey(c.Param("key")[1:])
+	key, err := a.key(c)
 	if err != nil {
 		a.fail(c, err)
 	}

@@ -2,63 +2,62 @@ package httpsource
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
-	"time"
+	"strings"
 )
 
 const (
 	maxRedirects   = 3
 	maxHeaderBytes = 64 << 10
-	idleTimeout    = 90 * time.Second
-	pingAfter      = 15 * time.Second
+
+	https = "https"
 )
 
-// newClient returns a client with connections of its own. Each phase may take
-// as long as a whole load: what goes on in the background after a load was
-// given up, such as dialling, is bounded by the same time.
-func newClient(opts Options) *http.Client {
-	dialer := &net.Dialer{Timeout: opts.Timeout}
-	return &http.Client{
-		CheckRedirect: checkRedirect,
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            dialer.DialContext,
-			TLSHandshakeTimeout:    opts.Timeout,
-			ResponseHeaderTimeout:  opts.Timeout,
-			IdleConnTimeout:        idleTimeout,
-			MaxConnsPerHost:        opts.MaxConns,
-			MaxIdleConnsPerHost:    opts.MaxConns,
-			MaxResponseHeaderBytes: maxHeaderBytes,
-			ForceAttemptHTTP2:      true,
-			// A dead connection is found out by pings: over HTTP/2 a load that
-			// times out does not end the connection that it used.
-			HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: opts.Timeout},
-		},
-	}
-}
-
-// checkRedirect keeps a load, and the credentials that go with it, on the host
-// that was configured.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	first := via[0].URL
+// checkRedirect keeps a load, and the credentials that go with it, in the place
+// that was configured: on the host, in the folder of the key.
+func (s *Source) checkRedirect(req *http.Request, via []*http.Request) error {
+	from, to := via[0].URL, req.URL
 	switch {
 	case len(via) > maxRedirects:
 		return errors.New("too many redirects")
-	case req.URL.Host != first.Host:
+	case !strings.EqualFold(to.Hostname(), from.Hostname()) || !samePort(from, to):
 		return errors.New("redirect to another host")
-	case req.URL.Scheme != first.Scheme && req.URL.Scheme != "https":
+	case to.Scheme != from.Scheme && to.Scheme != https:
 		return errors.New("redirect away from https")
+	case !strings.HasPrefix(to.Path, s.target.folder) || dotted(to.Path):
+		return errors.New("redirect out of the path of the source")
+	}
+	if s.opts.Redirected != nil {
+		s.opts.Redirected()
 	}
 	return nil
+}
+
+// samePort takes the usual ports of http and https for the same.
+func samePort(a, b *url.URL) bool {
+	usual := func(u *url.URL) bool { return portOf(u) == usualPorts(u.Scheme) }
+	return usual(a) && usual(b) || portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	return usualPorts(u.Scheme)
+}
+
+func usualPorts(scheme string) string {
+	if scheme == https {
+		return "443"
+	}
+	return "80"
 }
 
 // withoutURL takes off the URL that net/http puts before its errors: a query
 // may hold a secret too.
 func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err

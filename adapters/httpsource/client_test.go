@@ -150,16 +150,71 @@ func TestThreeRedirectsAreFollowedAndNoMore(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrSourceFailed)
 }
 
-func TestARedirectToAnotherHostOrToPlainHTTPIsNotFollowed(t *testing.T) {
+func TestARedirectStaysInTheFolderOfTheKeyOnItsHost(t *testing.T) {
+	for target, rows := range map[string]map[string]bool{
+		"https://Host.example/v1/data/{key}/tail": {
+			"https://host.example/v1/data/x":         true,
+			"https://host.example:443/v1/data/a/b?c": true,
+			"https://HOST.example/v1/data/%2e%2e/x":  false,
+			"https://host.example/v1/data/..;/x":     false,
+			"https://host.example/v1/data/..%5Cx":    false,
+			"https://host.example/v1/database":       false,
+			"https://host.example/v1/data":           false,
+			"https://host.example/admin":             false,
+			"https://host.example:8443/v1/data/x":    false,
+			"https://other.example/v1/data/x":        false,
+			"http://host.example/v1/data/x":          false,
+			"http://host.example:443/v1/data/x":      false,
+		},
+		"http://h:80/v1/x{key}": {
+			"http://h/v1/y":      true,
+			"https://h/v1/y":     true,
+			"https://h:443/v1/y": true,
+			"https://h:80/v1/y":  true, // the port is the same
+			"http://h:81/v1/y":   false,
+			"http://h/v2/y":      false,
+		},
+		"http://[::1]:8080/v1/find?k={key}": {
+			"http://[::1]:8080/v1/find/?k=x": true,
+			"http://[::1]:8080/v1/other":     true,
+			"http://[::1]:8080/other":        false,
+		},
+		"http://h?k={key}": {"http://h/any/thing": true},
+	} {
+		s := newSource(t, target)
+		from, err := s.request(t.Context(), key(t, "k"))
+		require.NoError(t, err)
+		for location, allowed := range rows {
+			to := httptest.NewRequest(http.MethodGet, location, nil)
+			to.URL, err = from.URL.Parse(location)
+			require.NoError(t, err)
+			assert.Equal(t, allowed, s.checkRedirect(to, []*http.Request{from}) == nil, location)
+		}
+	}
+}
+
+func TestARedirectThatIsNotFollowedIsAFailureWithItsStatus(t *testing.T) {
 	other := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the other host was asked") })
 	_, err := load(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, other.URL, http.StatusFound)
 	})
 	require.ErrorIs(t, err, domain.ErrSourceFailed)
+	require.Equal(t, http.StatusFound, domain.SourceStatus(err))
+}
 
-	from, to := httptest.NewRequest("GET", "https://h/", nil), httptest.NewRequest("GET", "http://h/", nil)
-	require.Error(t, checkRedirect(to, []*http.Request{from}))
-	require.NoError(t, checkRedirect(from, []*http.Request{to}))
+func TestEachRedirectThatIsFollowedIsReported(t *testing.T) {
+	var asked, followed atomic.Int32
+	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if n := len(r.URL.Path) - 1; n > 0 {
+			http.Redirect(w, r, "/"+strings.Repeat("x", n-1), http.StatusTemporaryRedirect)
+		}
+	})
+	s := newSource(t, srv.URL+"/{key}", func(o *Options) { o.Redirected = func() { followed.Add(1) } })
+	for _, name := range []string{"xxx", "xxxx", "x"} {
+		_, _ = s.Load(t.Context(), key(t, name))
+	}
+	assert.Equal(t, asked.Load(), followed.Load()+3)
 }
 
 func TestCredentialsReachTheBackendAndNoError(t *testing.T) {
@@ -199,9 +254,10 @@ func TestHTTP2IsSpokenWhereTheBackendDoes(t *testing.T) {
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	s := newSource(t, srv.URL+"/{key}")
-	transport := s.client.Transport.(*http.Transport)
-	transport.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-	v, err := s.Load(t.Context(), key(t, "k"))
-	require.NoError(t, err)
-	assert.Equal(t, "HTTP/2.0", v.Body)
+	s.conns.transport.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	for range 2 {
+		v, err := s.Load(t.Context(), key(t, "k"))
+		require.NoError(t, err)
+		assert.Equal(t, "HTTP/2.0", v.Body)
+	}
 }

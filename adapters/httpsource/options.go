@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Options say where the backend is and what a load may cost. All are required.
+// Options say where the backend is and what a load may cost. All but
+// Redirected are required.
 type Options struct {
 	// URL of a value: absolute, http or https, with {key} in its path or
 	// query. A user and password in it are sent as Basic authorization.
@@ -17,6 +18,9 @@ type Options struct {
 	// MaxConns is how many connections to the backend there are at most. A
 	// load that finds all in use waits for one.
 	MaxConns int
+	// Redirected is called before each redirect is followed: that is one more
+	// request of the load.
+	Redirected func()
 }
 
 func (o Options) validate() error {

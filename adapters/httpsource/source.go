@@ -1,23 +1,20 @@
 // Package httpsource makes a source of any REST backend: the value of a key is
 // the body that the backend answers to GET at the key's URL.
 //
-// A key is always sent as one path segment or one query value. What a backend
-// makes of it is its own affair: one that decodes %2F or %2E before it resolves
-// the path (nginx with a rewritten URI does) should get its key in the query.
+// A key is always sent as one path segment or one query value. Many backends
+// decode the path before they resolve it, so keys with dot segments, which would
+// lead out of the configured path, are refused where the key stands in the path.
 //
-// The package knows nothing of caching: it retries nothing (net/http alone
-// repeats a request that met a connection closed while idle), ignores caching
-// headers, and remembers nothing but idle connections.
+// The package knows nothing of caching: it sends each request once, ignores
+// caching headers, and remembers nothing but idle connections.
 package httpsource
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
-	"strings"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -29,6 +26,7 @@ var _ ports.Source = (*Source)(nil)
 type Source struct {
 	opts   Options
 	target template
+	conns  *connections
 	client *http.Client
 }
 
@@ -43,17 +41,27 @@ func New(opts Options) (*Source, error) {
 		return nil, err
 	}
 	opts.MaxBytes = min(opts.MaxBytes, math.MaxInt64-1) // so that read can count one beyond
-	return &Source{opts: opts, target: target, client: newClient(opts)}, nil
+	s := &Source{opts: opts, target: target, conns: newConnections(opts.MaxConns)}
+	s.client = &http.Client{Transport: s.conns, CheckRedirect: s.checkRedirect}
+	return s, nil
 }
 
 // Close closes the connections that are idle. Loads under way go on.
-func (s *Source) Close() { s.client.CloseIdleConnections() }
+func (s *Source) Close() { s.conns.close() }
+
+// Check returns an error that wraps domain.ErrInvalidKey if key, as a part of the
+// path of Options.URL, could lead out of that.
+func (s *Source) Check(key domain.Key) error { return s.target.check(key) }
 
 // Load asks the backend for the value of key. Beside what ports.Source says, a
 // failure wraps domain.ErrTimeout when the time was up, the cause of ctx when
-// that was cancelled, and else domain.ErrSourceFailed, for a body beyond
-// Options.MaxBytes with domain.ErrTooLarge.
+// that was cancelled, domain.ErrWithdrawn, domain.ErrSourceTooLarge for a body
+// beyond Options.MaxBytes, and else domain.ErrSourceFailed. Once the backend has
+// answered, it is a domain.SourceError. A key that Check refuses is not sent.
 func (s *Source) Load(ctx context.Context, key domain.Key) (domain.Value, error) {
+	if err := s.Check(key); err != nil {
+		return domain.Value{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	req, err := s.request(ctx, key)
@@ -62,14 +70,23 @@ func (s *Source) Load(ctx context.Context, key domain.Key) (domain.Value, error)
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return domain.Value{}, translate(ctx, err)
+		return domain.Value{}, failed(ctx, resp, err) // resp is there when a redirect is not followed
 	}
 	defer resp.Body.Close()
-	v, err := s.value(resp)
+	v, err := s.value(resp, cancel)
 	if err != nil {
-		return domain.Value{}, translate(ctx, err)
+		return domain.Value{}, failed(ctx, resp, err)
 	}
 	return v, nil
+}
+
+// failed adds what the backend answered, if it did, to the reason of a failure.
+func failed(ctx context.Context, resp *http.Response, err error) error {
+	err = translate(ctx, err)
+	if resp == nil {
+		return err
+	}
+	return &domain.SourceError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header), Err: err}
 }
 
 func (s *Source) request(ctx context.Context, key domain.Key) (*http.Request, error) {
@@ -88,57 +105,11 @@ func (s *Source) request(ctx context.Context, key domain.Key) (*http.Request, er
 	return req, nil
 }
 
-// value reads an answer. What its head says is final: it is a failure of the
-// source, or an absence, although the time may run out over the rest.
-func (s *Source) value(resp *http.Response) (domain.Value, error) {
-	coding := resp.Header.Get("Content-Encoding")
-	switch {
-	case resp.StatusCode == http.StatusNotFound:
-		drain(resp.Body)
-		return domain.Value{}, domain.ErrNotFound
-	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		drain(resp.Body)
-		return domain.Value{}, fmt.Errorf("%w: status %d", domain.ErrSourceFailed, resp.StatusCode)
-	case coding != "" && !strings.EqualFold(coding, "identity"):
-		return domain.Value{}, fmt.Errorf("%w: content encoding %q was not asked for", domain.ErrSourceFailed, coding)
-	case resp.ContentLength > s.opts.MaxBytes:
-		return domain.Value{}, errTooLarge()
-	}
-	body, err := s.read(resp)
-	if err != nil {
-		return domain.Value{}, err
-	}
-	return domain.Value{Body: body, ContentType: resp.Header.Get("Content-Type")}, nil
-}
-
-// read returns the whole body, whose announced length, if any, is allowed.
-func (s *Source) read(resp *http.Response) (string, error) {
-	var body strings.Builder
-	body.Grow(int(max(0, resp.ContentLength)))
-	n, err := io.Copy(&body, io.LimitReader(resp.Body, s.opts.MaxBytes+1))
-	switch {
-	case n > s.opts.MaxBytes:
-		return "", errTooLarge()
-	case err != nil:
-		return "", err
-	case body.Cap()-body.Len() > body.Len()/4:
-		// Of unknown length, it grew too far. The value may live long.
-		return strings.Clone(body.String()), nil
-	}
-	return body.String(), nil
-}
-
-func errTooLarge() error { return fmt.Errorf("%w: %w", domain.ErrSourceFailed, domain.ErrTooLarge) }
-
-// drain reads what an error answer has to say, within reason, since only a
-// connection that was read to the end is used again.
-func drain(body io.Reader) { _, _ = io.CopyN(io.Discard, body, 64<<10) }
-
 // translate says in the words of the domain why a load failed.
 func translate(ctx context.Context, err error) error {
 	var timeout interface{ Timeout() bool }
 	switch {
-	case errors.Is(err, domain.ErrNotFound), errors.Is(err, domain.ErrSourceFailed):
+	case errors.Is(err, domain.ErrNotFound), domain.IsLoadFailure(err):
 		return err
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", domain.ErrTimeout, context.Cause(ctx))

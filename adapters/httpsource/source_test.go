@@ -85,33 +85,64 @@ func TestTheRequestSaysWhoAsksAndAcceptsAnythingUnencoded(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestOnly404MeansThatTheKeyIsMissing(t *testing.T) {
-	_, err := load(t, func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) })
-	require.ErrorIs(t, err, domain.ErrNotFound)
-	require.NotErrorIs(t, err, domain.ErrSourceFailed)
-}
-
-func TestEveryStatusIsAValueAnAbsenceOrAFailure(t *testing.T) {
+// statuses serves each status at its own path, with these headers.
+func statuses(t *testing.T, headers ...string) *Source {
 	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		var status int
 		_, _ = fmt.Sscan(r.URL.Path[1:], &status)
+		for i := 0; i < len(headers); i += 2 {
+			w.Header().Add(headers[i], headers[i+1])
+		}
 		w.WriteHeader(status)
 	})
-	s := newSource(t, srv.URL+"/{key}")
+	return newSource(t, srv.URL+"/{key}")
+}
+
+func TestEveryStatusIsAValueAnAbsenceAWithdrawalOrAFailure(t *testing.T) {
+	s := statuses(t)
 	for status := 200; status < 600; status++ {
 		_, err := s.Load(t.Context(), key(t, fmt.Sprint(status)))
-		switch {
-		case status < 300:
-			require.NoError(t, err, status)
-		case status == 404:
+		switch status {
+		case 200:
+			require.NoError(t, err)
+			continue
+		case 404, 410:
 			require.ErrorIs(t, err, domain.ErrNotFound)
+			require.False(t, domain.IsLoadFailure(err))
+		case 401, 403, 451:
+			require.ErrorIs(t, err, domain.ErrWithdrawn, status)
+			require.NotErrorIs(t, err, domain.ErrSourceFailed)
 		default:
 			require.ErrorIs(t, err, domain.ErrSourceFailed, status)
 		}
-		if status == 304 || status >= 400 && status != 404 {
-			require.ErrorContains(t, err, fmt.Sprint(status))
+		require.Equal(t, status, domain.SourceStatus(err))
+		require.ErrorContains(t, err, fmt.Sprint(status))
+	}
+}
+
+func TestASourceMayAskToBeLeftAlone(t *testing.T) {
+	now := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC) // by the clock of the source
+	for given, want := range map[string]time.Duration{
+		"":                     0,
+		"0":                    0,
+		"7":                    7 * time.Second,
+		"-7":                   0,
+		"7.5":                  0,
+		"soon":                 0,
+		"999999":               time.Minute,
+		"18446744073709551615": time.Minute,
+		now.Add(7 * time.Second).Format(http.TimeFormat):  7 * time.Second,
+		now.Add(-7 * time.Second).Format(http.TimeFormat): 0,
+	} {
+		s := statuses(t, "Retry-After", given, "Date", now.Format(http.TimeFormat))
+		for _, status := range []string{"503", "429", "403", "500"} {
+			_, err := s.Load(t.Context(), key(t, status))
+			require.Equal(t, want, domain.Cooldown(err, 0), "%q", given)
 		}
 	}
+	s := statuses(t, "Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+	_, err := s.Load(t.Context(), key(t, "503"))
+	require.Equal(t, time.Minute, domain.Cooldown(err, 0))
 }
 
 func TestABodyMayBeAsLargeAsTheLimit(t *testing.T) {
@@ -171,12 +202,22 @@ func TestABodyCutShortIsAFailure(t *testing.T) {
 }
 
 func TestAnEncodedBodyIsAFailure(t *testing.T) {
-	_, err := load(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Encoding", "br")
+	for _, lines := range [][]string{{"br"}, {"identity", "gzip"}, {"identity, deflate"}, {"", "GZIP"}, {"never-heard-of"}, {"identity,,x-gzip"}} {
+		_, err := load(t, encoded(lines))
+		require.ErrorIs(t, err, domain.ErrSourceFailed, lines)
+		require.Equal(t, http.StatusOK, domain.SourceStatus(err))
+	}
+	for _, lines := range [][]string{{"identity"}, {"Identity", "identity"}, {"identity, identity"}, {""}, {" , "}} {
+		_, err := load(t, encoded(lines))
+		require.NoError(t, err, lines)
+	}
+}
+
+func encoded(lines []string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Encoding"] = lines
 		fmt.Fprint(w, "compressed")
-	})
-	require.ErrorIs(t, err, domain.ErrSourceFailed)
-	require.ErrorContains(t, err, `"br"`)
+	}
 }
 
 func TestHeadersWithoutEndAreAFailure(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
 func TestAURLThatCannotWorkIsRefusedWithoutBeingQuoted(t *testing.T) {
@@ -23,6 +25,8 @@ func TestAURLThatCannotWorkIsRefusedWithoutBeingQuoted(t *testing.T) {
 		"placeholder in host":    "http://{key}.secret/",
 		"placeholder in user":    "http://{key}:secret@h/",
 		"placeholder after #":    "http://secret/#{key}",
+		"dot segments":           "http://h/secret/../{key}",
+		"escaped dot segments":   "http://h/secret%2f%2e%2e%2f{key}",
 		"fragment":               "http://secret/{key}#top",
 		"password with a slash":  "http://user:sec/ret@h/{key}",
 		"broken escape":          "http://secret/%zz/{key}",
@@ -54,10 +58,10 @@ func TestAnyKeyIsOnePathSegment(t *testing.T) {
 		"ü":     "%C3%BC",
 		"}":     "%7D",
 		"{key}": "%7Bkey%7D",
-		".":     "%2E",
-		"..":    "%2E%2E",
-		"../x":  "..%2Fx",
 		"a..b":  "a..b",
+		"...":   "...",
+		"..a/b": "..a%2Fb",
+		"%2e":   "%252e",
 		"?x":    "%3Fx",
 		"#x":    "%23x",
 		"%2F":   "%252F",
@@ -88,4 +92,27 @@ func TestTheKeyMayBeNamedTwice(t *testing.T) {
 func TestAQueryNeedsNoPath(t *testing.T) {
 	uri, _ := seen(t, "?{key}", "a")
 	assert.Equal(t, "/?a", uri)
+}
+
+func TestAKeyThatLeadsOutOfThePathIsNotSent(t *testing.T) {
+	srv := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Error("asked for " + r.RequestURI) })
+	for target, names := range map[string][]string{
+		"/data/{key}":          {".", "..", "../x", "a/..", "a/../b", "a/./b", "./a", `..\x`, `a\..\b`, "..;/x", "a/..;p=1/b", "/../x", "//.."},
+		"/data/{key}/tail?k=1": {"..", "../x"},
+		"/data/x{key}.json":    {"..", "../x", "a/../b"},
+		"/data/.{key}":         {".", "./x", "/x"},
+		"/data/{key}?k={key}":  {"..", "../x"},
+	} {
+		s := newSource(t, srv.URL+target)
+		for _, name := range names {
+			require.ErrorIs(t, s.Check(key(t, name)), domain.ErrInvalidKey, "%s %s", target, name)
+			_, err := s.Load(t.Context(), key(t, name))
+			require.ErrorIs(t, err, domain.ErrInvalidKey, name)
+			require.False(t, domain.IsLoadFailure(err))
+		}
+	}
+	s := newSource(t, srv.URL+"/data?k={key}")
+	for _, name := range []string{"..", "../x", "a/./b"} {
+		require.NoError(t, s.Check(key(t, name)), name)
+	}
 }

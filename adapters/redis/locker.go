@@ -196,34 +196,20 @@ func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseS
 }
 
 // Release ends the lease and publishes the failure, if there is one, for the
-// cool-down.
+// cool-down; of a value that was withdrawn nothing stays.
 func (l *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {
 	n := namesOf(l.client.prefix, key)
 	left := parting{name: n.failure}
 	if failure != nil {
-		left.text, left.life = kindOf(failure), l.opts.Cooldown
+		left.text, left.life = domain.FailureKind(failure), domain.Cooldown(failure, l.opts.Cooldown)
+		left.withdrawn = errors.Is(failure, domain.ErrWithdrawn)
 	}
 	return l.client.endLease(context.WithoutCancel(ctx), n, key, lease, left)
 }
 
-// The kinds of failure as they are stored. The text of an error stays where it
-// happened.
-const (
-	kindTimeout = "timeout"
-	kindFailed  = "failed"
-)
-
-func kindOf(failure error) string {
-	if errors.Is(failure, domain.ErrTimeout) {
-		return kindTimeout
-	}
-	return kindFailed
-}
-
-// recalled turns a stored kind back into an error.
+// recalled turns what is stored of a failure back into an error. The text of an
+// error stays where it happened.
 func recalled(kind any) error {
-	if kind == kindTimeout {
-		return fmt.Errorf("cooling down after a load that %w", domain.ErrTimeout)
-	}
-	return fmt.Errorf("cooling down: %w", domain.ErrSourceFailed)
+	name, _ := kind.(string)
+	return fmt.Errorf("cooling down after a load that failed: %w", domain.RecallFailure(name))
 }

@@ -103,7 +103,7 @@ func TestTheStateTellsTheLeaseAndTheFailureEachWithItsOwnLife(t *testing.T) {
 	lease, err := in.locker.Acquire(t.Context(), key)
 	require.NoError(t, err)
 	// Both never stand at once by themselves. Here neither may be taken for the other.
-	require.NoError(t, in.client.rdb.Set(t.Context(), namesOf(prefix, key).failure, kindTimeout, time.Minute).Err())
+	require.NoError(t, in.client.rdb.Set(t.Context(), namesOf(prefix, key).failure, domain.FailureKind(domain.ErrTimeout), time.Minute).Err())
 	for _, asked := range []instance{in, other} {
 		state := asked.locker.State(t.Context(), key)
 		require.NoError(t, state.Err)

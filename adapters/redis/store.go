@@ -157,19 +157,23 @@ func (s *Store) write(ctx context.Context, key domain.Key, form []byte, life tim
 
 // parting is what the end of a lease leaves behind.
 type parting struct {
-	name string
-	text any // a string or bytes
-	life time.Duration
+	name      string
+	text      any // a string or bytes
+	life      time.Duration
+	withdrawn bool // what is stored is removed, and the other instances are told
 }
 
 func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease ports.Lease, left parting) error {
 	if lease == "" {
 		return domain.ErrLeaseLost
 	}
+	keys, args := []string{n.lock, n.waiters, left.name}, []any{string(lease), key.String(), left.text, left.life.Milliseconds()}
+	if left.withdrawn {
+		keys, args = append(keys, n.value), append(args, c.changes(), c.id+" "+key.String())
+	}
 	var ended int
 	err := c.call(ctx, func(ctx context.Context) error {
-		cmd, err := c.run(ctx, endScript, []string{n.lock, n.waiters, left.name},
-			string(lease), key.String(), left.text, left.life.Milliseconds())
+		cmd, err := c.run(ctx, endScript, keys, args...)
 		if err == nil {
 			ended, err = cmd.Int()
 		}

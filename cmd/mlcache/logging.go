@@ -17,9 +17,9 @@ func newLogger(cfg Config, w io.Writer) *slog.Logger {
 	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // validated
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
 	if cfg.LogFormat == "json" {
-		return slog.New(requestLog{slog.NewJSONHandler(w, opts)})
+		return slog.New(newLimitedLog(requestLog{slog.NewJSONHandler(w, opts)}))
 	}
-	return slog.New(requestLog{slog.NewTextHandler(w, opts)})
+	return slog.New(newLimitedLog(requestLog{slog.NewTextHandler(w, opts)}))
 }
 
 // readable writes durations as text, 1.5s, in JSON too.

@@ -83,7 +83,7 @@ func newEmbedded(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLay
 		Logger:        log,
 	})
 	if err != nil {
-		return sharedLayer{}, nil, fmt.Errorf("MLCACHE_DATA_DIR (--data-dir): %w", err)
+		return sharedLayer{}, nil, refused("data-dir", err)
 	}
 	where := "in memory"
 	if cfg.DataDir != "" {
@@ -98,24 +98,31 @@ func newEmbedded(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLay
 	return sharedLayer{Store: tracing.L2Store(layer), Locker: tracing.Locker(layer), Bus: layer, Health: layer}, closeLayer, nil
 }
 
-func newSource(cfg Config, tracing *otel.Tracing) (ports.Source, func(), error) {
+// backend is the source, and which keys it takes.
+type backend struct {
+	Source ports.Source
+	Keys   httpapi.KeyCheck
+}
+
+func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing) (backend, func(), error) {
 	if cfg.Source == sourceHTTP {
 		source, err := httpsource.New(httpsource.Options{
-			URL:      string(cfg.SourceURL),
-			Timeout:  cfg.SourceTimeout,
-			MaxBytes: int64(cfg.MaxValueBytes),
-			MaxConns: cfg.SourceConcurrency,
+			URL:        string(cfg.SourceURL),
+			Timeout:    cfg.SourceTimeout,
+			MaxBytes:   int64(cfg.MaxValueBytes),
+			MaxConns:   cfg.SourceConcurrency,
+			Redirected: func() { rec.Event(ports.SourceCalled) },
 		})
 		if err != nil {
-			return nil, nil, refused("source-url", err)
+			return backend{}, nil, refused("source-url", err)
 		}
-		return tracing.Source(source), source.Close, nil
+		return backend{tracing.Source(source), source.Check}, source.Close, nil
 	}
 	source, err := oracle.New(cfg.OracleDelay)
 	if err != nil {
-		return nil, nil, err
+		return backend{}, nil, err
 	}
-	return tracing.Source(source), func() {}, nil
+	return backend{Source: tracing.Source(source)}, func() {}, nil
 }
 
 func appOptions(cfg Config) app.Options {

@@ -28,6 +28,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		wire.FieldsOf(new(sharedLayer), "Store", "Locker", "Bus", "Health"),
 
 		newSource,
+		wire.FieldsOf(new(backend), "Source", "Keys"),
 
 		counters.New,
 		wire.Bind(new(ports.Recorder), new(*counters.Recorder)),

@@ -36,14 +36,15 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	l2Store := mainSharedLayer.Store
 	locker := mainSharedLayer.Locker
 	bus := mainSharedLayer.Bus
-	source, cleanup4, err := newSource(cfg, tracing)
+	recorder := counters.New()
+	mainBackend, cleanup4, err := newSource(cfg, recorder, tracing)
 	if err != nil {
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	recorder := counters.New()
+	source := mainBackend.Source
 	ports := app.Ports{
 		L1:       cache,
 		L2:       l2Store,
@@ -63,12 +64,14 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		return nil, nil, err
 	}
 	httpapiCache := newCache(service, tracing)
+	keyCheck := mainBackend.Keys
 	httpapiSharedLayer := mainSharedLayer.Health
 	answers := counters.NewAnswers()
 	exposition := newExposition(recorder, cache, service, httpapiSharedLayer, answers)
 	httpapiTracing := newMiddleware(tracing)
 	parts := httpapi.Parts{
 		Cache:      httpapiCache,
+		KeyCheck:   keyCheck,
 		Counter:    recorder,
 		L1:         cache,
 		L2:         httpapiSharedLayer,

@@ -34,6 +34,7 @@ func busContracts() []contract {
 	return append(aloneContracts(), []contract{
 		{says: "a write is told to the other instance", check: writeIsTold},
 		{says: "a load is told to nobody", check: loadIsNotTold},
+		{says: "a withdrawal is told to the other instance", check: withdrawalIsTold},
 		{says: "every legal key arrives unharmed", check: oddKeysAreTold},
 		{says: "who is told of a write finds it done", check: toldWhenDone},
 		{says: "of many writes in a row, every one is told", check: manyAreTold},
@@ -186,4 +187,12 @@ func manyAreTold(b *bench) {
 		b.write(b.A, keys[i], written()[i%2])
 	}
 	at.hears(keys...)
+}
+
+func withdrawalIsTold(b *bench) {
+	atA, atB := b.listen(b.A), b.listen(b.B)
+	b.fail(b.A, b.key("k"), domain.ErrWithdrawn)
+	atB.hears(b.key("k"))
+	b.fail(b.B, b.key("k2"), domain.ErrWithdrawn)
+	atA.hears(b.key("k2"))
 }

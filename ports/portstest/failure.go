@@ -18,6 +18,9 @@ func failureContracts() []contract {
 		{says: "a failure cools down its own key only", check: failureOwnKeyOnly},
 		{says: "a failure does not remove what is stored", check: failureKeepsValue},
 		{says: "neither a release without failure nor a fill leaves a cool-down", check: successIsFree},
+		{says: "each kind of failure stays what it is", check: kindsStay},
+		{says: "a withdrawal removes what is stored, and only under the lease", check: withdrawalRemoves},
+		{says: "a source lengthens the cool-down of its key", check: cooldownLengthens, cooldown: domain.MaxRetryAfter / 3},
 		{says: "a refused release leaves no cool-down", check: refusedReleaseHarmless},
 	}
 }
@@ -104,5 +107,51 @@ func refusedReleaseHarmless(b *bench) {
 	expired := b.win(b.A, k)
 	b.Advance(b.LockTTL)
 	require.ErrorIs(b, b.A.Locker.Release(b.soon(), k, expired, domain.ErrSourceFailed), domain.ErrLeaseLost)
+	b.win(b.B, k)
+}
+
+func kindsStay(b *bench) {
+	k := b.key("k")
+	kinds := []error{domain.ErrSourceFailed, domain.ErrTimeout, domain.ErrWithdrawn, domain.ErrSourceTooLarge}
+	for _, failure := range kinds {
+		b.fail(b.A, k, fmt.Errorf("wrapped: %w", failure))
+		b.refused(k, failure)
+		_, err := b.B.Locker.Acquire(b.soon(), k)
+		require.Equal(b, domain.FailureKind(failure), domain.FailureKind(err))
+		require.ErrorIs(b, b.state(b.B, k).Failure, failure)
+		b.Advance(b.Cooldown)
+	}
+}
+
+func withdrawalRemoves(b *bench) {
+	k, kept := b.key("k"), value("v").Kept(long)
+	b.fill(b.A, k, kept)
+	for _, failure := range []error{domain.ErrSourceFailed, domain.ErrTimeout, domain.ErrSourceTooLarge} {
+		b.fail(b.B, k, failure)
+		b.holds(k, kept)
+		b.Advance(b.Cooldown)
+	}
+	voided := b.win(b.A, k)
+	b.write(b.B, k, kept)
+	require.ErrorIs(b, b.A.Locker.Release(b.soon(), k, voided, domain.ErrWithdrawn), domain.ErrLeaseLost)
+	b.holds(k, kept)
+
+	lease := b.win(b.A, k)
+	waiting := b.acquire(k, 10, b.A, b.B)
+	waiting.wait(rest)
+	require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, domain.ErrWithdrawn))
+	waiting.end(domain.ErrLeaseEnded, domain.ErrWithdrawn)
+	b.lacks(k)
+	b.refused(k, domain.ErrWithdrawn)
+}
+
+func cooldownLengthens(b *bench) {
+	k := b.key("k")
+	b.fail(b.A, k, &domain.SourceError{Status: 503, RetryAfter: 3 * b.Cooldown, Err: domain.ErrSourceFailed})
+	b.fail(b.A, b.key("k2"), domain.ErrSourceFailed)
+	b.Advance(2 * b.Cooldown)
+	b.win(b.A, b.key("k2"))
+	b.refused(k, domain.ErrSourceFailed)
+	b.Advance(b.Cooldown)
 	b.win(b.B, k)
 }

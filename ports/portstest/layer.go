@@ -80,15 +80,19 @@ func (layer Layer) check(t *testing.T, groups ...[]contract) {
 
 // contract is one sentence of a contract and the check that it holds.
 type contract struct {
-	says    string
-	check   func(b *bench)
-	lockTTL time.Duration // zero means one that does not run out by itself
+	says     string
+	check    func(b *bench)
+	lockTTL  time.Duration // zero means one that does not run out by itself
+	cooldown time.Duration // zero means one that does not end by itself
 }
 
 func (c contract) limits() Limits {
 	l := Limits{LockTTL: time.Hour, Cooldown: 10 * time.Minute}
 	if c.lockTTL > 0 {
 		l.LockTTL = c.lockTTL
+	}
+	if c.cooldown > 0 {
+		l.Cooldown = c.cooldown
 	}
 	return l
 }
