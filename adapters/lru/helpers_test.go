@@ -29,3 +29,5 @@ func key(name string) domain.Key {
 func fresh(body string) domain.Copy {
 	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, time.Minute, 0), Left: time.Minute}
 }
+
+var hour = domain.Copy{Entry: domain.NewEntry(domain.Value{}, time.Hour, 0), Left: time.Hour}

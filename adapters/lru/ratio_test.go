@@ -1,9 +1,12 @@
+//go:build !race
+
+// The race detector makes these tests slow and has nothing to find in one goroutine.
+
 package lru
 
 import (
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,22 +66,11 @@ func keysOf(requests []uint64) (keys []domain.Key) {
 	return keys
 }
 
-// fewer returns the last capacity alone under the race detector, which makes
-// these tests slow and has nothing to find in one goroutine.
-func fewer(capacities ...int) []int {
-	if raceDetector {
-		return capacities[len(capacities)-1:]
-	}
-	return capacities
-}
-
-var hour = domain.Copy{Entry: domain.NewEntry(domain.Value{}, time.Hour, 0), Left: time.Hour}
-
 func TestThePlainLRUHitsLikeOneExactList(t *testing.T) {
 	t.Parallel()
 	for name, requests := range traces() {
 		keys := keysOf(requests)
-		for _, capacity := range fewer(3, 100, 1_000, 4_095, 10_000, 4_096) {
+		for _, capacity := range []int{3, 100, 1_000, 4_095, 4_096, 10_000} {
 			exact := 100 * float64(trace.LRU(requests, capacity)) / float64(len(requests))
 			got := hitRatio(t, keys, Options{MaxEntries: capacity})
 			if capacity < exactBelow {
@@ -97,7 +89,7 @@ func TestAdmissionResistsScansAndLosesLittleToRecency(t *testing.T) {
 	delete(all, "loops 9900")
 	for name, requests := range all {
 		keys := keysOf(requests)
-		for _, capacity := range fewer(100, 10_000, 1_000) {
+		for _, capacity := range []int{100, 1_000, 10_000} {
 			plain := hitRatio(t, keys, Options{MaxEntries: capacity})
 			got := hitRatio(t, keys, Options{MaxEntries: capacity, Admission: TinyLFU})
 			t.Logf("%-12s %6d: lru %6.2f, tinylfu %+6.2f", name, capacity, plain, got-plain)

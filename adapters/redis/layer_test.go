@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -34,11 +35,17 @@ type instance struct {
 
 func open(t *testing.T, url string, o LockerOptions) instance {
 	t.Helper()
+	return openWith(t, url, o, func(*Client) {})
+}
+
+func openWith(t *testing.T, url string, o LockerOptions, change func(*Client)) instance {
+	t.Helper()
 	client, err := NewClient(Options{
 		// Roomier than in production: a busy test machine must not look like a broken server.
 		URL: url, Prefix: prefix, Timeout: 20 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	require.NoError(t, err)
+	change(client)
 	bus := NewBus(client)
 	locker, err := NewLocker(bus, o)
 	require.NoError(t, err)
@@ -47,6 +54,21 @@ func open(t *testing.T, url string, o LockerOptions) instance {
 		require.NoError(t, client.Close())
 	})
 	return instance{client: client, store: NewStore(client), bus: bus, locker: locker}
+}
+
+// steadfast is a circuit breaker that stays closed: what a busy machine makes look
+// like a server that hangs fails no call of a server that is well.
+type steadfast struct {
+	circuitbreaker.CircuitBreaker[any]
+}
+
+func (steadfast) Open()          {}
+func (steadfast) RecordFailure() {}
+
+// openSteadfast is open with such a circuit breaker.
+func openSteadfast(t *testing.T, url string, o LockerOptions) instance {
+	t.Helper()
+	return openWith(t, url, o, func(c *Client) { c.breaker = steadfast{c.breaker} })
 }
 
 // patience is how long a test waits for what must come, on a machine that is busy
@@ -119,7 +141,7 @@ func TestTheContractsAreKeptOnARealServer(t *testing.T) {
 	layer := portstest.Layer{
 		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
 			o := LockerOptions{TTL: l.LockTTL, Cooldown: l.Cooldown}
-			a, b := open(t, server.URL(), o), open(t, server.URL(), o)
+			a, b := openSteadfast(t, server.URL(), o), openSteadfast(t, server.URL(), o)
 			require.NoError(t, a.client.rdb.FlushAll(t.Context()).Err())
 			awaitListening(t, a)
 			awaitListening(t, b)

@@ -56,7 +56,7 @@ func TestAValueThatComesBetweenTheReadsOfManyIsNotGivenALongerLife(t *testing.T)
 }
 
 func TestForeignLivesAreNotBelievedInAmongManyEither(t *testing.T) {
-	in := open(t, redistest.Start(t).URL(), times)
+	in := openSteadfast(t, redistest.Start(t).URL(), times)
 	form := domain.AppendStored(nil, domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0))
 	endless, longer, list := parse(t, "endless"), parse(t, "longer"), parse(t, "list")
 	require.NoError(t, in.client.rdb.Set(t.Context(), "mlc:{endless}", form, 0).Err())
@@ -120,7 +120,7 @@ func TestTheStateTellsTheLeaseAndTheFailureEachWithItsOwnLife(t *testing.T) {
 }
 
 func TestWhatTheServerRefusesToSayIsAnError(t *testing.T) {
-	in := open(t, redistest.Start(t).URL(), times)
+	in := openSteadfast(t, redistest.Start(t).URL(), times)
 	key, other := parse(t, "k"), parse(t, "l")
 	require.NoError(t, in.store.Put(t.Context(), key, domain.NewEntry(domain.Value{Body: "v"}, time.Hour, 0)))
 	require.NoError(t, in.client.rdb.LPush(t.Context(), namesOf(prefix, key).failure, "x").Err())

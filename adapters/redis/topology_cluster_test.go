@@ -22,7 +22,7 @@ func TestTheContractsAreKeptOnACluster(t *testing.T) {
 				master.Command("FLUSHALL")
 			}
 			o := LockerOptions{TTL: l.LockTTL, Cooldown: l.Cooldown}
-			a, b := open(t, cluster.URL(), o), open(t, cluster.URL(), o)
+			a, b := openSteadfast(t, cluster.URL(), o), openSteadfast(t, cluster.URL(), o)
 			awaitListening(t, a)
 			awaitListening(t, b)
 			awaitQuiet(t, cluster, a)
