@@ -10,13 +10,6 @@ MOCKERY  := go run github.com/vektra/mockery/v3@v3.9.0
 LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 REDOCLY  := npx --yes @redocly/cli@2.77.0
 
-REDOC_VERSION := 3.0.1
-REDOC_SHA256  := 8c70c2de83d33e33a75b225e573d6d9fe851f066f824b44b1637d831d52d7543
-UPLOT_VERSION    := 1.6.32
-UPLOT_SHA256     := 19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f
-UPLOT_CSS_SHA256 := df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04
-ASSETS           := $(CURDIR)/adapters/httpapi/assets
-
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
@@ -137,16 +130,9 @@ up-observe: ## the same with Prometheus (port 9090) and Grafana (port 3000)
 ci: ## what CI does, on this machine
 	CI=true bash .ci/run
 
-# Other people's scripts for the pages, embedded when they are there; without npm
-# the pages load them from a CDN instead. Each is fetched, checked and put in place.
+# The files of other projects that the pages load are embedded when they are there;
+# without npm the pages load them from a CDN instead.
 .PHONY: assets
-assets: ## fetch the scripts of the pages (ReDoc, uPlot) from npm, to be embedded
-	@if [ -f $(ASSETS)/redoc.standalone.js ] && [ -f $(ASSETS)/uPlot.iife.min.js ] && [ -f $(ASSETS)/uPlot.min.css ]; then exit 0; fi; \
-	if ! command -v npm >/dev/null; then echo "no npm: /redoc and /dashboard will load their scripts from a CDN"; exit 0; fi; \
-	dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
-	if ! (cd "$$dir" && for p in redoc@$(REDOC_VERSION) uplot@$(UPLOT_VERSION); do npm pack --silent $$p >/dev/null 2>&1 || exit 1; done && \
-		for t in *.tgz; do mkdir -p "$${t%%-*}" && tar xzf "$$t" -C "$${t%%-*}" || exit 1; done); then \
-		echo "npm cannot fetch redoc and uplot: /redoc and /dashboard will load their scripts from a CDN"; exit 0; fi; \
-	cd "$$dir" && mv redoc/package/bundles/redoc.standalone.js uplot/package/dist/uPlot.iife.min.js uplot/package/dist/uPlot.min.css . && \
-	printf '%s\n' "$(REDOC_SHA256)  redoc.standalone.js" "$(UPLOT_SHA256)  uPlot.iife.min.js" "$(UPLOT_CSS_SHA256)  uPlot.min.css" | sha256sum --check --quiet - && \
-	cp redoc.standalone.js uPlot.iife.min.js uPlot.min.css $(ASSETS)/
+assets: ## fetch Swagger UI, ReDoc and uPlot from npm, to be embedded
+	@sh adapters/httpapi/vendor.sh || { test $$? = 3 && \
+		echo "npm cannot fetch what adapters/httpapi/assets/vendored.txt lists: /docs, /redoc and /dashboard will load it from a CDN"; }

@@ -59,6 +59,8 @@ type Config struct {
 
 	Token string `default:"" env:"MLCACHE_TOKEN" help:"Bearer token of those who may write and delete. Empty: nobody may."`
 
+	AllowedHosts string `default:"" env:"MLCACHE_ALLOWED_HOSTS" help:"Names, separated by commas, that the Host header of a request may have, each with a port or for all ports; others get 421, except on /health and /ready. Empty: any."`
+
 	LogLevel  string `default:"info" env:"MLCACHE_LOG_LEVEL" help:"debug, info, warn or error. One line per request at debug only."`
 	LogFormat string `default:"text" env:"MLCACHE_LOG_FORMAT" help:"text or json."`
 }
@@ -143,6 +145,7 @@ func (c *Config) rules() []rule {
 		positive("request-timeout", c.RequestTimeout),
 		{"max-value-bytes", c.MaxValueBytes, c.MaxValueBytes >= 1 && c.MaxValueBytes <= 64<<20, "1 to 64MiB"},
 		notNegative("shutdown-timeout", c.ShutdownTimeout),
+		{"allowed-hosts", c.AllowedHosts, !strings.ContainsAny(c.AllowedHosts, "/@?#* \t"), "names such as cache.example.com or localhost:8000, separated by commas"},
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("log-format", c.LogFormat, "text", "json"),
 	}

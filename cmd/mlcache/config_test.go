@@ -57,6 +57,7 @@ func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T)
 		"request-timeout":        {"30", "a duration such as"},
 		"max-value-bytes":        {"100MiB", "1 to 64MiB"},
 		"shutdown-timeout":       {"-1s", "not negative"},
+		"allowed-hosts":          {"http://cache.example.com", "separated by commas"},
 		"log-level":              {"loud", "debug or info or warn or error"},
 		"log-format":             {"xml", "text or json"},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
@@ -167,7 +168,8 @@ func newExposition(count *counters.Recorder, l1 *lru.Cache, s *app.Service, l2 h
 }
 
 func access(cfg Config) httpapi.Access {
-	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes)}
+	hosts := strings.FieldsFunc(cfg.AllowedHosts, func(r rune) bool { return r == ',' })
+	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes), Hosts: hosts}
 }
 
 func labels(cfg Config) httpapi.Labels {
