@@ -8,13 +8,12 @@ const SHOWN = 60;      // seconds in the charts, at least
 const WINDOW = 10;     // seconds that ratios and percentiles are taken over
 const GAP = 3;         // seconds between two events after which some are missing
 const SILENCE = 5;     // seconds without an event after which the service is taken to be gone
-const HEIGHT = { requests: 260, other: 190 };
 
 // Each chart: its series, and how to get a point of them from two states of the counters.
 const since = (now, before, name) => Math.max(0, now.metrics[name] - before.metrics[name]);
 const rates = (...names) => (now, before, seconds) => names.map((n) => since(now, before, n) / seconds);
 const charts = [
-  { id: "requests", stacked: true, height: HEIGHT.requests, verb: rate,
+  { id: "requests", stacked: true, height: 260, verb: rate,
     series: [["L1", "l1"], ["L2", "l2"], ["Loaded", "source"], ["Shared a load", "shared"], ["Stale", "stale"], ["Failed", "failed"]],
     point: rates("l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed") },
   { id: "latency", log: true, verb: millis,
@@ -26,7 +25,7 @@ const charts = [
   { id: "evictions", verb: rate,
     series: [["Too many", "l2"], ["Too large", "shared"], ["Expired", "stale"]],
     point: rates("l1_evictions_entries", "l1_evictions_bytes", "l1_evictions_expired") },
-  { id: "busy", verb: whole,
+  { id: "busy", verb: whole, tick: wholes,
     series: [["Source calls", "source"], ["Waiting", "shared"]],
     point: (now) => [now.metrics.source_calls_under_way, now.metrics.waiting] },
 ];
@@ -40,6 +39,7 @@ for (const c of charts) c.points = c.series.map(() => []);
 
 function rate(n) { return n == null ? "–" : n >= 1000 ? Math.round(n).toLocaleString("en") : String(Math.round(n * 10) / 10); }
 function whole(n) { return n == null ? "–" : Math.round(n).toLocaleString("en"); }
+function wholes(n) { return Number.isInteger(n) ? whole(n) : ""; }
 function millis(n) { return n == null ? "–" : n < 1 ? n.toFixed(2) : n < 10 ? n.toFixed(1) : String(Math.round(n)); }
 function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB"];
@@ -78,6 +78,9 @@ function percentile(q) {
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
+// shown is what the time axis spans: from nothing to what is kept.
+const shown = (u, min, max) => max === null ? [Date.now() / 1000 - SHOWN, Date.now() / 1000] : [Math.min(min, max - SHOWN), max];
+
 function draw(c) {
   const box = $(c.id);
   if (c.plot) c.plot.destroy();
@@ -87,12 +90,12 @@ function draw(c) {
   c.order = order;
   const axis = { stroke: faint, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   c.plot = new uPlot({
-    width: box.clientWidth, height: c.height || HEIGHT.other, padding: [8, 8, 0, 0],
+    width: box.clientWidth, height: c.height || 190, padding: [8, 8, 0, 0],
     cursor: { y: false, points: { show: !c.stacked } },
-    scales: { x: { range: (u, min, max) => [Math.min(min, max - SHOWN), max] }, y: c.log ? { distr: 3 } : { range: (u, min, max) => [0, Math.max(1, max * 1.08)] } },
+    scales: { x: { range: shown }, y: c.log ? { distr: 3, range: (u, min, max) => min === null ? [0.1, 10] : uPlot.rangeLog(min, max, 10, true) } : { range: (u, min, max) => [0, Math.max(1, max * 1.08)] } },
     axes: [
-      { ...axis, space: 80, values: (u, ticks) => ticks.map(clock) },
-      { ...axis, size: 52, grid: c.log ? { ...axis.grid, filter: decades } : axis.grid, values: (u, ticks) => ticks.map((v) => v == null ? "" : c.verb(v)) },
+      { ...axis, space: 80, size: 28, values: (u, ticks) => ticks.map(clock) },
+      { ...axis, size: 52, grid: c.log ? { ...axis.grid, filter: decades } : axis.grid, values: (u, ticks) => ticks.map((v) => v == null ? "" : (c.tick || c.verb)(v)) },
     ],
     series: [
       { value: (u, t) => t == null ? "–" : clock(t) },
@@ -120,9 +123,9 @@ function redraw() {
   for (const c of charts) draw(c);
 }
 dark.addEventListener("change", redraw);
-new ResizeObserver(() => {
-  for (const c of charts) if (c.plot) c.plot.setSize({ width: $(c.id).clientWidth, height: c.height || HEIGHT.other });
-}).observe($("charts"));
+new ResizeObserver(() => requestAnimationFrame(() => {
+  for (const c of charts) if (c.plot && c.plot.width !== $(c.id).clientWidth) c.plot.setSize({ width: $(c.id).clientWidth, height: c.plot.height });
+})).observe($("charts"));
 
 // Numbers and states.
 
