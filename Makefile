@@ -8,6 +8,8 @@ WIRE     := go run github.com/google/wire/cmd/wire@v0.7.0
 SWAG     := go run github.com/swaggo/swag/cmd/swag@v1.16.6
 MOCKERY  := go run github.com/vektra/mockery/v3@v3.9.0
 LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LICENSES := go run github.com/google/go-licenses@v1.6.0
+VULN     := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 REDOCLY  := npx --yes @redocly/cli@2.77.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -26,7 +28,7 @@ HTTP_COMPARE := adapters/httpapi/compare
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: assets ## run the service on port 8000, with an embedded second layer unless MLCACHE_REDIS_URL is set
@@ -77,6 +79,27 @@ transcripts: ## run what the documents show, and write what came out into them
 .PHONY: build
 build: assets ## build bin/mlcache
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mlcache ./cmd/mlcache
+
+# What may be linked. Another licence fails the target, until somebody has read it.
+PERMISSIVE := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
+
+.PHONY: licenses
+licenses: assets ## put the licences of all that bin/mlcache contains into bin/licenses; fail if one is not permissive
+	@export GOROOT=$$(go env GOROOT); \
+	out=$$({ $(LICENSES) check --allowed_licenses=$(PERMISSIVE) ./cmd/mlcache && \
+		$(LICENSES) save --force --save_path=bin/licenses ./cmd/mlcache; } 2>&1) || { echo "$$out"; exit 1; }; \
+	mkdir -p bin/licenses/go && cp "$$GOROOT/LICENSE" bin/licenses/go/ && \
+	if [ -d adapters/httpapi/assets/vendored ]; then \
+		cp -R adapters/httpapi/assets/vendored/_licenses bin/licenses/npm && \
+		for f in bin/licenses/npm/*/LICENSE; do \
+			grep -qE 'MIT License|Apache License' $$f || { echo "$$f: neither MIT nor Apache-2.0"; exit 1; }; done; \
+	fi
+
+.PHONY: vulnerabilities
+vulnerabilities: ## look for known vulnerabilities in what is called; says so when the database is out of reach
+	@if ! out=$$($(VULN) ./cmd/mlcache 2>&1); then \
+		case "$$out" in *"fetching vulnerabilities"*) echo "NOT CHECKED for known vulnerabilities: vuln.go.dev is out of reach" ;; *) echo "$$out"; exit 1 ;; esac; \
+	fi
 
 .PHONY: bench
 bench: ## run the benchmarks

@@ -102,6 +102,11 @@ func (c *Config) Validate() error {
 	return nil
 }
 
+// hosts are the names in AllowedHosts.
+func (c *Config) hosts() []string {
+	return strings.FieldsFunc(c.AllowedHosts, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 type rule struct {
 	flag  string
 	value any
@@ -145,7 +150,7 @@ func (c *Config) rules() []rule {
 		positive("request-timeout", c.RequestTimeout),
 		{"max-value-bytes", c.MaxValueBytes, c.MaxValueBytes >= 1 && c.MaxValueBytes <= 64<<20, "1 to 64MiB"},
 		notNegative("shutdown-timeout", c.ShutdownTimeout),
-		{"allowed-hosts", c.AllowedHosts, !strings.ContainsAny(c.AllowedHosts, "/@?#* \t"), "names such as cache.example.com or localhost:8000, separated by commas"},
+		{"allowed-hosts", c.AllowedHosts, !strings.ContainsAny(c.AllowedHosts, "/@?#*") && (c.AllowedHosts == "" || len(c.hosts()) > 0), "names such as cache.example.com or localhost:8000, separated by commas"},
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("log-format", c.LogFormat, "text", "json"),
 	}

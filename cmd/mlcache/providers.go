@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
@@ -168,8 +167,7 @@ func newExposition(count *counters.Recorder, l1 *lru.Cache, s *app.Service, l2 h
 }
 
 func access(cfg Config) httpapi.Access {
-	hosts := strings.FieldsFunc(cfg.AllowedHosts, func(r rune) bool { return r == ',' })
-	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes), Hosts: hosts}
+	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes), Hosts: cfg.hosts()}
 }
 
 func labels(cfg Config) httpapi.Labels {

@@ -78,8 +78,11 @@ function percentile(q) {
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-// shown is what the time axis spans: from nothing to what is kept.
-const shown = (u, min, max) => max === null ? [Date.now() / 1000 - SHOWN, Date.now() / 1000] : [Math.min(min, max - SHOWN), max];
+// shown is what the time axis spans.
+function shown() {
+  const last = times.at(-1) ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? last, last - SHOWN), last];
+}
 
 function draw(c) {
   const box = $(c.id);
@@ -91,7 +94,7 @@ function draw(c) {
   const axis = { stroke: faint, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   c.plot = new uPlot({
     width: box.clientWidth, height: c.height || 190, padding: [8, 8, 0, 0],
-    cursor: { y: false, points: { show: !c.stacked } },
+    cursor: { y: false, drag: { x: false }, points: { show: !c.stacked } },
     scales: { x: { range: shown }, y: c.log ? { distr: 3, range: (u, min, max) => min === null ? [0.1, 10] : uPlot.rangeLog(min, max, 10, true) } : { range: (u, min, max) => [0, Math.max(1, max * 1.08)] } },
     axes: [
       { ...axis, space: 80, size: 28, values: (u, ticks) => ticks.map(clock) },
