@@ -76,7 +76,7 @@ func (a *API) html(p page, root string) gin.HandlerFunc {
 		h := c.Writer.Header()
 		h["Content-Security-Policy"] = []string{policy}
 		h["Referrer-Policy"] = []string{"no-referrer"}
-		h["Cache-Control"] = []string{"no-cache"}
+		revalidated(h)
 		c.Data(http.StatusOK, "text/html; charset=utf-8", body.Bytes())
 	}
 }
@@ -122,10 +122,10 @@ func (a *API) file(route, name, etag string) {
 			problem(c, problemInternal)
 			return
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		h := c.Writer.Header()
 		h["Content-Type"] = []string{mediaTypes(path.Ext(name))}
-		h["Cache-Control"] = []string{"no-cache"}
+		revalidated(h)
 		h["Etag"] = []string{etag}
 		http.ServeContent(c.Writer, c.Request, name, time.Time{}, f.(io.ReadSeeker))
 	})

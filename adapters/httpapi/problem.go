@@ -122,3 +122,6 @@ func problem(c *gin.Context, p Problem) {
 
 // noStore keeps other caches from an answer that is for this moment.
 func noStore(h http.Header) { h["Cache-Control"] = []string{"no-store"} }
+
+// revalidated lets caches keep the answer, to be used when this service confirms it.
+func revalidated(h http.Header) { h["Cache-Control"] = []string{"no-cache"} }

@@ -43,7 +43,7 @@ func (a *API) routeDocs() {
 // serveSwagger has gin-swagger answer. It takes GET alone, and learns its prefix from
 // the first request that it sees, query included.
 func serveSwagger(c *gin.Context, files gin.HandlerFunc, name string) {
-	c.Writer.Header()["Cache-Control"] = []string{"no-cache"}
+	revalidated(c.Writer.Header())
 	asked := c.Request
 	defer func() { c.Request = asked }()
 	r := *asked // a copy: by the method of the request itself net/http leaves out the body of HEAD
