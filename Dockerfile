@@ -1,13 +1,12 @@
 # syntax=docker/dockerfile:1
 
-# --- the scripts of the pages, as "make assets" fetches and checks it ------------------
+# --- the files of other projects that the pages load, as "make assets" fetches and checks them ------------------
 FROM --platform=$BUILDPLATFORM node:24-alpine AS assets
-RUN apk add --no-cache coreutils make
 WORKDIR /src
-COPY Makefile ./
+COPY adapters/httpapi/vendor.sh adapters/httpapi/
 COPY adapters/httpapi/assets adapters/httpapi/assets
 RUN --mount=type=cache,target=/root/.npm \
-    make assets && test -s adapters/httpapi/assets/redoc.standalone.js && test -s adapters/httpapi/assets/uPlot.iife.min.js
+    sh adapters/httpapi/vendor.sh
 
 # --- the program -------------------------------------------------------------
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
@@ -25,8 +24,11 @@ RUN --mount=type=cache,target=/go/pkg/mod \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/mlcache ./cmd/mlcache \
  && mkdir -m 700 /out/data
+RUN --mount=type=cache,target=/go/pkg/mod \
+    --mount=type=cache,target=/root/.cache/go-build \
+    make licenses && mv bin/licenses /out/licenses
 
-# --- the image: the program and CA certificates, no shell ---------------------
+# --- the image: the program, licences and CA certificates, no shell ---------------------
 FROM gcr.io/distroless/static-debian12:nonroot
 ARG VERSION=dev
 LABEL org.opencontainers.image.title="multi-layer-cache" \
@@ -35,6 +37,7 @@ LABEL org.opencontainers.image.title="multi-layer-cache" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /out/mlcache /mlcache
+COPY --from=build /out/licenses /licenses
 # For MLCACHE_DATA_DIR=/data. A named volume mounted here takes over the owner.
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532

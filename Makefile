@@ -8,14 +8,9 @@ WIRE     := go run github.com/google/wire/cmd/wire@v0.7.0
 SWAG     := go run github.com/swaggo/swag/cmd/swag@v1.16.6
 MOCKERY  := go run github.com/vektra/mockery/v3@v3.9.0
 LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LICENSES := go run github.com/google/go-licenses@v1.6.0
+VULN     := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 REDOCLY  := npx --yes @redocly/cli@2.77.0
-
-REDOC_VERSION := 3.0.1
-REDOC_SHA256  := 8c70c2de83d33e33a75b225e573d6d9fe851f066f824b44b1637d831d52d7543
-UPLOT_VERSION    := 1.6.32
-UPLOT_SHA256     := 19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f
-UPLOT_CSS_SHA256 := df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04
-ASSETS           := $(CURDIR)/adapters/httpapi/assets
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
@@ -134,6 +129,27 @@ transcripts: ## run what the documents show, and write what came out into them
 build: assets ## build bin/mlcache
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mlcache ./cmd/mlcache
 
+# What may be linked. Another licence fails the target, until somebody has read it.
+PERMISSIVE := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
+
+.PHONY: licenses
+licenses: assets ## put the licences of all that bin/mlcache contains into bin/licenses; fail if one is not permissive
+	@export GOROOT=$$(go env GOROOT); \
+	out=$$({ $(LICENSES) check --allowed_licenses=$(PERMISSIVE) ./cmd/mlcache && \
+		$(LICENSES) save --force --save_path=bin/licenses ./cmd/mlcache; } 2>&1) || { echo "$$out"; exit 1; }; \
+	mkdir -p bin/licenses/go && cp "$$GOROOT/LICENSE" bin/licenses/go/ && \
+	if [ -d adapters/httpapi/assets/vendored ]; then \
+		cp -R adapters/httpapi/assets/vendored/_licenses bin/licenses/npm && \
+		for f in bin/licenses/npm/*/LICENSE; do \
+			grep -qE 'MIT License|Apache License' $$f || { echo "$$f: neither MIT nor Apache-2.0"; exit 1; }; done; \
+	fi
+
+.PHONY: vulnerabilities
+vulnerabilities: ## look for known vulnerabilities in what is called; says so when the database is out of reach
+	@if ! out=$$($(VULN) ./cmd/mlcache 2>&1); then \
+		case "$$out" in *"fetching vulnerabilities"*) echo "NOT CHECKED for known vulnerabilities: vuln.go.dev is out of reach" ;; *) echo "$$out"; exit 1 ;; esac; \
+	fi
+
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
@@ -185,16 +201,9 @@ up-observe: ## the same with Prometheus (port 9090) and Grafana (port 3000)
 ci: ## what CI does, on this machine
 	CI=true bash .ci/run
 
-# Other people's scripts for the pages, embedded when they are there; without npm
-# the pages load them from a CDN instead. Each is fetched, checked and put in place.
+# The files of other projects that the pages load are embedded when they are there;
+# without npm the pages load them from a CDN instead.
 .PHONY: assets
-assets: ## fetch the scripts of the pages (ReDoc, uPlot) from npm, to be embedded
-	@if [ -f $(ASSETS)/redoc.standalone.js ] && [ -f $(ASSETS)/uPlot.iife.min.js ] && [ -f $(ASSETS)/uPlot.min.css ]; then exit 0; fi; \
-	if ! command -v npm >/dev/null; then echo "no npm: /redoc and /dashboard will load their scripts from a CDN"; exit 0; fi; \
-	dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
-	if ! (cd "$$dir" && for p in redoc@$(REDOC_VERSION) uplot@$(UPLOT_VERSION); do npm pack --silent $$p >/dev/null 2>&1 || exit 1; done && \
-		for t in *.tgz; do mkdir -p "$${t%%-*}" && tar xzf "$$t" -C "$${t%%-*}" || exit 1; done); then \
-		echo "npm cannot fetch redoc and uplot: /redoc and /dashboard will load their scripts from a CDN"; exit 0; fi; \
-	cd "$$dir" && mv redoc/package/bundles/redoc.standalone.js uplot/package/dist/uPlot.iife.min.js uplot/package/dist/uPlot.min.css . && \
-	printf '%s\n' "$(REDOC_SHA256)  redoc.standalone.js" "$(UPLOT_SHA256)  uPlot.iife.min.js" "$(UPLOT_CSS_SHA256)  uPlot.min.css" | sha256sum --check --quiet - && \
-	cp redoc.standalone.js uPlot.iife.min.js uPlot.min.css $(ASSETS)/
+assets: ## fetch Swagger UI, ReDoc and uPlot from npm, to be embedded
+	@sh adapters/httpapi/vendor.sh || { test $$? = 3 && \
+		echo "npm cannot fetch what adapters/httpapi/assets/vendored.txt lists: /docs, /redoc and /dashboard will load it from a CDN"; }

@@ -75,20 +75,24 @@ type Labels struct {
 
 // API answers HTTP requests. It is safe for concurrent use.
 type API struct {
-	engine *gin.Engine
-	parts  Parts
-	labels Labels
-	access Access
-	ids    requestIDs
-	debug  bool
-	ready  atomic.Bool
-	stream streams
+	engine   *gin.Engine
+	parts    Parts
+	labels   Labels
+	access   Access
+	ids      requestIDs
+	inert    inert
+	vendored map[string]vendored
+	started  time.Time
+	debug    bool
+	ready    atomic.Bool
+	stream   streams
 }
 
 // New returns an API that is not ready yet.
 func New(p Parts, l Labels, access Access) *API {
 	a := &API{
 		engine: gin.New(), parts: p, labels: l, access: access, ids: newRequestIDs(), stream: newStreams(),
+		inert: newInert(), vendored: pinned(), started: time.Now(),
 		debug: p.Logger.Enabled(context.Background(), slog.LevelDebug),
 	}
 	a.engine.HandleMethodNotAllowed = true
@@ -135,15 +139,15 @@ func (a *API) EndStreams() { a.stream.end() }
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.engine.ServeHTTP(w, r) }
 
-// around is what each request goes through: it gets an id, is refused if its
-// header is too large, and the time of its answer is counted.
+// around is what each request goes through: it gets an id, is refused if nothing
+// here may serve it, and the time of its answer is counted.
 func (a *API) around(c *gin.Context) {
 	began := time.Now()
 	id := a.ids.of(c.Request)
-	c.Writer.Header()[requestIDHeader] = []string{id}
-	if tooLarge(c.Request.Header) {
-		problem(c, problemHeader)
-	} else {
+	h := c.Writer.Header()
+	h[requestIDHeader] = []string{id}
+	a.inert.set(h)
+	if !a.refused(c) {
 		c.Next()
 	}
 	route := c.FullPath()

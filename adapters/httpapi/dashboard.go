@@ -1,8 +1,9 @@
 package httpapi
 
 import (
-	"net/http"
-	"strings"
+	"crypto/sha256"
+	"encoding/hex"
+	"path"
 	"sync"
 	"time"
 
@@ -31,18 +32,19 @@ func newStreams() streams {
 }
 
 func (a *API) routeDashboard() {
-	uplot := a.vendored("/dashboard/uPlot.iife.min.js", uplotCDN+"uPlot.iife.min.js", "text/javascript; charset=utf-8")
-	style := a.vendored("/dashboard/uPlot.min.css", uplotCDN+"uPlot.min.css", "text/css; charset=utf-8")
-	page := html(strings.NewReplacer("UPLOT_SCRIPT", uplot, "UPLOT_STYLE", style).Replace(asset("dashboard.html")))
-	a.get("/dashboard", page)
-	a.own("/dashboard/dashboard.js", "text/javascript; charset=utf-8")
-	a.own("/dashboard/dashboard.css", "text/css; charset=utf-8")
+	a.page(page{path: "/dashboard", template: "dashboard.html", vendored: []string{"uPlot.iife.min.js", "uPlot.min.css"}})
+	a.own("/dashboard/dashboard.js")
+	a.own("/dashboard/dashboard.css")
 	a.engine.GET("/dashboard/events", a.events)
 }
 
 // Live is what the live page gets each second. Its counters are totals: the page
-// looks at what they grew by.
+// looks at what they grew by from one event of an instance to the next.
 type Live struct {
+	Instance string `json:"instance"` // differs after a restart
+	// At is when this was so, in Unix seconds. Within an instance it is never set back.
+	At float64 `json:"at"`
+
 	Metrics Metrics `json:"metrics"`
 	State   State   `json:"state"`
 	Latency Latency `json:"latency"` // of answers to GET /data/{key}
@@ -98,7 +100,9 @@ func (a *API) events(c *gin.Context) {
 
 func (a *API) live(c *gin.Context) Live {
 	return Live{
-		Metrics: a.measure(),
+		Instance: a.ids.prefix,
+		At:       float64(a.started.Add(time.Since(a.started)).UnixMilli()) / 1000,
+		Metrics:  a.measure(),
 		State: State{
 			L2: a.parts.L2.Health(c.Request.Context()), Breaker: a.parts.L2.Breaker(), Ready: a.ready.Load(),
 			Source: a.labels.Source, Version: a.labels.Version,
@@ -124,10 +128,8 @@ func latencyOf(route string, all []ports.RouteDurations) Latency {
 }
 
 // own serves one of the project's own files.
-func (a *API) own(path, mediaType string) {
-	body := []byte(asset(path[strings.LastIndex(path, "/")+1:]))
-	a.get(path, func(c *gin.Context) {
-		c.Header("Cache-Control", "no-cache")
-		c.Data(http.StatusOK, mediaType, body)
-	})
+func (a *API) own(route string) {
+	name := path.Base(route)
+	sum := sha256.Sum256([]byte(asset(name)))
+	a.file(route, "assets/"+name, `"`+hex.EncodeToString(sum[:16])+`"`)
 }

@@ -38,6 +38,31 @@ func TestTheLivePageGetsAnEventEachSecondUntilItLeaves(t *testing.T) {
 	})
 }
 
+func TestEventsSayWhenTheyWereSoAndOfWhichInstance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, leave := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer leave()
+		began := float64(time.Now().Unix())
+		var events []httpapi.Live
+		for line := range strings.Lines(listen(ctx, (&parts{}).api()).Body.String()) {
+			if data, is := strings.CutPrefix(line, "data:"); is {
+				var e httpapi.Live
+				require.NoError(t, json.Unmarshal([]byte(data), &e))
+				events = append(events, e)
+			}
+		}
+		require.Len(t, events, 3)
+		for i, e := range events {
+			require.Equal(t, began+float64(i), e.At)
+			require.Equal(t, events[0].Instance, e.Instance)
+		}
+		ctx, leave = context.WithTimeout(t.Context(), time.Millisecond)
+		defer leave()
+		_, other, _ := strings.Cut(listen(ctx, (&parts{}).api()).Body.String(), "data:")
+		require.NotContains(t, other, events[0].Instance, "a restart is another instance")
+	})
+}
+
 func TestOnlySoManyPagesListenAtOnceAndOneThatLeavesMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := (&parts{}).api()

@@ -89,7 +89,7 @@ func writeValue(c *gin.Context, v domain.Copy, status string) {
 	// All values of the header in one piece of memory: this is the path of each hit.
 	values := &[...]string{
 		status, v.Entry.ETag(), strconv.FormatInt(int64(v.Age()/time.Second), 10), "no-cache",
-		mediaType(v.Entry.ContentType()), strconv.Itoa(len(v.Entry.Body())), "nosniff",
+		mediaType(v.Entry.ContentType()), strconv.Itoa(len(v.Entry.Body())),
 	}
 	h := c.Writer.Header()
 	h["Cache-Status"] = values[0:1:1]
@@ -102,7 +102,6 @@ func writeValue(c *gin.Context, v domain.Copy, status string) {
 	}
 	h["Content-Type"] = values[4:5:5]
 	h["Content-Length"] = values[5:6:6] // for HEAD, and to spare chunking
-	h["X-Content-Type-Options"] = values[6:7:7]
 	c.Writer.WriteHeader(http.StatusOK)
 	// An error here is the client's connection; there is nobody left to tell.
 	_, _ = c.Writer.WriteString(v.Entry.Body())

@@ -50,10 +50,12 @@ var (
 	problemL2         = kind("not-written-everywhere", http.StatusServiceUnavailable, "The shared layer did not answer", "The write may have been done or not. Try again after the time in Retry-After.")
 	problemNotCached  = kind(kindNotCached, http.StatusGatewayTimeout, "Nothing is cached that will do", "The request has only-if-cached.")
 	problemHeader     = kind("header-too-large", http.StatusRequestHeaderFieldsTooLarge, "The header of the request is too large", "")
+	problemHost       = kind("unknown-host", http.StatusMisdirectedRequest, "This service does not answer for that host", "The Host header must be one of those that MLCACHE_ALLOWED_HOSTS names.")
 	problemMediaType  = kind("media-type", http.StatusUnsupportedMediaType, "The body must be application/json", "")
 	problemBatch      = kind("invalid-batch", http.StatusBadRequest, "The body is not a batch", `It must be {"keys":["a","b"]}.`)
 	problemBatchLarge = kind("batch-too-large", http.StatusRequestEntityTooLarge, "The batch is too large", "")
 	problemStreams    = kind("overloaded", http.StatusServiceUnavailable, "Too many pages are listening", "Try again after the time in Retry-After.")
+	problemWorker     = kind("service-worker", http.StatusForbidden, "Nothing here is a service worker", "")
 	problemInternal   = kind("internal", http.StatusInternalServerError, "Something went wrong here", "")
 )
 
@@ -124,3 +126,6 @@ func problem(c *gin.Context, p Problem) {
 
 // noStore keeps other caches from an answer that is for this moment.
 func noStore(h http.Header) { h["Cache-Control"] = []string{"no-store"} }
+
+// revalidated lets caches keep the answer, to be used when this service confirms it.
+func revalidated(h http.Header) { h["Cache-Control"] = []string{"no-cache"} }

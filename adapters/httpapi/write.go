@@ -15,10 +15,11 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// Access says who may write.
+// Access says who may write, and by which names the service is asked.
 type Access struct {
-	Token         string // of those who may; empty: nobody
-	MaxValueBytes int64  // of a value that is written
+	Token         string   // of those who may; empty: nobody
+	MaxValueBytes int64    // of a value that is written
+	Hosts         []string // that the Host header may be, each with a port or for all ports; empty: any
 }
 
 // put stores the body as the value of a key.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -73,6 +74,8 @@ type Config struct {
 	Token     hidden `default:"" env:"MLCACHE_TOKEN" help:"Bearer token for PUT and DELETE. Empty: they are refused."`
 	TokenFile string `default:"" env:"MLCACHE_TOKEN_FILE" help:"File that holds the token."`
 
+	AllowedHosts string `default:"" env:"MLCACHE_ALLOWED_HOSTS" help:"Names, separated by commas, that the Host header of a request may have, each with a port or for all ports; others get 421, except on /health and /ready. Empty: any."`
+
 	LogLevel  string `default:"info" env:"MLCACHE_LOG_LEVEL" help:"debug, info, warn or error. One line per request at debug only."`
 	LogFormat string `default:"text" env:"MLCACHE_LOG_FORMAT" help:"text or json."`
 }
@@ -127,4 +130,9 @@ func parseArgs(args []string, stdout io.Writer) (c commands, flags []*kong.Flag,
 		return p.Flag != nil && p.Flag.Name == "addr" && !p.Resolved
 	})
 	return c, k.Model.Flags, nil
+}
+
+// hosts are the names in AllowedHosts.
+func (c *Config) hosts() []string {
+	return strings.FieldsFunc(c.AllowedHosts, func(r rune) bool { return r == ',' || r == ' ' })
 }

@@ -61,6 +61,7 @@ func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T)
 		"max-value-bytes":        {"100MiB", "1 to 64MiB"},
 		"drain-delay":            {"-1s", "not negative"},
 		"shutdown-timeout":       {"-1s", "not negative"},
+		"allowed-hosts":          {"http://cache.example.com", "separated by commas"},
 		"log-level":              {"loud", "debug or info or warn or error"},
 		"log-format":             {"xml", "text or json"},
 	} {

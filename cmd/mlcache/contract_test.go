@@ -42,7 +42,8 @@ func descriptionOf(t *testing.T, in *instance) described {
 }
 
 // unremarkable are headers that every HTTP answer may have.
-var unremarkable = []string{"Content-Type", "Content-Length", "Date", "Transfer-Encoding", "X-Content-Type-Options", "Content-Encoding", "Connection"}
+var unremarkable = []string{"Content-Type", "Content-Length", "Date", "Transfer-Encoding", "X-Content-Type-Options", "Content-Encoding", "Connection",
+	"Content-Security-Policy", "Cross-Origin-Resource-Policy"}
 
 // covers requires that an answer is as the description says: its status, its body
 // and each of its headers.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -21,8 +22,9 @@ type page struct {
 	ctx context.Context
 }
 
-// open shows a page as large as the screen says, in light or dark.
-func open(t *testing.T, url string, width, height int64, scheme string) *page {
+// open shows a page as large as the screen says, in light or dark. The scripts run
+// before those of each page.
+func open(t *testing.T, url string, width, height int64, scheme string, scripts ...string) *page {
 	t.Helper()
 	browser := findBrowser(t)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
@@ -38,6 +40,10 @@ func open(t *testing.T, url string, width, height int64, scheme string) *page {
 	p := &page{t, ctx}
 	p.do(chromedp.EmulateViewport(width, height))
 	p.prefer(scheme)
+	for _, source := range scripts {
+		_, err := chromedp.Call(p.ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: source})
+		require.NoError(t, err)
+	}
 	p.do(chromedp.Navigate(url))
 	return p
 }
@@ -60,6 +66,14 @@ func (p *page) prefer(scheme string) {
 func (p *page) until(expression string) {
 	p.t.Helper()
 	p.do(chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience)))
+}
+
+// get returns what the expression comes to, awaited.
+func get[T any](p *page, expression string) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	require.NoError(p.t, err)
+	return v
 }
 
 func (p *page) text(selector string) string {

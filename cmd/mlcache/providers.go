@@ -172,7 +172,7 @@ func newExposition(count *counters.Recorder, l1 *lru.Cache, s *app.Service, l2 h
 }
 
 func access(cfg Config) httpapi.Access {
-	return httpapi.Access{Token: string(cfg.Token), MaxValueBytes: int64(cfg.MaxValueBytes)}
+	return httpapi.Access{Token: string(cfg.Token), MaxValueBytes: int64(cfg.MaxValueBytes), Hosts: cfg.hosts()}
 }
 
 func labels(cfg Config) httpapi.Labels {

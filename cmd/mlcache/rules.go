@@ -96,6 +96,7 @@ func (c *Config) rules() []rule {
 		{"max-value-bytes", c.MaxValueBytes, c.MaxValueBytes >= 1 && c.MaxValueBytes <= 64<<20, "1 to 64MiB"},
 		notNegative("drain-delay", c.DrainDelay),
 		notNegative("shutdown-timeout", c.ShutdownTimeout),
+		{"allowed-hosts", c.AllowedHosts, !strings.ContainsAny(c.AllowedHosts, "/@?#*") && (c.AllowedHosts == "" || len(c.hosts()) > 0), "names such as cache.example.com or localhost:8000, separated by commas"},
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("log-format", c.LogFormat, "text", "json"),
 	}

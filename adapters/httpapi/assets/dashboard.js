@@ -2,15 +2,18 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const KEPT = 300;      // seconds in the charts
+const ROOT = new URL("..", document.currentScript.src); // of the service, also behind a path prefix
+const KEPT = 300;      // seconds in the charts, at most
+const SHOWN = 60;      // seconds in the charts, at least
 const WINDOW = 10;     // seconds that ratios and percentiles are taken over
-const HEIGHT = { requests: 260, other: 190 };
+const GAP = 3;         // seconds between two events after which some are missing
+const SILENCE = 5;     // seconds without an event after which the service is taken to be gone
 
 // Each chart: its series, and how to get a point of them from two states of the counters.
 const since = (now, before, name) => Math.max(0, now.metrics[name] - before.metrics[name]);
 const rates = (...names) => (now, before, seconds) => names.map((n) => since(now, before, n) / seconds);
 const charts = [
-  { id: "requests", stacked: true, height: HEIGHT.requests, verb: rate,
+  { id: "requests", stacked: true, height: 260, verb: rate,
     series: [["L1", "l1"], ["L2", "l2"], ["Loaded", "source"], ["Shared a load", "shared"], ["Stale", "stale"], ["Failed", "failed"]],
     point: rates("l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed") },
   { id: "latency", log: true, verb: millis,
@@ -22,17 +25,21 @@ const charts = [
   { id: "evictions", verb: rate,
     series: [["Too many", "l2"], ["Too large", "shared"], ["Expired", "stale"]],
     point: rates("l1_evictions_entries", "l1_evictions_bytes", "l1_evictions_expired") },
-  { id: "busy", verb: whole,
+  { id: "busy", verb: whole, tick: wholes,
     series: [["Source calls", "source"], ["Waiting", "shared"]],
     point: (now) => [now.metrics.source_calls_under_way, now.metrics.waiting] },
 ];
 
-const history = []; // of what the events said, newest last
+// What the events of the last WINDOW seconds said, newest last, without a gap. Times
+// are the service's: how long an event took to get here says nothing about rates.
+const history = [];
 const times = [];
+let silent = 0; // seconds since the last event, as far as this page was awake
 for (const c of charts) c.points = c.series.map(() => []);
 
 function rate(n) { return n == null ? "–" : n >= 1000 ? Math.round(n).toLocaleString("en") : String(Math.round(n * 10) / 10); }
 function whole(n) { return n == null ? "–" : Math.round(n).toLocaleString("en"); }
+function wholes(n) { return Number.isInteger(n) ? whole(n) : ""; }
 function millis(n) { return n == null ? "–" : n < 1 ? n.toFixed(2) : n < 10 ? n.toFixed(1) : String(Math.round(n)); }
 function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB"];
@@ -46,14 +53,12 @@ const clock = (t) => new Date(t * 1000).toTimeString().slice(0, 8);
 // decades keeps the powers of ten.
 const decades = (u, ticks) => ticks.map((v) => Number.isInteger(Math.round(1e6 * Math.log10(v)) / 1e6) ? v : null);
 
-// before returns the state of some seconds ago, or the oldest there is.
-const before = (seconds) => history[Math.max(0, history.length - 1 - seconds)];
 const latest = () => history[history.length - 1];
 
 // percentile returns that of the latency over the window, in milliseconds: where in
 // its bucket it lies is taken to be even.
 function percentile(q) {
-  const now = latest().latency, old = before(WINDOW).latency;
+  const now = latest().latency, old = history[0].latency;
   const counts = now.counts.map((n, i) => Math.max(0, n - old.counts[i]));
   const total = counts.reduce((a, b) => a + b, 0);
   if (!total) return null;
@@ -73,6 +78,12 @@ function percentile(q) {
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
+// shown is what the time axis spans.
+function shown() {
+  const last = times.at(-1) ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? last, last - SHOWN), last];
+}
+
 function draw(c) {
   const box = $(c.id);
   if (c.plot) c.plot.destroy();
@@ -82,12 +93,12 @@ function draw(c) {
   c.order = order;
   const axis = { stroke: faint, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   c.plot = new uPlot({
-    width: box.clientWidth, height: c.height || HEIGHT.other, padding: [8, 8, 0, 0],
-    cursor: { y: false, points: { show: !c.stacked } },
-    scales: { y: c.log ? { distr: 3 } : { range: (u, min, max) => [0, Math.max(1, max * 1.08)] } },
+    width: box.clientWidth, height: c.height || 190, padding: [8, 8, 0, 0],
+    cursor: { y: false, drag: { x: false }, points: { show: !c.stacked } },
+    scales: { x: { range: shown }, y: c.log ? { distr: 3, range: (u, min, max) => min === null ? [0.1, 10] : uPlot.rangeLog(min, max, 10, true) } : { range: (u, min, max) => [0, Math.max(1, max * 1.08)] } },
     axes: [
-      { ...axis, space: 80, values: (u, ticks) => ticks.map(clock) },
-      { ...axis, size: 52, grid: c.log ? { ...axis.grid, filter: decades } : axis.grid, values: (u, ticks) => ticks.map((v) => v == null ? "" : c.verb(v)) },
+      { ...axis, space: 80, size: 28, values: (u, ticks) => ticks.map(clock) },
+      { ...axis, size: 52, grid: c.log ? { ...axis.grid, filter: decades } : axis.grid, values: (u, ticks) => ticks.map((v) => v == null ? "" : (c.tick || c.verb)(v)) },
     ],
     series: [
       { value: (u, t) => t == null ? "–" : clock(t) },
@@ -104,15 +115,20 @@ function draw(c) {
 function plotted(c) {
   if (!c.stacked) return [times, ...c.points];
   const sums = times.map(() => 0);
-  const stacks = c.points.map((points) => points.map((p, i) => sums[i] += p));
-  return [times, ...c.order ? c.order.map((i) => stacks[i]) : stacks.slice().reverse()];
+  const stacks = c.points.map((points) => points.map((p, i) => p === null ? null : sums[i] += p));
+  return [times, ...c.order.map((i) => stacks[i])];
 }
 
-function redraw() { for (const c of charts) draw(c); }
+function redraw() {
+  if (!window.uPlot) return;
+  $("bare").hidden = true;
+  $("charts").hidden = false;
+  for (const c of charts) draw(c);
+}
 dark.addEventListener("change", redraw);
-new ResizeObserver(() => {
-  for (const c of charts) if (c.plot) c.plot.setSize({ width: $(c.id).clientWidth, height: c.height || HEIGHT.other });
-}).observe(document.querySelector(".charts"));
+new ResizeObserver(() => requestAnimationFrame(() => {
+  for (const c of charts) if (c.plot && c.plot.width !== $(c.id).clientWidth) c.plot.setSize({ width: $(c.id).clientWidth, height: c.plot.height });
+})).observe($("charts"));
 
 // Numbers and states.
 
@@ -128,18 +144,19 @@ function tile(title, value, unit, more) {
 }
 
 function showTiles(now) {
-  const old = before(WINDOW), m = now.metrics;
-  const seconds = Math.max(1, now.at - old.at);
-  const requests = since(now, old, "requests"), hits = since(now, old, "l1_hits") + since(now, old, "l2_hits");
+  const old = history[0], m = now.metrics;
+  const seconds = now.at - old.at; // 0 at first, and after a gap
+  const grown = (name) => since(now, old, name), per = (n) => seconds ? rate(n / seconds) : "–";
+  const requests = grown("requests"), hits = grown("l1_hits") + grown("l2_hits");
   const share = (n) => requests ? (100 * n / requests).toFixed(n === requests ? 0 : 1) : "–";
   $("tiles").replaceChildren(
-    tile("Requests", rate(requests / seconds), "/s", `${whole(m.requests)} in all`),
-    tile("Hit ratio", share(hits), "%", `L1 ${share(since(now, old, "l1_hits"))} · L2 ${share(since(now, old, "l2_hits"))} %`),
+    tile("Requests", per(requests), "/s", `${whole(m.requests)} in all`),
+    tile("Hit ratio", share(hits), "%", `L1 ${share(grown("l1_hits"))} · L2 ${share(grown("l2_hits"))} %`),
     tile("Latency p99", millis(percentile(0.99)), "ms", `p50 ${millis(percentile(0.5))} ms`),
-    tile("Source calls", rate(since(now, old, "cache_misses") / seconds), "/s", `${m.source_calls_under_way} of ${m.source_places} places taken`),
-    tile("Shared a load", rate(since(now, old, "coalesced") / seconds), "/s", `${whole(m.waiting)} waiting now`),
+    tile("Source calls", per(grown("cache_misses")), "/s", `${m.source_calls_under_way} of ${m.source_places} slots in use`),
+    tile("Shared a load", per(grown("coalesced")), "/s", `${whole(m.waiting)} waiting now`),
     tile("L1", whole(m.l1_entries), "entries", bytes(m.l1_bytes)),
-    tile("Failed", rate(since(now, old, "failed") / seconds), "/s", `${whole(m.stale_served)} stale in all`),
+    tile("Failed", per(grown("failed")), "/s", `${whole(m.stale_served)} stale in all`),
   );
 }
 
@@ -147,7 +164,7 @@ function showStates({ state, metrics }) {
   const rows = [
     ["L2", state.l2, state.l2 === "degraded" ? "bad" : "good"],
     ["Breaker", state.breaker, state.breaker === "closed" ? "good" : state.breaker === "open" ? "bad" : "warn"],
-    ["Bus", metrics.bus_up ? "connected" : "cut", metrics.bus_up ? "good" : "warn"],
+    ["Bus", metrics.bus_up ? "connected" : "down", metrics.bus_up ? "good" : "warn"],
     ["Source", state.source, metrics.source_calls_under_way < metrics.source_places ? "good" : "warn"],
     ["Instance", state.ready ? "ready" : "not ready", state.ready ? "good" : "warn"],
   ];
@@ -155,32 +172,78 @@ function showStates({ state, metrics }) {
   $("version").textContent = state.version;
 }
 
+// Events.
+
 function live(event) {
-  const now = JSON.parse(event.data);
-  now.at = performance.now() / 1000;
-  if (history.length && now.metrics.requests < latest().metrics.requests) history.length = 0; // it was started anew
+  const now = JSON.parse(event.data), last = latest();
+  silent = 0;
+  if (last && now.instance === last.instance && now.at <= last.at) return;
+  if (last && (now.instance !== last.instance || now.at - last.at > GAP)) interrupt(last.at, now.at);
   history.push(now);
-  if (history.length > KEPT) history.shift();
-  $("offline").hidden = true;
+  while (history.length > 2 && history[1].at <= now.at - WINDOW) history.shift();
+  here();
+  $("empty").hidden = now.metrics.requests > 0;
   showStates(now);
   showTiles(now);
   if (history.length < 2) return;
-  const old = before(1);
-  times.push(Date.now() / 1000);
-  for (const c of charts) c.point(now, old, Math.max(0.1, now.at - old.at)).forEach((p, i) => c.points[i].push(p));
-  if (times.length > KEPT) { times.shift(); for (const c of charts) for (const p of c.points) p.shift(); }
-  for (const c of charts) c.plot.setData(plotted(c));
+  const old = history[history.length - 2];
+  point(now.at, (c) => c.point(now, old, now.at - old.at));
+  for (const c of charts) if (c.plot) c.plot.setData(plotted(c));
 }
 
+// point appends to each chart, and forgets what is too old for them.
+function point(at, of) {
+  times.push(at);
+  for (const c of charts) of(c).forEach((p, i) => c.points[i].push(p));
+  while (times[0] < at - KEPT) { times.shift(); for (const c of charts) for (const p of c.points) p.shift(); }
+}
+
+// interrupt starts over after a gap: no rate is taken over it, and no line drawn. The
+// clock of another instance may be behind what is drawn.
+function interrupt(from, to) {
+  history.length = 0;
+  if (to > from) return point((from + to) / 2, (c) => c.series.map(() => null));
+  times.length = 0;
+  for (const c of charts) for (const p of c.points) p.length = 0;
+}
+
+function here() {
+  document.body.classList.remove("gone");
+  $("offline").hidden = true;
+}
+
+function gone() {
+  if (document.body.classList.contains("gone")) return;
+  document.body.classList.add("gone");
+  const last = latest();
+  $("offline").textContent = `The service does not answer${last ? `, last seen ${clock(last.at)}` : ""}. Trying again …`;
+  $("offline").hidden = false;
+}
+
+// listen goes on for as long as the page is there. A stream that ends is opened again
+// at once, as the service ends each after a while; one that cannot be opened, later.
+let events;
 function listen() {
-  const events = new EventSource("/dashboard/events");
-  events.addEventListener("live", live);
-  events.onerror = () => {
-    $("offline").hidden = false;
-    events.close();
-    setTimeout(listen, 1000);
+  const source = events = new EventSource(new URL("dashboard/events", ROOT));
+  let heard = false;
+  source.addEventListener("live", (event) => { heard = true; live(event); });
+  source.onerror = () => {
+    source.close();
+    if (heard) return listen();
+    gone();
+    setTimeout(() => { if (events === source) listen(); }, 1000);
   };
 }
+
+// A connection can also fall silent. Ticks are counted, since the time that a page
+// was asleep is no silence.
+setInterval(() => {
+  if (++silent <= SILENCE) return;
+  silent = 0;
+  gone();
+  events.close();
+  listen();
+}, 1000);
 
 // Keys.
 
@@ -188,11 +251,11 @@ const pathOf = (key) => encodeURIComponent(key);
 const list = (pairs) => element("dl", {}, ...pairs.filter(([, v]) => v !== undefined && v !== null && v !== "")
   .flatMap(([name, v]) => [element("dt", {}, name), element("dd", {}, String(v))]));
 
-// The browser's own cache is passed by, for which it would ask for a load as well if
-// nothing else was said.
+// The browser's own cache is bypassed; without a Cache-Control of its own such a request
+// would ask for a reload.
 async function get(key, cacheControl) {
   const began = performance.now();
-  const r = await fetch(`/data/${pathOf(key)}`, { headers: { "Cache-Control": cacheControl }, cache: "no-store" });
+  const r = await fetch(new URL(`data/${pathOf(key)}`, ROOT), { headers: { "Cache-Control": cacheControl }, cache: "no-store" });
   const body = await r.text();
   const took = performance.now() - began;
   const status = r.headers.get("Cache-Status") || "";
@@ -206,7 +269,7 @@ async function get(key, cacheControl) {
 }
 
 const steps = {
-  "l1-hit": "answers from L1", "l2-hit": "answers from L2", stale: "answers with a stale value", join: "joins the load under way here",
+  "l1-hit": "answers from L1", "l2-hit": "answers from L2", stale: "answers with a stale value", join: "joins the load in flight here",
   wait: "waits for another instance's load", load: "loads from the source", "cools-down": "fails, since the last load just did",
 };
 
@@ -214,12 +277,12 @@ function heldCard(title, h) {
   const s = (n) => n === undefined ? undefined : `${n} s`;
   return element("div", {}, element("h3", {}, `${title}: ${h.missing ? `${h.state}, no such key` : h.state}`), list([
     ["Age", s(h.age)], ["TTL", s(h.ttl)], ["Load took", s(h.load_seconds)], ["Bytes", h.bytes], ["ETag", h.etag],
-    ["Type", h.content_type], ["Doubtful", h.doubtful && "until L2 confirms it"],
+    ["Type", h.content_type], ["Unverified", h.doubtful && "until L2 confirms it"],
   ]));
 }
 
 async function explain(key) {
-  const r = await fetch(`/explain/${pathOf(key)}`, { cache: "no-store" });
+  const r = await fetch(new URL(`explain/${pathOf(key)}`, ROOT), { cache: "no-store" });
   const x = await r.json();
   if (!r.ok) return [element("p", { className: "verdict" }, element("span", { className: "badge of-problem" }, `status ${r.status}`), x.title), element("pre", {}, x.detail || "")];
   return [
@@ -228,9 +291,9 @@ async function explain(key) {
       heldCard("L1", x.l1), heldCard("L2", x.l2),
       element("div", {}, element("h3", {}, `Lease: ${x.lease.state}`), list([
         ["Holder", x.lease.holder && (x.lease.here ? `${x.lease.holder} (here)` : x.lease.holder)],
-        ["Runs out in", x.lease.state === "held" ? `${x.lease.seconds_left.toFixed(1)} s` : undefined],
+        ["Expires in", x.lease.state === "held" ? `${x.lease.seconds_left.toFixed(1)} s` : undefined],
       ])),
-      element("div", {}, element("h3", {}, `Load: ${x.flight.under_way ? "under way" : "none"}`), list([
+      element("div", {}, element("h3", {}, `Load: ${x.flight.under_way ? "in flight" : "none"}`), list([
         ["Waiting here", x.flight.under_way ? x.flight.waiters : undefined],
         ["Since", x.flight.under_way ? `${x.flight.seconds.toFixed(1)} s` : undefined],
         ["Last failure", x.failure && `${x.failure.kind}, not tried for ${x.failure.seconds_left.toFixed(1)} s`],
@@ -253,5 +316,7 @@ $("try").addEventListener("submit", async (event) => {
   }
 });
 
-redraw();
 listen();
+$("example").textContent = `curl ${new URL("data/test", ROOT)}`;
+$("uplot").addEventListener("load", redraw);
+redraw();

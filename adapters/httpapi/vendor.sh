@@ -1,0 +1,23 @@
+#!/bin/sh
+# Fetches the files that assets/vendored.txt lists from npm, with their licences,
+# checks them against it and puts them into assets/vendored. Exit status 3: npm
+# cannot be used, and nothing has changed.
+set -eu
+cd "$(dirname "$0")/assets"
+
+sums() { awk '!/^#/ { n = split($3, parts, "/"); print $1 "  " parts[n] }' vendored.txt; }
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+sums >"$dir/sums"
+if (cd vendored && test -d _licenses && sha256sum -c "$dir/sums") >/dev/null 2>&1; then exit 0; fi
+for package in $(awk '!/^#/ { print $2 }' vendored.txt | sort -u); do
+  mkdir -p "$dir/$package" "$dir/new/_licenses/$package"
+  archive=$(cd "$dir" && npm pack --silent "$package" 2>/dev/null) || exit 3
+  tar xzf "$dir/$archive" -C "$dir/$package"
+  find "$dir/$package/package" \( -name 'LICENSE*' -o -name 'NOTICE*' -o -name '*.LICENSE.txt' \) -exec cp {} "$dir/new/_licenses/$package/" \;
+done
+awk '!/^#/ { print $2 "/package/" $3 }' vendored.txt | while read -r file; do cp "$dir/$file" "$dir/new/"; done
+(cd "$dir/new" && sha256sum -c "$dir/sums" >"$dir/log") || { grep -v ': OK$' "$dir/log" >&2; exit 1; }
+rm -rf vendored
+mv "$dir/new" vendored
