@@ -36,3 +36,7 @@ func ParseKey(s string) (Key, error) {
 
 // String returns the key as it was parsed.
 func (k Key) String() string { return k.name }
+
+// Turn returns the name under which instances take turns to load k. No key that
+// was parsed has it.
+func (k Key) Turn() Key { return Key{name: "\x00turn\x00" + k.name} }
