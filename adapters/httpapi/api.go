@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -87,7 +88,7 @@ func New(p Parts, l Labels, access Access) *API {
 		debug: p.Logger.Enabled(context.Background(), slog.LevelDebug),
 	}
 	a.engine.HandleMethodNotAllowed = true
-	// Every path is a name as it stands: nothing is guessed, nothing is corrected.
+	// No redirects: a key is a name as it stands, other paths see ServeHTTP.
 	a.engine.RedirectTrailingSlash = false
 	if p.Tracing != nil {
 		a.engine.Use(gin.HandlerFunc(p.Tracing))
@@ -127,8 +128,14 @@ func (a *API) SetReady(ready bool) { a.ready.Store(ready) }
 // listen. No new ones begin.
 func (a *API) EndStreams() { a.stream.end() }
 
-// ServeHTTP answers one request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.engine.ServeHTTP(w, r) }
+// ServeHTTP answers one request. Paths mean the same with and without a slash at
+// the end, but for keys, which may have some.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if path := r.URL.Path; len(path) > 1 && path[len(path)-1] == '/' && !strings.HasPrefix(path, "/data/") && !strings.HasPrefix(path, "/explain/") {
+		r.URL.Path = "/" + strings.Trim(path, "/")
+	}
+	a.engine.ServeHTTP(w, r)
+}
 
 // around is what each request goes through: it gets an id, is refused if its
 // header is too large, and the time of its answer is counted.

@@ -37,7 +37,7 @@ func (a *API) routeDashboard() {
 	a.get("/dashboard", page)
 	a.own("/dashboard/dashboard.js", "text/javascript; charset=utf-8")
 	a.own("/dashboard/dashboard.css", "text/css; charset=utf-8")
-	a.engine.GET("/dashboard/events", a.events)
+	a.get("/dashboard/events", a.events)
 }
 
 // Live is what the live page gets each second. Its counters are totals: the page
@@ -81,6 +81,10 @@ func (a *API) events(c *gin.Context) {
 	}
 	noStore(c.Writer.Header())
 	c.Header("X-Accel-Buffering", "no") // nginx would collect events
+	if c.Request.Method == http.MethodHead {
+		c.Header("Content-Type", "text/event-stream;charset=utf-8")
+		return
+	}
 	tick := time.NewTicker(everySo)
 	defer tick.Stop()
 	for {

@@ -36,7 +36,6 @@ var swaggerFiles = []string{
 func (a *API) routePages() {
 	page := html(asset("docs.html"))
 	a.get("/docs", page)
-	a.get("/docs/", page)
 	a.get("/docs/:file", swaggerFile(page))
 	a.get("/openapi.json", func(c *gin.Context) {
 		c.Data(http.StatusOK, "application/json; charset=utf-8", []byte(docs.SwaggerInfo.ReadDoc()))

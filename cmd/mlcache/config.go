@@ -45,6 +45,8 @@ type Config struct {
 	RefreshAhead    float64       `default:"1" env:"MLCACHE_REFRESH_AHEAD" help:"How eagerly a value that is read is loaded anew before its life ends: beta of XFetch; 0: never."`
 	FailureCooldown time.Duration `default:"1s" env:"MLCACHE_FAILURE_COOLDOWN" help:"How long a key whose load failed is not loaded again."`
 
+	ReloadInterval time.Duration `default:"1s" env:"MLCACHE_RELOAD_INTERVAL" help:"How often requests without the token may force a load of a key; 0: as often as they like."`
+
 	Source            string        `default:"oracle" env:"MLCACHE_SOURCE" help:"oracle (simulated) or http."`
 	OracleDelay       time.Duration `default:"2s" env:"MLCACHE_ORACLE_DELAY" help:"How long the simulated Oracle takes."`
 	SourceURL         string        `name:"source-url" default:"" env:"MLCACHE_SOURCE_URL" help:"For http: a URL with {key} in it."`
@@ -133,6 +135,7 @@ func (c *Config) rules() []rule {
 		notNegative("l2-stale", c.L2Stale),
 		{"refresh-ahead", c.RefreshAhead, c.RefreshAhead >= 0 && c.RefreshAhead <= 100, "0 to 100"},
 		notNegative("failure-cooldown", c.FailureCooldown),
+		notNegative("reload-interval", c.ReloadInterval),
 		oneOf("source", c.Source, "oracle", "http"),
 		notNegative("oracle-delay", c.OracleDelay),
 		{"source-url", c.SourceURL, c.Source != "http" || strings.Contains(c.SourceURL, "{key}"), "a URL with {key} in it when the source is http"},

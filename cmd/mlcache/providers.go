@@ -135,6 +135,7 @@ func appOptions(cfg Config) app.Options {
 		RequestTimeout:    cfg.RequestTimeout,
 		MaxValueBytes:     int(cfg.MaxValueBytes),
 		MaxWaiters:        app.DefaultOptions().MaxWaiters,
+		ReloadInterval:    cfg.ReloadInterval,
 	}
 }
 
@@ -167,7 +168,7 @@ func newExposition(count *counters.Recorder, l1 *lru.Cache, s *app.Service, l2 h
 }
 
 func access(cfg Config) httpapi.Access {
-	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes)}
+	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes), ReloadInterval: cfg.ReloadInterval}
 }
 
 func labels(cfg Config) httpapi.Labels {

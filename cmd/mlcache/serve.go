@@ -45,7 +45,7 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 
 	server := newServer(p.api, log)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(p.api.Listener(listener)) }()
 	p.api.SetReady(true)
 	if listening != nil {
 		listening(listener.Addr())
