@@ -135,27 +135,30 @@ func (s *Service) loadDemanded(d domain.Demand) work {
 			return s.loadOnce(ctx, key, f, d)
 		}
 		// An earlier flight may have ended since the request looked here.
-		if held, _ := s.l1.Get(key); s.trusts(held) && f.serves(held, d, time.Time{}) {
+		if held, _ := s.l1.Get(key); s.trusts(held) && f.serves(held, d, wait{}) {
 			return hit(held, domain.L1Hit), nil
 		}
 		return s.loadInTurn(ctx, key, f, d)
 	}
 }
 
+// wait is that for a lease which another instance held.
+type wait struct{ asked, ended time.Time }
+
 // serves reports whether c, that another load stored, is what f is to bring. If d
 // wants a load that began after the request came, or d.Within before, there are
-// two ways to tell. That the copy is younger than the end of a lease which was held
-// when f asked for it (released, if there was one) proves that its own lease, and
-// so its load, began after f did, however long the network took. Its age and load
-// time are an estimate, short by the time that the way to L2 took.
-func (f *flight) serves(c domain.Copy, d domain.Demand, released time.Time) bool {
+// two ways to tell. If f waited for a lease and the copy is younger than the end of
+// that wait, it was stored under a later lease, which was not held yet when f asked:
+// so its load began after that, however long the network took. Its age and load
+// time are an estimate, short by the time that the value took to reach L2.
+func (f *flight) serves(c domain.Copy, d domain.Demand, first wait) bool {
 	switch {
 	case !c.Fresh():
 		return false
 	case !d.Particular():
 		return true
-	case !released.IsZero() && c.Age() < time.Since(released):
-		f.loadBegins(released)
+	case first != (wait{}) && c.Age() < time.Since(first.ended):
+		f.loadBegins(first.asked)
 		return true
 	case d.Within == 0:
 		return false

@@ -85,23 +85,24 @@ func (s *Service) fetchFrom(ctx context.Context, key domain.Key, f *flight, held
 
 // loadOnce loads key, or waits for the instance that does.
 func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, d domain.Demand) (domain.Answer, error) {
-	found := domain.L2Hit  // what a copy in L2 means from here on
-	var released time.Time // when a lease ended that was held when f asked for it
+	found := domain.L2Hit // what a copy in L2 means from here on
+	var first wait
 	for {
+		asked := time.Now()
 		lease, err := s.locker.Acquire(ctx, key)
 		switch {
 		case err == nil:
 			f.leased.Store(true)
 			s.rec.Event(ports.LeaseWon)
-			return s.loadUnderLease(ctx, key, f, d, lease, found, released)
+			return s.loadUnderLease(ctx, key, f, d, lease, found, first)
 		case errors.Is(err, domain.ErrLeaseEnded):
 			s.rec.Event(ports.LeaseWaited)
 			found = domain.Coalesced
-			if c, _ := s.lookInL2(ctx, key); f.serves(c, d, released) {
+			if c, _ := s.lookInL2(ctx, key); f.serves(c, d, first) {
 				return domain.Answer{Copy: c, Outcome: found}, nil
 			}
-			if released.IsZero() {
-				released = time.Now()
+			if first == (wait{}) {
+				first = wait{asked, time.Now()}
 			}
 		case ctx.Err() != nil:
 			return domain.Answer{}, context.Cause(ctx)
@@ -117,11 +118,11 @@ func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, d dom
 // loadUnderLease loads key, if it is not there by now, and ends the lease, which
 // is the caller's no more.
 func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, f *flight, d domain.Demand,
-	lease ports.Lease, found domain.Outcome, released time.Time) (answer domain.Answer, err error) {
+	lease ports.Lease, found domain.Outcome, first wait) (answer domain.Answer, err error) {
 	since := s.l1.Epoch(key)
 	c, _ := s.lookInL2(ctx, key)
 	switch {
-	case f.serves(c, d, released):
+	case f.serves(c, d, first):
 		s.release(ctx, key, lease, nil)
 		return domain.Answer{Copy: c, Outcome: found}, nil
 	case d.NoStore:

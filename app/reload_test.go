@@ -290,14 +290,14 @@ func (l far) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
 // it is no proof of when the load began.
 func TestAForcedLoadBeginsAfterTheRequestCameHoweverFarL2Is(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const lasts, way = 100 * time.Millisecond, 50 * time.Millisecond
+		const lasts, way = 100 * time.Millisecond, time.Millisecond
 		f, key, source := newFleet(t, 1, slow, never), mustKey(t, "k"), &timed{lasts: lasts}
 		var services []*app.Service
 		for i := range 3 {
 			l1, err := lru.New(lru.Options{MaxEntries: 100, MaxBytes: 1 << 20})
 			require.NoError(t, err)
 			defer l1.Close()
-			l2, o := far{f.l2, way + time.Duration(i)}, app.DefaultOptions()
+			l2, o := far{f.l2, way + time.Duration(i)*40*time.Millisecond}, app.DefaultOptions()
 			o.RefreshAhead = 0
 			s, err := app.New(app.Ports{
 				L1: l1, L2: l2, Locker: l2, Bus: newBus(), Source: &fakeSource{load: source.load},
@@ -374,5 +374,63 @@ func TestTheAnswerSaysWhatCopyWasHeldThatDidNotDo(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+func TestAnExpiredCopyInL2IsNamedAlsoWhileTheFailureCoolsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, key := newFleet(t, 2, failsFrom(2), never, func(o *app.Options) { o.L2Stale, o.StaleIfError = time.Hour, 0 }), mustKey(t, "k")
+		f.get(t, 0, key)
+		time.Sleep(time.Minute)
+		for range 2 {
+			got, err := f.services[1].Get(context.Background(), key)
+			require.ErrorIs(t, err, domain.ErrSourceFailed)
+			require.True(t, got.Expired)
+		}
+		require.EqualValues(t, 2, f.source.calls.Load())
+	})
+}
+
+// Without L2 nothing else would tell that a load has ended since the request looked.
+func TestALoadThatAnIntervalBoundsLooksInL1Again(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, never)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Once()
+		w.l1.EXPECT().Get(w.key).Return(held("just loaded", 30*time.Second), true).Once()
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused"))
+		got, err := w.svc.GetWith(w.ctx, w.key, domain.Demand{NoCache: true, Within: interval}) // a lease would be an unexpected call
+		require.NoError(t, err)
+		require.Equal(t, "just loaded", got.Entry.Body())
+	})
+}
+
+func TestAForcedLoadThatFollowsAnotherWithoutALeaseDoesNotTakeItsValue(t *testing.T) {
+	for within, want := range map[time.Duration]string{0: "call 2", interval: "call 1"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, never)
+			w.bus.connected.Store(false) // so that what is under way is not joined
+			w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+			w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true)
+			w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused")).Maybe()
+			w.locker.EXPECT().Acquire(mock.Anything, mock.Anything).Return("", errors.New("refused"))
+			calls := 0
+			w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Value, error) {
+				calls++
+				body := fmt.Sprint("call ", calls)
+				time.Sleep(interval)
+				return domain.Value{Body: body}, nil
+			})
+			d := domain.Demand{NoCache: true, Within: within}
+			var all sync.WaitGroup
+			all.Go(func() {
+				_, err := w.svc.GetWith(w.ctx, w.key, d)
+				assert.NoError(t, err)
+			})
+			time.Sleep(interval / 2)
+			got, err := w.svc.GetWith(w.ctx, w.key, d)
+			require.NoError(t, err)
+			require.Equal(t, want, got.Entry.Body())
+			all.Wait()
+		})
 	}
 }
