@@ -28,6 +28,8 @@ func (a *API) demandOf(h http.Header) (d domain.Demand, wait string) {
 	return d, wait
 }
 
+const directiveNoStore = "no-store"
+
 // cacheControl reads the request directives (RFC 9111, section 5.2.1), each by
 // itself. Of one that is there twice the first counts.
 func cacheControl(lines []string) (d domain.Demand) {
@@ -47,7 +49,7 @@ func obey(d *domain.Demand, name, argument string, given bool) bool {
 	case "no-cache":
 		d.NoCache = true
 		return true
-	case "no-store":
+	case directiveNoStore:
 		d.NoStore = true
 		return true
 	case "only-if-cached":

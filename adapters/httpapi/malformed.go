@@ -75,10 +75,11 @@ func (a *API) refused(status int) []byte {
 	body, _ := json.Marshal(p) // strings and a number always can be
 	var b bytes.Buffer
 	b.WriteString("HTTP/1.1 " + strconv.Itoa(status) + " " + http.StatusText(status) + "\r\n")
-	_ = http.Header{
-		"Content-Type": {problemMedia}, "Content-Length": {strconv.Itoa(len(body))}, "Cache-Control": {"no-store"},
-		requestIDHeader: {p.Instance}, "Connection": {"close"},
-	}.Write(&b) // a buffer takes everything
+	h := http.Header{
+		"Content-Type": {problemMedia}, "Content-Length": {strconv.Itoa(len(body))}, requestIDHeader: {p.Instance}, "Connection": {"close"},
+	}
+	noStore(h)
+	_ = h.Write(&b) // a buffer takes everything
 	b.WriteString("\r\n")
 	b.Write(body)
 	return b.Bytes()

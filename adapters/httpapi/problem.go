@@ -128,4 +128,4 @@ func problem(c *gin.Context, p Problem) {
 }
 
 // noStore keeps other caches from an answer that is for this moment.
-func noStore(h http.Header) { h["Cache-Control"] = []string{"no-store"} }
+func noStore(h http.Header) { h["Cache-Control"] = []string{directiveNoStore} }

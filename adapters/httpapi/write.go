@@ -109,7 +109,7 @@ func writtenTTL(h http.Header) time.Duration {
 	ttl := time.Duration(-1)
 	for member := range members(h["Cache-Control"]) {
 		switch name, argument, _, _ := directive(member); name {
-		case "no-store":
+		case directiveNoStore:
 			return 0
 		case "max-age":
 			if s, ok := deltaSeconds(argument); ok && ttl < 0 { // the first counts

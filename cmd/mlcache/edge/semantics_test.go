@@ -42,7 +42,7 @@ func newOrigin(t *testing.T) *origin {
 			time.Sleep(300 * time.Millisecond)
 		}
 		w.Header().Set("Content-Type", "text/plain")
-		fmt.Fprintf(w, "call %d", n)
+		fmt.Fprint(w, "call ", n)
 	}))
 	t.Cleanup(o.Close)
 	return o
@@ -113,7 +113,7 @@ func (o *origin) besieged(t *testing.T, programs ...*program) {
 			flood(func(p *program) {
 				conn, err := net.Dial("tcp", p.addr)
 				if assert.NoError(t, err) {
-					fmt.Fprintf(conn, "GET /data/slow%d HTTP/1.1\r\nHost: x\r\nCache-Control: %s\r\n\r\n", n, directives)
+					io.WriteString(conn, fmt.Sprintf("GET /data/slow%d HTTP/1.1\r\nHost: x\r\nCache-Control: %s\r\n\r\n", n, directives))
 					time.Sleep(20 * time.Millisecond)
 					conn.Close()
 				}
