@@ -18,8 +18,7 @@ func accepts(lines []string, mediaTypes ...string) (best float64) {
 	for _, mediaType := range mediaTypes {
 		var is accepted
 		for member := range members(lines) {
-			mediaRange, parameters, _ := cut(member, ';')
-			said := accepted{specificity(strings.ToLower(trim(mediaRange)), mediaType), quality(parameters)}
+			said := accepted{specificity(strings.ToLower(value(member)), mediaType), quality(member)}
 			switch {
 			case said.specific > is.specific && said.quality >= 0:
 				is = said
@@ -47,13 +46,11 @@ func specificity(mediaRange, mediaType string) int {
 	return 0
 }
 
-// quality returns the weight among the parameters, 1 if there is none, and -1 for
-// one that cannot be read.
-func quality(parameters string) float64 {
-	for more := true; more; {
-		var parameter string
-		parameter, parameters, more = cut(parameters, ';')
-		name, argument, _, ok := directive(trim(parameter))
+// quality returns the weight among the parameters of a media range, 1 if there is
+// none, and -1 for one that cannot be read.
+func quality(member string) float64 {
+	for parameter := range split(member, ';') {
+		name, argument, _, ok := directive(parameter)
 		if !ok || name != "q" {
 			continue
 		}

@@ -85,8 +85,7 @@ func obey(d *domain.Demand, name, argument string, given bool) bool {
 // the first counts.
 func preferredWait(lines []string) (string, time.Duration) {
 	for member := range members(lines) {
-		member, _, _ = cut(member, ';') // parameters mean nothing here
-		name, argument, _, ok := directive(member)
+		name, argument, _, ok := directive(value(member)) // parameters mean nothing here
 		if !ok || name != "wait" {
 			continue
 		}

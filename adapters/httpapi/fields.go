@@ -15,11 +15,9 @@ import (
 // members yields the members of a list that may take several lines.
 func members(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, rest := range lines {
-			for more := true; more; {
-				var member string
-				member, rest, more = cut(rest, ',')
-				if member = trim(member); member != "" && !yield(member) {
+		for _, line := range lines {
+			for member := range split(line, ',') {
+				if member != "" && !yield(member) {
 					return
 				}
 			}
@@ -27,18 +25,35 @@ func members(lines []string) iter.Seq[string] {
 	}
 }
 
-// cut slices s around the first sep that is in no quoted string. A quote that
-// never ends begins no string.
-func cut(s string, sep byte) (before, after string, found bool) {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case sep:
-			return s[:i], s[i+1:], true
-		case '"':
-			i += max(0, len(quoted(s[i:]))-1)
+// split yields what is between the separators that are in no quoted string. A quote
+// that never ends begins no string, and neither does any after it: so the time that
+// this takes does not grow faster than s.
+func split(s string, sep byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start, strict := 0, true
+		for i := 0; i < len(s); i++ {
+			switch {
+			case s[i] == sep:
+				if !yield(trim(s[start:i])) {
+					return
+				}
+				start = i + 1
+			case s[i] == '"' && strict:
+				length := len(quoted(s[i:]))
+				strict = length > 0
+				i += max(0, length-1)
+			}
 		}
+		yield(trim(s[start:]))
 	}
-	return s, "", false
+}
+
+// value returns what comes before the parameters of a member.
+func value(member string) string {
+	for piece := range split(member, ';') {
+		return piece
+	}
+	return ""
 }
 
 // quoted returns the quoted string that s begins with, or "".

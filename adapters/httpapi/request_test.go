@@ -77,6 +77,7 @@ func TestWhatARequestAsksOfItsAnswer(t *testing.T) {
 		`no-cache="a field"`:                {NoCache: true},
 		"no-store=yes":                      {NoStore: true},
 		"stale-if-error=x, no-cache":        {NoCache: true},
+		`"\",\",", no-store, x="y`:          {NoStore: true},
 		"stale-if-error = 0":                {StaleIfError: -1},
 		"max-stale=0, min-fresh=0":          {},
 		"public, what-is-this, no-cache":    {NoCache: true},
@@ -348,8 +349,9 @@ func TestPrometheusIsAnsweredToWhoAsksForIt(t *testing.T) {
 		"text/plain;q=1.000, application/json;q=0.999":              true,
 		`application/json;x=", text/plain";q=0.1, text/plain;q=0.2`: true,
 		"application/json;q=0":                                      false,
-		"text/plain;q=0":                                            false,
-		"text, /, ;q=1, text/plain":                                 true,
+		"application/json;q=x, */*;q=0.5, text/plain;q=0.1, application/openmetrics-text;q=0.1, application/vnd.google.protobuf;q=0.1": false,
+		"text/plain;q=0":            false,
+		"text, /, ;q=1, text/plain": true,
 	} {
 		w := (&parts{}).ask(t, "/metrics", "Accept", accept)
 		require.Equal(t, want, w.Body.String() == "exposed", accept)
