@@ -82,6 +82,8 @@ func TestRequestsWithoutATokenCallTheSourceOncePerIntervalAtMostOnAllInstancesTo
 							})
 						}
 						all.Wait()
+						source.mu.Lock() // a load may go on for nobody
+						defer source.mu.Unlock()
 						require.Greater(t, len(source.began), 2)
 						for i := 1; i < len(source.began); i++ {
 							require.GreaterOrEqual(t, source.began[i].Sub(source.began[i-1]), interval-time.Millisecond, "call %d", i)
