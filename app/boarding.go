@@ -101,23 +101,40 @@ func (fs *flights) letFly(f *flight) {
 	fs.mu.Unlock()
 }
 
-// leave takes one waiter off the flight. The last one ends it, unless it holds
-// the lease and somebody waits for that elsewhere.
+// leave takes one waiter off the flight. The last one ends it, but not before its
+// load is as old as fs.linger, and not if it holds the lease and another instance
+// waits for that.
 func (fs *flights) leave(f *flight) {
 	fs.mu.Lock()
 	f.waiters--
-	last := f.waiters == 0 && !f.wanted && !fs.closed
-	if last && f.leased.Load() {
+	last := f.waiters == 0 && !f.wanted && !f.lingers && !fs.closed
+	linger := fs.linger - time.Since(f.loadBegan())
+	if last && (linger > 0 || f.leased.Load()) {
 		last = false
-		// The one who leaves need not wait for the answer of the locker.
-		fs.running.Go(func() {
-			if !fs.awaited(f.place.key) {
-				fs.endUnlessJoined(f)
-			}
-		})
+		f.lingers = linger > 0
+		// The caller that leaves need not wait, neither for that nor for the answer
+		// of the locker.
+		fs.running.Go(func() { fs.endLater(f, linger) })
 	}
 	fs.mu.Unlock()
 	if last {
+		fs.endUnlessJoined(f)
+	}
+}
+
+// endLater ends a flight after a while, unless it is joined or awaited then.
+func (fs *flights) endLater(f *flight, linger time.Duration) {
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-f.done:
+		return
+	}
+	fs.mu.Lock()
+	f.lingers = false
+	fs.mu.Unlock()
+	if !f.leased.Load() || !fs.awaited(f.place.key) {
 		fs.endUnlessJoined(f)
 	}
 }

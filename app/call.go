@@ -13,18 +13,20 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// callSource asks the source for key, within SourceTimeout and within the
-// bulkhead, for a place in which it waits only if it may. A call that ignores the end of its context is abandoned: callSource
-// returns, and the call keeps its place in the bulkhead until it really ends.
-// The error is a load failure (domain.IsLoadFailure), wraps
-// domain.ErrOverloaded or ErrInvalidKey, or is the cause of ctx's end.
-func (s *Service) callSource(ctx context.Context, key domain.Key, mayWait bool) (domain.Answer, error) {
+// callSource asks the source for key on behalf of f, within SourceTimeout and
+// within the bulkhead, for a place in which it waits only if it may. A call that
+// ignores the end of its context is abandoned: callSource returns, and the call
+// keeps its place in the bulkhead until it really ends. The error is a load failure
+// (domain.IsLoadFailure), wraps domain.ErrOverloaded or ErrInvalidKey, or is the
+// cause of ctx's end.
+func (s *Service) callSource(ctx context.Context, key domain.Key, f *flight, mayWait bool) (domain.Answer, error) {
 	if err := s.takePlace(ctx, mayWait); err != nil {
 		return domain.Answer{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.SourceTimeout, domain.ErrTimeout)
 	defer cancel()
 	results := make(chan result, 1)
+	f.loadBegins(time.Now())
 	s.rec.Event(ports.SourceCalled)
 	s.running.Go(func() {
 		defer func() { <-s.places }()

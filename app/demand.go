@@ -13,8 +13,9 @@ import (
 // those of Get; besides, domain.ErrNotCached when the demand forbids to load, and
 // domain.ErrStillLoading when the load takes longer than the caller would wait.
 //
-// With d.NoCache, and when a copy is there but not as d wants it, the value is
-// loaded anew: once for all who demand that meanwhile, on whichever instance.
+// With d.NoCache, and when a copy is there but not as d wants it, the key is
+// reloaded, by a load that begins after the request came or at most d.Within
+// before: one for all requests that ask for it meanwhile, on all instances.
 func (s *Service) GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error) {
 	if d == (domain.Demand{}) {
 		return s.Get(ctx, key)
@@ -32,10 +33,17 @@ func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Demand) (do
 		}
 		return hit(held, domain.L1Hit), nil
 	}
-	if d.NoCache && !d.OnlyIfCached {
-		answer, err := s.meetByLoad(ctx, key, held, d)
-		answer.Refused = true
-		return answer, err
+	answer, err := s.meetFarther(ctx, key, held, d)
+	if !d.Meets(held) { // else it is in doubt
+		answer = answer.PassedOver(held)
+	}
+	return answer, err
+}
+
+// meetFarther answers when the copy that L1 has, if any, does not do.
+func (s *Service) meetFarther(ctx context.Context, key domain.Key, held domain.Copy, d domain.Demand) (domain.Answer, error) {
+	if d.NoCache && d.Within == 0 && !d.OnlyIfCached { // no copy will do
+		return s.meetByLoad(ctx, key, held, d)
 	}
 	answer, err := s.await(ctx, domain.Copy{}, d, func(ctx context.Context) (domain.Answer, error) {
 		_, answer, err := s.flights.look(ctx, place{key, lookOnly}, s.lookAlone)
@@ -51,10 +59,9 @@ func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Demand) (do
 	case d.OnlyIfCached:
 		return domain.Answer{Outcome: domain.Failed}, domain.ErrNotCached
 	}
-	refused := held.Fresh() && !d.Meets(held) || answer.Fresh()
+	found := answer.Copy
 	answer, err = s.meetByLoad(ctx, key, held, d)
-	answer.Refused = refused
-	return answer, err
+	return answer.PassedOver(found), err
 }
 
 // lookAlone is the work of a flight that loads nothing. What it finds may be
@@ -75,31 +82,96 @@ func hit(c domain.Copy, where domain.Outcome) domain.Answer {
 	return domain.Answer{Copy: c, Outcome: where}
 }
 
-// meetByLoad answers from a flight of those who demand the same.
+// meetByLoad answers from a load that requests with the same demand share.
 func (s *Service) meetByLoad(ctx context.Context, key domain.Key, held domain.Copy, d domain.Demand) (domain.Answer, error) {
-	at := place{key, ordinary}
-	switch {
-	case !d.Particular() && !d.NoStore:
+	if !d.Particular() && !d.NoStore {
 		return s.getShared(ctx, key, held, d, s.lookThenFly)
-	case d.Particular() && d.NoStore:
-		at.kind = anewUnkept
-	case d.Particular():
-		at.kind = anew
-	default:
-		at.kind = unkept
 	}
 	return s.await(ctx, held, d, func(ctx context.Context) (domain.Answer, error) {
-		return s.flights.join(ctx, at, s.loadDemanded, d.Wait)
+		return s.joinDemanded(ctx, place{key, kindFor(d)}, d)
 	})
 }
 
-// loadDemanded is the work of a flight that does not content itself with what
-// the layers have. It takes what another load brought while it waited for that.
-func (s *Service) loadDemanded(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
-	began := time.Now()
-	how := loading{serves: domain.Copy.Fresh, unkept: f.place.kind != anew}
-	if f.place.kind != unkept {
-		how.serves = func(c domain.Copy) bool { return c.Fresh() && c.Age() < time.Since(began) }
+func kindFor(d domain.Demand) kind {
+	switch {
+	case !d.Particular():
+		return unkept
+	case d.Within > 0 && d.NoStore:
+		return recentUnkept
+	case d.Within > 0:
+		return recent
+	case d.NoStore:
+		return reloadUnkept
 	}
-	return s.loadOnce(ctx, key, f, how)
+	return reload
 }
+
+// joinDemanded waits for the flight at p. If it had begun before, and so had the
+// load that it brings the value of, it is not what d asks for, and the caller
+// joins the next one.
+func (s *Service) joinDemanded(ctx context.Context, p place, d domain.Demand) (domain.Answer, error) {
+	came := time.Now()
+	for {
+		f, began, err := s.flights.board(ctx, p, s.loadDemanded(d))
+		if err != nil {
+			return domain.Answer{}, err
+		}
+		patience := d.Wait
+		if patience > 0 {
+			patience = max(time.Nanosecond, patience-time.Since(came))
+		}
+		answer, err := s.flights.wait(ctx, f, began, patience)
+		if err != nil || began || !d.Particular() || d.Meets(answer.Copy) || !f.loadBegan().Before(came.Add(-d.Within)) {
+			return answer, err
+		}
+	}
+}
+
+// loadDemanded returns the work of a flight that is not content with what the
+// layers have.
+func (s *Service) loadDemanded(d domain.Demand) work {
+	return func(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
+		if d.Within == 0 {
+			return s.loadOnce(ctx, key, f, d)
+		}
+		// An earlier flight may have ended since the request looked here.
+		if held, _ := s.l1.Get(key); s.trusts(held) && f.serves(held, d, wait{}) {
+			return hit(held, domain.L1Hit), nil
+		}
+		return s.loadInTurn(ctx, key, f, d)
+	}
+}
+
+// wait is that for a lease which another instance held.
+type wait struct{ asked, ended time.Time }
+
+// serves reports whether c, that another load stored, is what f is to bring. If d
+// wants a load that began after the request came, or d.Within before, there are
+// two ways to tell. If f waited for a lease and the copy is younger than the end of
+// that wait, it was stored under a later lease, which was not held yet when f asked:
+// so its load began after that, however long the network took. Its age and load
+// time are an estimate, short by the time that the value took to reach L2.
+func (f *flight) serves(c domain.Copy, d domain.Demand, first wait) bool {
+	switch {
+	case !c.Fresh():
+		return false
+	case !d.Particular():
+		return true
+	case first != (wait{}) && c.Age() < time.Since(first.ended):
+		f.loadBegins(first.asked)
+		return true
+	case d.Within == 0:
+		return false
+	}
+	f.loadBegins(time.Now().Add(-c.LoadAge()))
+	return f.reaches(d)
+}
+
+// inherits reports whether what earlier brought is what f is to bring.
+func (f *flight) inherits(earlier *flight, d domain.Demand) bool {
+	f.loadBegins(earlier.loadBegan())
+	return f.reaches(d)
+}
+
+// reaches reports whether the load began as late as d wants it.
+func (f *flight) reaches(d domain.Demand) bool { return !f.loadBegan().Before(f.began.Add(-d.Within)) }

@@ -25,7 +25,7 @@ func (f *fleet) with(instance int, key domain.Key, d domain.Demand) (domain.Answ
 	return f.services[instance].GetWith(context.Background(), key, d)
 }
 
-func TestAForcedLoadIsOneForAllWhoDemandItMeanwhile(t *testing.T) {
+func TestAForcedLoadIsOneForAllRequestsThatComeMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 3, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
@@ -34,7 +34,7 @@ func TestAForcedLoadIsOneForAllWhoDemandItMeanwhile(t *testing.T) {
 		var loaded, coalesced atomic.Int64
 		for i := range 300 {
 			all.Go(func() {
-				got, err := f.with(i%3, key, domain.Demand{NoCache: true})
+				got, err := f.with(i%3, key, domain.Demand{NoCache: true, Within: interval})
 				assert.NoError(t, err)
 				assert.Equal(t, "value of call 2", got.Entry.Body())
 				assert.True(t, got.Refused)
@@ -65,20 +65,6 @@ func TestALoadThatEndedBeforeIsNotTheForcedOne(t *testing.T) {
 			require.Equal(t, domain.Loaded, got.Outcome)
 			require.EqualValues(t, call, f.source.calls.Load())
 		}
-	})
-}
-
-func TestAForcedLoadJoinsTheOrdinaryOneUnderWay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
-		var all sync.WaitGroup
-		all.Go(func() { f.get(t, 0, key) })
-		synctest.Wait()
-		got, err := f.with(0, key, domain.Demand{NoCache: true})
-		require.NoError(t, err)
-		require.Equal(t, domain.Coalesced, got.Outcome)
-		require.EqualValues(t, 1, f.source.calls.Load())
-		all.Wait()
 	})
 }
 
@@ -219,7 +205,7 @@ func TestHowStaleAValueMayBeWhenTheLoadFailsIsAsDemanded(t *testing.T) {
 func TestWhoDoesNotWaitIsToldSoAndTheLoadGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
-		for _, d := range []domain.Demand{{Wait: time.Second}, {Wait: time.Nanosecond, NoCache: true}} {
+		for _, d := range []domain.Demand{{Wait: time.Second}, {Wait: time.Nanosecond, NoCache: true, Within: 2 * interval}} {
 			began := time.Now()
 			_, err := f.with(0, key, d)
 			require.ErrorIs(t, err, domain.ErrStillLoading)

@@ -22,12 +22,14 @@ const sharedWhenCut = 100 * time.Millisecond
 type kind uint8
 
 const (
-	ordinary   kind = iota
-	anew            // loads although a layer has the key
-	unkept          // loads, and keeps in no layer what it brings
-	anewUnkept      // both
-	lookFirst       // looks whether an ordinary flight has to begin
-	lookOnly        // looks for who may not load
+	ordinary     kind = iota
+	reload            // loads although a layer has the key
+	recent            // does so unless the load of what a layer has began lately
+	unkept            // loads, and stores nothing
+	reloadUnkept      // reload, and stores nothing
+	recentUnkept      // recent, and stores nothing
+	lookFirst         // looks whether an ordinary flight has to begin
+	lookOnly          // looks for who may not load
 	kinds
 )
 
@@ -53,6 +55,9 @@ type flight struct {
 	// leased is set by the work once it has the lease: other instances may wait
 	// for what it brings.
 	leased atomic.Bool
+	// loadSince is the time since when the load began whose value this brings, or
+	// earlier; nil before that is known.
+	loadSince atomic.Pointer[time.Time]
 	// since and unseen are what a look began with, and why it saw nothing.
 	since  ports.Epoch
 	unseen error
@@ -67,6 +72,18 @@ type flight struct {
 	waiters int
 	ended   bool // because nobody waits any more
 	wanted  bool // also when nobody waits
+	lingers bool // a goroutine ends it later if nobody waits then
+}
+
+// loadBegins notes that a load begins at t, or did so later.
+func (f *flight) loadBegins(t time.Time) { f.loadSince.Store(&t) }
+
+// loadBegan returns the time that was noted last, or the zero time.
+func (f *flight) loadBegan() time.Time {
+	if t := f.loadSince.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
 }
 
 // inTheAir reports whether the flight has not landed yet.
@@ -89,6 +106,9 @@ type flights struct {
 	cut     func() bool           // whether news is missed now that could be had
 	awaited func(domain.Key) bool // whether other instances wait for a lease held here
 	running *sync.WaitGroup       // every goroutine of the service
+	// linger is how long after the beginning of a load a flight is not ended
+	// though nobody waits: callers that leave and come back cause no more loads.
+	linger time.Duration
 
 	mu     sync.Mutex
 	open   map[place]*flight    // those that may be joined

@@ -11,9 +11,9 @@ import (
 
 // loadRenewing calls the source under the lease. When that fails, the lease has
 // ended with it.
-func (s *Service) loadRenewing(ctx context.Context, key domain.Key, lease ports.Lease, mayWait bool) (domain.Answer, error) {
+func (s *Service) loadRenewing(ctx context.Context, key domain.Key, f *flight, lease ports.Lease, mayWait bool) (domain.Answer, error) {
 	stopRenewing := s.renewing(ctx, key, lease)
-	answer, err := s.callSource(ctx, key, mayWait)
+	answer, err := s.callSource(ctx, key, f, mayWait)
 	stopRenewing()
 	if err == nil {
 		return answer, nil

@@ -76,11 +76,11 @@ func (s *Service) fetchFrom(ctx context.Context, key domain.Key, f *flight, held
 		s.refreshStale(ctx, key)
 		return domain.Answer{Copy: c, Outcome: domain.Stale}, nil
 	}
-	answer, err := s.loadOnce(ctx, key, f, loading{serves: domain.Copy.Fresh})
+	answer, err := s.loadOnce(ctx, key, f, domain.Demand{})
 	if stale := c.After(time.Since(began)); err != nil && covers(stale, s.opts.StaleIfError, err) {
 		return domain.Answer{Copy: stale, Outcome: domain.Stale, Failure: err}, nil
 	}
-	return answer, err
+	return answer.PassedOver(c), err
 }
 
 // covers reports whether a stale copy answers for a load that failed with err.
@@ -88,27 +88,26 @@ func covers(stale domain.Copy, window time.Duration, err error) bool {
 	return stale.UsableStale(window) && !errors.Is(err, domain.ErrWithdrawn)
 }
 
-// loading says how a flight loads.
-type loading struct {
-	serves func(domain.Copy) bool // whether what another load left in L2 will do
-	unkept bool                   // what it brings is kept nowhere
-}
-
 // loadOnce loads key, or waits for the instance that does.
-func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, how loading) (domain.Answer, error) {
+func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, d domain.Demand) (domain.Answer, error) {
 	found := domain.L2Hit // what a copy in L2 means from here on
+	var first wait
 	for {
+		asked := time.Now()
 		lease, err := s.acquire(ctx, key)
 		switch {
 		case err == nil:
 			f.leased.Store(true)
 			s.rec.Event(ports.LeaseWon)
-			return s.loadUnderLease(ctx, key, lease, found, how)
+			return s.loadUnderLease(ctx, key, f, d, lease, found, first)
 		case errors.Is(err, domain.ErrLeaseEnded):
 			s.rec.Event(ports.LeaseWaited)
 			found = domain.Coalesced
-			if c, _ := s.lookInL2(ctx, key); how.serves(c) {
+			if c, _ := s.lookInL2(ctx, key); f.serves(c, d, first) {
 				return domain.Answer{Copy: c, Outcome: found}, nil
+			}
+			if first == (wait{}) {
+				first = wait{asked, time.Now()}
 			}
 		case ctx.Err() != nil:
 			return domain.Answer{}, context.Cause(ctx)
@@ -116,76 +115,41 @@ func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, how l
 			return domain.Answer{}, err
 		default:
 			s.l2Failed(ctx, "acquire", err)
-			return s.loadWithoutLease(ctx, key, f.earlier, how)
+			return s.loadWithoutLease(ctx, key, f, d)
 		}
 	}
 }
 
 // loadUnderLease loads key, if it is not there by now, and ends the lease, which
 // is the caller's no more.
-func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, lease ports.Lease, found domain.Outcome, how loading) (domain.Answer, error) {
+func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, f *flight, d domain.Demand,
+	lease ports.Lease, found domain.Outcome, first wait) (answer domain.Answer, err error) {
 	since := s.l1.Epoch(key)
-	if c, _ := s.lookInL2(ctx, key); how.serves(c) {
+	c, _ := s.lookInL2(ctx, key)
+	switch {
+	case f.serves(c, d, first):
 		s.release(ctx, key, lease, nil)
 		return domain.Answer{Copy: c, Outcome: found}, nil
+	case d.NoStore:
+		answer, err = s.loadUnkept(ctx, key, f, lease)
+	default:
+		answer, err = s.loadAndFill(ctx, key, f, lease, since, true)
 	}
-	if how.unkept {
-		return s.loadUnkept(ctx, key, lease)
-	}
-	return s.loadAndFill(ctx, key, lease, since, true)
+	return answer.PassedOver(c), err
 }
 
 // loadAndFill calls the source under the lease and ends that.
-func (s *Service) loadAndFill(ctx context.Context, key domain.Key, lease ports.Lease, since ports.Epoch, mayWait bool) (domain.Answer, error) {
-	answer, err := s.loadRenewing(ctx, key, lease, mayWait)
+func (s *Service) loadAndFill(ctx context.Context, key domain.Key, f *flight, lease ports.Lease, since ports.Epoch, mayWait bool) (domain.Answer, error) {
+	answer, err := s.loadRenewing(ctx, key, f, lease, mayWait)
 	if err != nil {
 		return domain.Answer{}, err
 	}
 	return s.store(ctx, key, answer, lease, since), nil
 }
 
-// loadUnkept calls the source under the lease and gives that back, so that
-// whoever waits for a value to keep loads one.
-func (s *Service) loadUnkept(ctx context.Context, key domain.Key, lease ports.Lease) (domain.Answer, error) {
-	answer, err := s.loadRenewing(ctx, key, lease, true)
-	if err == nil {
-		s.release(ctx, key, lease, nil)
-	}
-	return answer, err
-}
-
 // loaded is the answer with an entry that no layer keeps.
 func loaded(e *domain.Entry) domain.Answer {
 	return domain.Answer{Copy: domain.Copy{Entry: e, Left: e.TTL()}, Outcome: domain.Loaded}
-}
-
-// loadWithoutLease is for when the locker cannot be used: the flight still
-// makes it one load for this process, and so does the one whose place it took.
-// Nothing is written to L2, since nothing would keep it from undoing a newer
-// write there.
-func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key, earlier *flight, how loading) (domain.Answer, error) {
-	if s.flights.transfer(earlier) {
-		return s.flights.wait(ctx, earlier, false, 0)
-	}
-	if err := s.failed.of(key); err != nil {
-		return domain.Answer{}, err
-	}
-	s.rec.Event(ports.LoadedUnleased)
-	since := s.l1.Epoch(key)
-	answer, err := s.callSource(ctx, key, true)
-	if errors.Is(err, domain.ErrWithdrawn) {
-		_ = s.Delete(ctx, key) // counts its failures itself
-	}
-	if domain.IsLoadFailure(err) {
-		s.failed.note(key, err)
-	}
-	if err != nil {
-		return domain.Answer{}, err
-	}
-	if !how.unkept {
-		answer.Stored = s.promote(key, answer.Copy, since)
-	}
-	return answer, nil
 }
 
 // store fills L2 with what was loaded and then L1, and ends the lease. An entry

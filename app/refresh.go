@@ -45,8 +45,8 @@ func (s *Service) refresh(ctx context.Context, key domain.Key, draw float64) {
 	if s.resting.of(key) != nil || !s.bus.Reachable() {
 		return
 	}
-	_, _, err := s.refreshes.board(ctx, place{key: key}, func(ctx context.Context, key domain.Key, _ *flight) (domain.Answer, error) {
-		answer, err := s.reload(ctx, key, draw)
+	_, _, err := s.refreshes.board(ctx, place{key: key}, func(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
+		answer, err := s.reload(ctx, key, f, draw)
 		if err != nil {
 			s.resting.note(key, err)
 		}
@@ -59,7 +59,7 @@ func (s *Service) refresh(ctx context.Context, key domain.Key, draw float64) {
 
 // reload is a refresh: the instance that gets the lease loads, the others take
 // over what it brings.
-func (s *Service) reload(ctx context.Context, key domain.Key, draw float64) (domain.Answer, error) {
+func (s *Service) reload(ctx context.Context, key domain.Key, f *flight, draw float64) (domain.Answer, error) {
 	lease, err := s.acquire(ctx, key)
 	if err != nil && !errors.Is(err, domain.ErrLeaseEnded) {
 		return domain.Answer{}, err
@@ -77,5 +77,5 @@ func (s *Service) reload(ctx context.Context, key domain.Key, draw float64) (dom
 		return domain.Answer{Copy: c, Outcome: domain.L2Hit}, lost
 	}
 	s.rec.Event(ports.RefreshBegan)
-	return s.loadAndFill(ctx, key, lease, since, false)
+	return s.loadAndFill(ctx, key, f, lease, since, false)
 }

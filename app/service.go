@@ -41,6 +41,7 @@ type Options struct {
 	RequestTimeout    time.Duration // hard end of one request and of one flight
 	MaxValueBytes     int           // a larger value from the source is a failure
 	MaxWaiters        int           // requests that wait for loads at once
+	ReloadInterval    time.Duration // a load that nobody waits for any more is ended no sooner than this after it began
 	// Random returns uniform numbers in [0, 1) and is safe for concurrent use. It
 	// decides about refreshes ahead and TTL jitter. Nil is math/rand/v2.Float64.
 	Random func() float64
@@ -61,6 +62,7 @@ func DefaultOptions() Options {
 		RequestTimeout:    10 * time.Second,
 		MaxValueBytes:     1 << 20,
 		MaxWaiters:        100_000,
+		ReloadInterval:    time.Second,
 	}
 }
 
@@ -70,8 +72,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("app: TTL %v is below 1ms", o.TTL)
 	case o.TTLJitter < 0 || o.TTLJitter >= 1:
 		return fmt.Errorf("app: TTLJitter %v is not in [0, 1)", o.TTLJitter)
-	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.L2Stale, o.FailureCooldown) < 0 || o.RefreshAhead < 0:
-		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, L2Stale, FailureCooldown and RefreshAhead must not be negative")
+	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.L2Stale, o.FailureCooldown, o.ReloadInterval) < 0 || o.RefreshAhead < 0:
+		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, L2Stale, FailureCooldown, ReloadInterval and RefreshAhead must not be negative")
 	case o.SourceTimeout <= 0 || o.RequestTimeout <= 0:
 		return errors.New("app: SourceTimeout and RequestTimeout must be positive")
 	case o.LockTTL < 3*time.Millisecond:
@@ -97,6 +99,8 @@ type Service struct {
 	opts   Options
 
 	running   sync.WaitGroup // every goroutine of the service
+	closing   chan struct{}  // closed when the service ends
+	end       func()         // closes it
 	waiting   atomic.Int64   // requests
 	flights   *flights
 	refreshes *flights // loads in the background, which nobody waits for
@@ -105,6 +109,7 @@ type Service struct {
 
 	failed  *cooldown // keys whose load failed, for when L2 cannot tell
 	resting *cooldown // keys that are not refreshed for a while
+	unkept  *cooldown // keys that were loaded without a lease and not stored
 }
 
 // New returns a Service over p, and has p.Bus tell it the news. The error says
@@ -122,8 +127,12 @@ func New(p Ports, o Options) (*Service, error) {
 		places:  make(chan struct{}, o.SourceConcurrency),
 		failed:  newCooldown(o.FailureCooldown),
 		resting: newCooldown(max(o.FailureCooldown, minRest)),
+		unkept:  newCooldown(o.ReloadInterval),
 	}
+	s.closing = make(chan struct{})
+	s.end = sync.OnceFunc(func() { close(s.closing) })
 	s.flights = newFlights(o.MaxWaiters, o.RequestTimeout, s.cut, s.awaited, &s.running)
+	s.flights.linger = o.ReloadInterval
 	// Half of the bulkhead at the most, so that refreshes do not hold up users.
 	s.refreshes = newFlights(max(1, o.SourceConcurrency/2), o.RequestTimeout,
 		func() bool { return false }, s.awaited, &s.running)
@@ -145,6 +154,9 @@ func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error
 	}
 	answer, err := s.getShared(ctx, key, held, domain.Demand{}, s.lookThenFly)
 	s.rec.Request(answer.Outcome)
+	if !held.Fresh() { // else it is in doubt
+		answer = answer.PassedOver(held)
+	}
 	return answer, err
 }
 
@@ -199,7 +211,7 @@ func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Demand,
 	if stale := held.After(time.Since(began)); covers(stale, window, err) && s.trusts(stale) {
 		return domain.Answer{Copy: stale, Outcome: domain.Stale, Failure: err}, nil
 	}
-	return domain.Answer{Outcome: outcomeOf(err)}, err
+	return domain.Answer{Outcome: outcomeOf(err), Refused: answer.Refused, Expired: answer.Expired}, err
 }
 
 func outcomeOf(err error) domain.Outcome {
@@ -219,30 +231,5 @@ func (s *Service) Activity() ports.Activity {
 		Waiting:      int(s.waiting.Load()),
 		Connected:    s.bus.Connected(),
 		Reachable:    s.bus.Reachable(),
-	}
-}
-
-// Drain waits until the loads that are under way now have ended, or for ctx,
-// whose error it then returns. New requests are served meanwhile.
-func (s *Service) Drain(ctx context.Context) error {
-	return errors.Join(s.flights.drain(ctx), s.refreshes.drain(ctx))
-}
-
-// Close ends all flights, gives their leases back and waits until every
-// goroutine of the service has ended, or for ctx, whose error it then returns.
-// From then on, what L1 cannot answer gets domain.ErrClosed.
-func (s *Service) Close(ctx context.Context) error {
-	s.flights.shut()
-	s.refreshes.shut()
-	ended := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("source calls still under way: %w", context.Cause(ctx))
 	}
 }

@@ -193,8 +193,14 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "no-cache (load anew, once for all who say so), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861)",
+                        "description": "no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age and min-fresh",
                         "name": "Cache-Control",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "Bearer and the token: no-cache, max-age and min-fresh are obeyed to the letter",
+                        "name": "Authorization",
                         "in": "header"
                     },
                     {
@@ -207,6 +213,12 @@ const docTemplate = `{
                         "type": "string",
                         "description": "Entity tags: 304 when the value still has one of them",
                         "name": "If-None-Match",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "Entity tags: 412 when the value has none of them",
+                        "name": "If-Match",
                         "in": "header"
                     },
                     {
@@ -233,7 +245,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
@@ -261,7 +273,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -290,7 +302,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
@@ -318,7 +330,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -342,7 +354,31 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
+                        }
+                    },
+                    "412": {
+                        "description": "The value has none of the entity tags of If-Match",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -366,7 +402,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -390,7 +426,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -418,7 +454,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -460,8 +496,14 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "max-age=N: the life of the value in seconds, a year at most, instead of that of all values",
+                        "description": "max-age=N: the TTL of the value in seconds, a year at most, instead of that of all values; no-store: 0",
                         "name": "Cache-Control",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "Media type of the value; without it the value is application/octet-stream. Forms are refused",
+                        "name": "Content-Type",
                         "in": "header"
                     },
                     {
@@ -489,7 +531,7 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "The key is not valid, or the body broke off",
+                        "description": "The key is not valid, the body broke off, or it is a part of a value (Content-Range)",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },
@@ -542,6 +584,42 @@ const docTemplate = `{
                     },
                     "413": {
                         "description": "The value is too large",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "415": {
+                        "description": "The body has a content coding, is a form, or Content-Type is no media type",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Accept-Encoding": {
+                                "type": "string",
+                                "description": "identity, when it is the coding"
+                            },
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "501": {
+                        "description": "If-Match, If-None-Match and If-Unmodified-Since are not supported",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },
@@ -667,6 +745,22 @@ const docTemplate = `{
                             }
                         }
                     },
+                    "501": {
+                        "description": "If-Match, If-None-Match and If-Unmodified-Since are not supported",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
                     "503": {
                         "description": "The shared layer did not answer: the value may still be there",
                         "schema": {
@@ -712,8 +806,14 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "no-cache (load anew, once for all who say so), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861)",
+                        "description": "no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age and min-fresh",
                         "name": "Cache-Control",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "Bearer and the token: no-cache, max-age and min-fresh are obeyed to the letter",
+                        "name": "Authorization",
                         "in": "header"
                     },
                     {
@@ -726,6 +826,12 @@ const docTemplate = `{
                         "type": "string",
                         "description": "Entity tags: 304 when the value still has one of them",
                         "name": "If-None-Match",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "Entity tags: 412 when the value has none of them",
+                        "name": "If-Match",
                         "in": "header"
                     },
                     {
@@ -752,7 +858,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
@@ -780,7 +886,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -809,7 +915,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "ETag": {
                                 "type": "string",
@@ -837,7 +943,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -861,7 +967,31 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: as it did itself, or anew"
+                            }
+                        }
+                    },
+                    "412": {
+                        "description": "The value has none of the entity tags of If-Match",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -885,7 +1015,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -909,7 +1039,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -937,7 +1067,7 @@ const docTemplate = `{
                             },
                             "Cache-Status": {
                                 "type": "string",
-                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
                             },
                             "Preference-Applied": {
                                 "type": "string",
@@ -1126,7 +1256,7 @@ const docTemplate = `{
         },
         "/metrics": {
             "get": {
-                "description": "The counters of this instance since it started, as JSON; for Prometheus as text, when Accept asks for text/plain or OpenMetrics, or with format=prometheus. Both show the same counters.",
+                "description": "The counters of this instance since it started, as JSON; for Prometheus as text, when Accept likes text/plain or OpenMetrics better than JSON, or with format=prometheus. Both show the same counters.",
                 "produces": [
                     "application/json",
                     "text/plain"
@@ -1167,11 +1297,31 @@ const docTemplate = `{
                                 "description": "Names this request"
                             }
                         }
+                    },
+                    "400": {
+                        "description": "There is no such format",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "Vary": {
+                                "type": "string",
+                                "description": "Accept"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
                     }
                 }
             },
             "head": {
-                "description": "The counters of this instance since it started, as JSON; for Prometheus as text, when Accept asks for text/plain or OpenMetrics, or with format=prometheus. Both show the same counters.",
+                "description": "The counters of this instance since it started, as JSON; for Prometheus as text, when Accept likes text/plain or OpenMetrics better than JSON, or with format=prometheus. Both show the same counters.",
                 "produces": [
                     "application/json",
                     "text/plain"
@@ -1197,6 +1347,26 @@ const docTemplate = `{
                         "description": "The counters",
                         "schema": {
                             "$ref": "#/definitions/Metrics"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "Vary": {
+                                "type": "string",
+                                "description": "Accept"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "There is no such format",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
                         },
                         "headers": {
                             "Cache-Control": {

@@ -46,14 +46,24 @@ type Answer struct {
 	// Stored says of a value that was loaded for this answer that a layer
 	// keeps it.
 	Stored bool
-	// Refused says that a layer held a copy that did not meet the demand.
+	// Refused says that a layer held a fresh copy that did not meet the demand.
 	Refused bool
 	// SourceStatus is what the source answered when the entry was loaded for this
 	// answer, an HTTP status; 0 when that is not known.
 	SourceStatus int
+	// Expired says that a layer held an expired copy.
+	Expired bool
 	// Failure is why the load failed that a stale copy answers for, if it did.
 	Failure error
 	// Load is the context of the request that began the load, for its values
 	// (traces) alone; nil when nothing was loaded.
 	Load context.Context
+}
+
+// PassedOver returns the answer as one for which c, if it is a copy at all, was
+// held but did not do.
+func (a Answer) PassedOver(c Copy) Answer {
+	a.Refused = a.Refused || c.Fresh()
+	a.Expired = a.Expired || c.Entry != nil && !c.Fresh()
+	return a
 }

@@ -7,7 +7,7 @@ import "time"
 // the preference to wait (RFC 7240, section 4.3). The zero Demand takes whatever
 // the cache answers by itself. Durations are bounds, and none if they are 0.
 type Demand struct {
-	NoCache      bool // only what is loaded after the request came
+	NoCache      bool // only a value whose load began after the request came
 	NoStore      bool // what is loaded for it is kept nowhere
 	OnlyIfCached bool // nothing is loaded for it
 
@@ -19,12 +19,20 @@ type Demand struct {
 	StaleIfError time.Duration
 	// Wait is how long to wait for a load.
 	Wait time.Duration
+	// Within bounds how often such requests cause a load: a fresh copy whose load
+	// began at most this long before the request meets what NoCache, MaxAge and
+	// MinFresh ask for, and after a load for NoStore the next one begins no sooner.
+	Within time.Duration
 }
 
 // Meets reports whether c answers the request without a load.
 func (d Demand) Meets(c Copy) bool {
 	switch {
-	case c.Entry == nil || d.NoCache:
+	case c.Entry == nil:
+		return false
+	case d.Within > 0 && !d.OnlyIfCached && c.Fresh() && c.LoadAge() <= d.Within:
+		return true
+	case d.NoCache:
 		return false
 	case d.MaxAge > 0 && c.Age() > d.MaxAge:
 		return false

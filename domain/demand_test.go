@@ -42,6 +42,39 @@ func TestACopyMeetsADemandOrNot(t *testing.T) {
 	}
 }
 
+func TestACopyWhoseLoadBeganLatelyMeetsWhatForcesALoad(t *testing.T) {
+	e := domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 2*time.Second)
+	aged := func(age time.Duration) domain.Copy { return domain.Copy{Entry: e, Left: e.TTL() - age} }
+	require.Equal(t, 5*time.Second, aged(3*time.Second).LoadAge())
+	for _, d := range []domain.Demand{{NoCache: true}, {MaxAge: time.Second}, {MinFresh: time.Hour}, {NoCache: true, NoStore: true}} {
+		d.Within = 5 * time.Second
+		require.True(t, d.Meets(aged(3*time.Second)), "%+v", d)
+		require.False(t, d.Meets(aged(3*time.Second+1)), "%+v", d)
+		require.False(t, d.Meets(domain.Copy{}), "%+v", d)
+		d.OnlyIfCached = true
+		require.False(t, d.Meets(aged(3*time.Second)), "it could not force one: %+v", d)
+		d.OnlyIfCached, d.Within = false, time.Hour
+		require.False(t, d.Meets(aged(31*time.Second)), "it has expired: %+v", d)
+	}
+}
+
+func TestAnAnswerRemembersWhichCopiesDidNotDo(t *testing.T) {
+	e := domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0)
+	fresh, expired := domain.Copy{Entry: e, Left: 1}, domain.Copy{Entry: e}
+	require.Equal(t, domain.Answer{}, domain.Answer{}.PassedOver(domain.Copy{}))
+	require.Equal(t, domain.Answer{Refused: true}, domain.Answer{}.PassedOver(fresh).PassedOver(domain.Copy{}))
+	require.Equal(t, domain.Answer{Expired: true}, domain.Answer{}.PassedOver(expired).PassedOver(domain.Copy{}))
+	require.Equal(t, domain.Answer{Refused: true, Expired: true}, domain.Answer{}.PassedOver(expired).PassedOver(fresh))
+}
+
+func TestTheNameOfATurnIsThatOfNoOtherKey(t *testing.T) {
+	key, err := domain.ParseKey("k")
+	require.NoError(t, err)
+	_, err = domain.ParseKey(key.Turn().String())
+	require.ErrorIs(t, err, domain.ErrInvalidKey)
+	require.NotEqual(t, key, key.Turn())
+}
+
 func TestWhoIsParticularMayRefuseAFreshCopy(t *testing.T) {
 	for _, d := range []domain.Demand{{NoCache: true}, {MaxAge: 1}, {MinFresh: 1}} {
 		require.True(t, d.Particular(), "%+v", d)

@@ -30,6 +30,10 @@ func (c Copy) UsableStale(window time.Duration) bool {
 // tells. It is never negative.
 func (c Copy) Age() time.Duration { return max(0, c.Entry.TTL()-c.Left) }
 
+// LoadAge returns how long ago the load of the entry began. A value that was
+// written instead counts as loaded at once.
+func (c Copy) LoadAge() time.Duration { return c.Age() + c.Entry.LoadTime() }
+
 // After returns the copy as it is d later.
 func (c Copy) After(d time.Duration) Copy {
 	c.Left -= d

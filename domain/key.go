@@ -39,3 +39,7 @@ func (k Key) String() string { return k.name }
 
 // MarshalText is how a key stands in logs and in JSON.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.name), nil }
+
+// Turn returns the name under which instances take turns to load k. No key that
+// was parsed has it.
+func (k Key) Turn() Key { return Key{name: "\x00turn\x00" + k.name} }

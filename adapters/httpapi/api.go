@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +77,7 @@ type Labels struct {
 // API answers HTTP requests. It is safe for concurrent use.
 type API struct {
 	engine   *gin.Engine
+	slashed  map[string]bool // routes that end with a slash
 	parts    Parts
 	labels   Labels
 	access   Access
@@ -91,12 +93,12 @@ type API struct {
 // New returns an API that is not ready yet.
 func New(p Parts, l Labels, access Access) *API {
 	a := &API{
-		engine: gin.New(), parts: p, labels: l, access: access, ids: newRequestIDs(), stream: newStreams(),
+		engine: gin.New(), slashed: make(map[string]bool), parts: p, labels: l, access: access, ids: newRequestIDs(), stream: newStreams(),
 		inert: newInert(), vendored: pinned(), started: time.Now(),
 		debug: p.Logger.Enabled(context.Background(), slog.LevelDebug),
 	}
 	a.engine.HandleMethodNotAllowed = true
-	// Every path is a name as it stands: nothing is guessed, nothing is corrected.
+	// No redirects: a key is a name as it stands, other paths see ServeHTTP.
 	a.engine.RedirectTrailingSlash = false
 	if p.Tracing != nil {
 		a.engine.Use(gin.HandlerFunc(p.Tracing))
@@ -124,8 +126,10 @@ func (a *API) route() {
 	a.routeDashboard()
 }
 
-// get routes HEAD as well: net/http leaves the body out.
+// get routes HEAD as well: net/http leaves the body out. A path with a slash at the
+// end is a page of its own.
 func (a *API) get(path string, h gin.HandlerFunc) {
+	a.slashed[path] = path[len(path)-1] == '/'
 	a.engine.Match([]string{http.MethodGet, http.MethodHead}, path, h)
 }
 
@@ -136,8 +140,15 @@ func (a *API) SetReady(ready bool) { a.ready.Store(ready) }
 // listen. No new ones begin.
 func (a *API) EndStreams() { a.stream.end() }
 
-// ServeHTTP answers one request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.engine.ServeHTTP(w, r) }
+// ServeHTTP answers one request. Paths mean the same with and without a slash at
+// the end, but for keys, which may have some, and for pages, whose relative links
+// differ.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if path := r.URL.Path; len(path) > 1 && path[len(path)-1] == '/' && !a.slashed[path] && !strings.HasPrefix(path, "/data/") && !strings.HasPrefix(path, "/explain/") {
+		r.URL.Path = "/" + strings.Trim(path, "/")
+	}
+	a.engine.ServeHTTP(w, r)
+}
 
 // around is what each request goes through: it gets an id, is refused if nothing
 // here may serve it, and the time of its answer is counted.

@@ -194,6 +194,21 @@ func TestCacheStatusSaysWhereTheAnswerCameFrom(t *testing.T) {
 	}
 }
 
+func TestCacheStatusSaysWhyTheSourceWasAsked(t *testing.T) {
+	for want, answer := range map[string]domain.Answer{
+		"mlcache; fwd=uri-miss; ": {},
+		"mlcache; fwd=stale; ":    {Expired: true},
+		"mlcache; fwd=request; ":  {Refused: true},
+	} {
+		answer.Copy, answer.Outcome = copyOf("v", time.Second), domain.Loaded
+		require.Contains(t, do(t, (&parts{answer: answer}).api(), "GET", "/data/k").Header().Get("Cache-Status"), want)
+		failed := &parts{answer: answer, err: domain.ErrSourceFailed}
+		require.Equal(t, want+"detail=source-failed", do(t, failed.api(), "GET", "/data/k").Header().Get("Cache-Status"))
+		answer.Outcome, answer.Left = domain.Stale, -time.Second
+		require.Equal(t, "mlcache; hit; ttl=-1; detail=stale", do(t, (&parts{answer: answer}).api(), "GET", "/data/k").Header().Get("Cache-Status"))
+	}
+}
+
 func TestHeadAnswersAsGetWithoutTheBody(t *testing.T) {
 	p := &parts{answer: domain.Answer{Copy: copyOf("value", time.Second), Outcome: domain.L2Hit}}
 	server := httptest.NewServer(p.api())
@@ -327,12 +342,50 @@ func TestAClientThatLeftGetsNothing(t *testing.T) {
 
 func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	api := (&parts{}).api()
-	for _, target := range []string{"/nothing", "/data", "/health/", "/docs/nothing.js", "/docs/swagger-ui.js.map", "/docs/a/index.html"} {
+	for _, target := range []string{"/nothing", "/data", "/nothing/", "/docs/nothing.js", "/docs/swagger-ui.js.map", "/docs/a/index.html"} {
 		requireProblem(t, do(t, api, "GET", target), 404, "no-route")
 	}
 	w := do(t, api, "POST", "/data/k")
 	requireProblem(t, w, 405, "no-method")
 	require.ElementsMatch(t, []string{"GET", "HEAD", "PUT", "DELETE"}, strings.Split(strings.ReplaceAll(w.Header().Get("Allow"), " ", ""), ","))
+}
+
+func TestEachPageIsTheSameWithASlashAtTheEnd(t *testing.T) {
+	api := (&parts{}).api()
+	api.SetReady(true)
+	for _, path := range []string{"/health", "/ready", "/metrics", "/docs", "/redoc", "/dashboard", "/openapi.json", "/docs/index.html", "/dashboard/dashboard.js"} {
+		for _, method := range []string{"GET", "HEAD"} {
+			plain := do(t, api, method, path)
+			require.Equal(t, 200, plain.Code, path)
+			for _, slash := range []string{"/", "//", "/?x=y"} {
+				w := do(t, api, method, path+slash)
+				require.Equal(t, 200, w.Code, path+slash)
+				require.Equal(t, plain.Body.String(), strings.ReplaceAll(w.Body.String(), `"../`, `"`), path+slash) // links are relative
+				require.Equal(t, plain.Header().Get("Content-Type"), w.Header().Get("Content-Type"), path+slash)
+			}
+		}
+	}
+	require.Equal(t, do(t, api, "POST", "/batch").Code, do(t, api, "POST", "/batch/").Code)
+}
+
+func TestEachPathSaysWhichMethodsItTakes(t *testing.T) {
+	api := (&parts{}).api()
+	for path, allowed := range map[string][]string{
+		"/": {"GET", "HEAD"}, "/health": {"GET", "HEAD"}, "/health/": {"GET", "HEAD"}, "/metrics": {"GET", "HEAD"}, "/batch": {"POST"},
+		"/explain/k": {"GET", "HEAD"}, "/data/k": {"GET", "HEAD", "PUT", "DELETE"}, "/dashboard/events": {"GET", "HEAD"}, "/docs": {"GET", "HEAD"},
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get"} {
+			if slices.Contains(allowed, method) {
+				continue
+			}
+			w := do(t, api, method, path)
+			requireProblem(t, w, 405, "no-method")
+			require.ElementsMatch(t, allowed, strings.Split(w.Header().Get("Allow"), ", "), "%s %s", method, path)
+		}
+	}
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"} {
+		requireProblem(t, do(t, api, method, "/nothing"), 404, "no-route")
+	}
 }
 
 func TestAPanicInAHandlerIsAProblem(t *testing.T) {

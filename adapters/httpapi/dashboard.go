@@ -3,6 +3,7 @@ package httpapi
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"path"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ func (a *API) routeDashboard() {
 	a.page(page{path: "/dashboard", template: "dashboard.html", vendored: []string{"uPlot.iife.min.js", "uPlot.min.css"}})
 	a.own("/dashboard/dashboard.js")
 	a.own("/dashboard/dashboard.css")
-	a.engine.GET("/dashboard/events", a.events)
+	a.get("/dashboard/events", a.events)
 }
 
 // Live is what the live page gets each second. Its counters are totals: the page
@@ -83,6 +84,10 @@ func (a *API) events(c *gin.Context) {
 	}
 	noStore(c.Writer.Header())
 	c.Header("X-Accel-Buffering", "no") // nginx would collect events
+	if c.Request.Method == http.MethodHead {
+		c.Header("Content-Type", "text/event-stream;charset=utf-8")
+		return
+	}
 	tick := time.NewTicker(everySo)
 	defer tick.Stop()
 	for {

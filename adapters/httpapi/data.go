@@ -21,22 +21,25 @@ import (
 //	@Tags			data
 //	@Produce		json,octet-stream
 //	@Param			key				path		string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
-//	@Param			Cache-Control	header		string		false	"no-cache (load anew, once for all who say so), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861)"
+//	@Param			Cache-Control	header		string		false	"no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age and min-fresh"
+//	@Param			Authorization	header		string		false	"Bearer and the token: no-cache, max-age and min-fresh are obeyed to the letter"
 //	@Param			Prefer			header		string		false	"wait=N: when the load takes longer than N seconds, answer with a stale value if there is one, else 202 (RFC 7240)"
 //	@Param			If-None-Match	header		string		false	"Entity tags: 304 when the value still has one of them"
+//	@Param			If-Match		header		string		false	"Entity tags: 412 when the value has none of them"
 //	@Param			X-Request-Id	header		string		false	"Names this request in logs and answers; letters, digits and -._~"
 //	@Success		200				{object}	oracleValue	"The value, in the media type that the source gave. The example is what the simulated Oracle answers."
 //	@Success		202				{object}	Loading		"The load takes longer than Prefer would wait. It goes on"
 //	@Success		304				"The value still has one of the entity tags"
 //	@Failure		400				{object}	Problem				"The key is not valid"
 //	@Failure		404				{object}	Problem				"The source has no such key"
+//	@Failure		412				{object}	Problem				"The value has none of the entity tags of If-Match"
 //	@Failure		502				{object}	Problem				"The source failed, withholds the value, or gave one that is too large"
 //	@Failure		503				{object}	Problem				"Overloaded or shutting down"
 //	@Failure		504				{object}	Problem				"The source took too long, or nothing is cached that will do and only-if-cached was asked for"
 //	@Header			200,304			{string}	ETag				"Strong entity tag of the value"
 //	@Header			200,304			{integer}	Age					"Seconds since the value was loaded from the source"
 //	@Header			all				{string}	Cache-Control		"no-cache with a value: clients revalidate with the ETag; else no-store"
-//	@Header			all				{string}	Cache-Status		"Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined and fwd=request when Cache-Control asked for the load. fwd-status is what the source answered, if that is known. Without a value, detail says why"
+//	@Header			all				{string}	Cache-Status		"Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
 //	@Header			all				{string}	X-Request-Id		"Names this request: as it did itself, or anew"
 //	@Header			all				{string}	Preference-Applied	"wait=N, if Prefer said so"
 //	@Header			202,503			{integer}	Retry-After			"Seconds after which to try again"
@@ -48,7 +51,7 @@ func (a *API) data(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	demand, wait := demandOf(c.Request.Header)
+	demand, wait := a.demandOf(c.Request.Header)
 	answer, err := a.parts.Cache.GetWith(a.context(c), key, demand)
 	h := c.Writer.Header()
 	if wait != "" {
@@ -93,10 +96,14 @@ func writeValue(c *gin.Context, v domain.Copy, status string) {
 	}
 	h := c.Writer.Header()
 	h["Cache-Status"] = values[0:1:1]
+	if given := c.Request.Header["If-Match"]; given != nil && !matches(given, v.Entry.ETag(), true) {
+		problem(c, problemNoMatch)
+		return
+	}
 	h["Etag"] = values[1:2:2]
 	h["Age"] = values[2:3:3]
 	h["Cache-Control"] = values[3:4:4]
-	if given := c.Request.Header["If-None-Match"]; given != nil && matches(given, v.Entry.ETag()) {
+	if given := c.Request.Header["If-None-Match"]; given != nil && matches(given, v.Entry.ETag(), false) {
 		c.Status(http.StatusNotModified)
 		return
 	}
@@ -138,8 +145,11 @@ func cacheStatus(a domain.Answer) string {
 
 // forwarded says why the layers did not answer.
 func forwarded(a domain.Answer) string {
-	if a.Refused {
+	switch {
+	case a.Refused:
 		return "; fwd=request"
+	case a.Expired:
+		return "; fwd=stale"
 	}
 	return "; fwd=uri-miss"
 }

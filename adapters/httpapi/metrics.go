@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -59,11 +58,12 @@ type Metrics struct {
 // metrics tells what was counted.
 //
 //	@Summary		Tell what was counted
-//	@Description	The counters of this instance since it started, as JSON; for Prometheus as text, when Accept asks for text/plain or OpenMetrics, or with format=prometheus. Both show the same counters.
+//	@Description	The counters of this instance since it started, as JSON; for Prometheus as text, when Accept likes text/plain or OpenMetrics better than JSON, or with format=prometheus. Both show the same counters.
 //	@Tags			service
 //	@Produce		json,plain
 //	@Param			format	query		string			false	"prometheus or json, whatever Accept says"	Enums(json, prometheus)
 //	@Success		200		{object}	Metrics			"The counters"
+//	@Failure		400		{object}	Problem			"There is no such format"
 //	@Header			all		{string}	X-Request-Id	"Names this request"
 //	@Header			all		{string}	Cache-Control	"no-store"
 //	@Header			all		{string}	Vary			"Accept"
@@ -72,28 +72,25 @@ type Metrics struct {
 func (a *API) metrics(c *gin.Context) {
 	c.Header("Vary", "Accept")
 	noStore(c.Writer.Header())
-	if wantsPrometheus(c.Query("format"), c.GetHeader("Accept")) {
-		a.parts.Exposition.ServeHTTP(c.Writer, c.Request)
-		return
+	format := c.Query("format")
+	if format == "" && wantsPrometheus(c.Request.Header["Accept"]) {
+		format = "prometheus"
 	}
-	c.JSON(http.StatusOK, a.measure())
+	switch format {
+	case "", "json":
+		c.JSON(http.StatusOK, a.measure())
+	case "prometheus":
+		a.parts.Exposition.ServeHTTP(c.Writer, c.Request)
+	default:
+		problem(c, problemFormat)
+	}
 }
 
-// wantsPrometheus reports whether the formats of Prometheus are asked for, among
-// which the client then finds its own. Who takes JSON as well gets that.
-func wantsPrometheus(format, accept string) bool {
-	if format != "" {
-		return format == "prometheus"
-	}
-	if strings.Contains(accept, "application/json") {
-		return false
-	}
-	for _, media := range []string{"text/plain", "application/openmetrics-text", "application/vnd.google.protobuf"} {
-		if strings.Contains(accept, media) {
-			return true
-		}
-	}
-	return false
+// wantsPrometheus reports whether an Accept field likes a format of Prometheus
+// better than JSON. Which one of them is up to what writes them.
+func wantsPrometheus(accept []string) bool {
+	text := accepts(accept, "text/plain", "application/openmetrics-text", "application/vnd.google.protobuf")
+	return text > accepts(accept, "application/json")
 }
 
 func (a *API) measure() Metrics {

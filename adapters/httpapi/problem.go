@@ -24,6 +24,7 @@ type Problem struct {
 
 const (
 	problemPrefix = "urn:mlcache:"
+	problemMedia  = "application/problem+json"
 	kindNotCached = "not-cached"
 )
 
@@ -54,6 +55,14 @@ var (
 	problemMediaType  = kind("media-type", http.StatusUnsupportedMediaType, "The body must be application/json", "")
 	problemBatch      = kind("invalid-batch", http.StatusBadRequest, "The body is not a batch", `It must be {"keys":["a","b"]}.`)
 	problemBatchLarge = kind("batch-too-large", http.StatusRequestEntityTooLarge, "The batch is too large", "")
+	problemNoMatch    = kind("precondition-failed", http.StatusPreconditionFailed, "The value has none of the entity tags", "The request has If-Match.")
+	problemCondition  = kind("condition-unsupported", http.StatusNotImplemented, "Writes cannot be conditional", "Send the request without If-Match, If-None-Match and If-Unmodified-Since.")
+	problemRange      = kind("partial-value", http.StatusBadRequest, "A part of a value cannot be written", "Send the whole value, without Content-Range.")
+	problemCoding     = kind("content-coding", http.StatusUnsupportedMediaType, "The body has a content coding", "Send the value as it is, without Content-Encoding.")
+	problemValueType  = kind("media-type", http.StatusUnsupportedMediaType, "Content-Type is not a media type", "It must be type/subtype, with parameters or not: text/plain; charset=utf-8.")
+	problemForm       = kind("media-type", http.StatusUnsupportedMediaType, "A form is not a value", "Say what the body is: curl -H 'Content-Type: text/plain' --data-binary @file, for example. Without a Content-Type of its own, curl -d sends a form.")
+	problemFormat     = kind("unknown-format", http.StatusBadRequest, "There is no such format", "It must be json or prometheus.")
+	problemMalformed  = kind("malformed-request", http.StatusBadRequest, "The request is not valid HTTP", "In a path, a percent sign is written %25.")
 	problemStreams    = kind("overloaded", http.StatusServiceUnavailable, "Too many pages are listening", "Try again after the time in Retry-After.")
 	problemWorker     = kind("service-worker", http.StatusForbidden, "Nothing here is a service worker", "")
 	problemInternal   = kind("internal", http.StatusInternalServerError, "Something went wrong here", "")
@@ -121,11 +130,11 @@ func problem(c *gin.Context, p Problem) {
 	noStore(h)
 	p.Instance = requestID(c)
 	body, _ := json.Marshal(p) // strings and a number always can be
-	c.Data(p.Status, "application/problem+json", body)
+	c.Data(p.Status, problemMedia, body)
 }
 
 // noStore keeps other caches from an answer that is for this moment.
-func noStore(h http.Header) { h["Cache-Control"] = []string{"no-store"} }
+func noStore(h http.Header) { h["Cache-Control"] = []string{directiveNoStore} }
 
 // revalidated lets caches keep the answer, to be used when this service confirms it.
 func revalidated(h http.Header) { h["Cache-Control"] = []string{"no-cache"} }

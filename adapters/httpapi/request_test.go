@@ -33,19 +33,53 @@ func (p *parts) ask(t *testing.T, target string, headers ...string) *httptest.Re
 func TestWhatARequestAsksOfItsAnswer(t *testing.T) {
 	const s = time.Second
 	for given, want := range map[string]domain.Demand{
-		"":                                  {},
-		"no-cache":                          {NoCache: true},
-		"No-Cache":                          {NoCache: true},
-		"max-age=0":                         {NoCache: true},
-		"max-age=5":                         {MaxAge: 5 * s},
-		"max-age=5, min-fresh=3":            {MaxAge: 5 * s, MinFresh: 3 * s},
-		"max-stale":                         {MaxStale: math.MaxInt64},
-		"max-stale=9":                       {MaxStale: 9 * s},
-		"only-if-cached,no-store":           {OnlyIfCached: true, NoStore: true},
-		"stale-if-error=60":                 {StaleIfError: 60 * s},
-		"stale-if-error=0":                  {StaleIfError: -1},
-		"Stale-If-Error=0":                  {StaleIfError: -1},
-		"max-age=99999999999999999999":      {MaxAge: math.MaxInt32 * s},
+		"":                               {},
+		"no-cache":                       {NoCache: true},
+		"No-Cache":                       {NoCache: true},
+		"max-age=0":                      {NoCache: true},
+		"max-age=5":                      {MaxAge: 5 * s},
+		"max-age=5, min-fresh=3":         {MaxAge: 5 * s, MinFresh: 3 * s},
+		"max-stale":                      {MaxStale: math.MaxInt64},
+		"max-stale=9":                    {MaxStale: 9 * s},
+		"only-if-cached,no-store":        {OnlyIfCached: true, NoStore: true},
+		"stale-if-error=60":              {StaleIfError: 60 * s},
+		"stale-if-error=0":               {StaleIfError: -1},
+		"Stale-If-Error=0":               {StaleIfError: -1},
+		"max-age=99999999999999999999":   {MaxAge: 1 << 31 * s},
+		"max-age=2147483648":             {MaxAge: 1 << 31 * s},
+		"max-age=2147483649":             {MaxAge: 1 << 31 * s},
+		"min-fresh=99999999999999999999": {MinFresh: 1 << 31 * s},
+		"max-stale=18446744073709551616": {MaxStale: 1 << 31 * s},
+		// Each directive is read by itself.
+		"no-store, max-age=x":               {NoStore: true},
+		"only-if-cached, max-stale=x":       {OnlyIfCached: true},
+		"no-cache, max-age=abc":             {NoCache: true},
+		"max-age=-1, no-store":              {NoStore: true},
+		"max-age=1.5, min-fresh=2":          {MinFresh: 2 * s},
+		"max-age, min-fresh=, max-stale=":   {},
+		"max-age=0x10, no-cache":            {NoCache: true},
+		"max-age=1 2, no-store":             {NoStore: true},
+		"ma x-age=1, no-store":              {NoStore: true},
+		"=5, no-store":                      {NoStore: true},
+		`max-age="5`:                        {},
+		`foo="x, no-store, bar`:             {NoStore: true},
+		`foo="x, no-store"`:                 {},
+		`foo="a\", no-store", no-cache`:     {NoCache: true},
+		"max-age = 0":                       {NoCache: true},
+		"max-age =5 ,\tno-store\t":          {MaxAge: 5 * s, NoStore: true},
+		`max-age="5"`:                       {MaxAge: 5 * s},
+		`max-age="\5"`:                      {MaxAge: 5 * s},
+		"MAX-AGE=5, NO-STORE":               {MaxAge: 5 * s, NoStore: true},
+		"max-age=007":                       {MaxAge: 7 * s},
+		"max-age=5, max-age=0":              {MaxAge: 5 * s},
+		"max-age=x, max-age=5":              {MaxAge: 5 * s},
+		"max-age=0, max-age=5":              {NoCache: true},
+		`no-cache="a field"`:                {NoCache: true},
+		"no-store=yes":                      {NoStore: true},
+		"stale-if-error=x, no-cache":        {NoCache: true},
+		`"\",\",", no-store, x="y`:          {NoStore: true},
+		"stale-if-error = 0":                {StaleIfError: -1},
+		"max-stale=0, min-fresh=0":          {},
 		"public, what-is-this, no-cache":    {NoCache: true},
 		"x-stale-if-error=5":                {},
 		`foo="stale-if-error=0"`:            {},
@@ -64,11 +98,52 @@ func TestWhatARequestAsksOfItsAnswer(t *testing.T) {
 	require.Equal(t, []domain.Demand{{MaxAge: 5 * s, NoStore: true}}, p.demands, "several lines are one list")
 }
 
+func TestPragmaCountsWhereThereIsNoCacheControl(t *testing.T) {
+	for _, c := range []struct {
+		headers []string
+		want    domain.Demand
+	}{
+		{[]string{"Pragma", "No-Cache"}, domain.Demand{NoCache: true}},
+		{[]string{"Pragma", "x, no-cache"}, domain.Demand{NoCache: true}},
+		{[]string{"Pragma", "no-store, max-age=5"}, domain.Demand{}},
+		{[]string{"Pragma", "no-cache", "Cache-Control", "max-age=5"}, domain.Demand{MaxAge: 5 * time.Second}},
+		{[]string{"Pragma", "no-cache", "Cache-Control", ""}, domain.Demand{}},
+	} {
+		p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
+		p.ask(t, "/data/k", c.headers...)
+		require.Equal(t, []domain.Demand{c.want}, p.demands, c.headers)
+	}
+}
+
+func TestRequestsWithoutTheTokenForceNoMoreLoadsThanTheInterval(t *testing.T) {
+	for directive, forces := range map[string]bool{
+		"no-cache": true, "max-age=0": true, "max-age=9": true, "min-fresh=9": true, "no-store": true, "no-cache, only-if-cached": true,
+		"max-stale": false, "only-if-cached": false, "stale-if-error=5": false, "x": false,
+	} {
+		for authorization, trusted := range map[string]bool{
+			"": false, "Bearer wrong": false, "Bearer": false, "Bearer s3cret": true, "bearer   s3cret": true,
+		} {
+			p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}, access: httpapi.Access{Token: "s3cret", ReloadInterval: time.Minute}}
+			require.Equal(t, 200, p.ask(t, "/data/k", "Cache-Control", directive, "Authorization", authorization).Code)
+			want := time.Duration(0)
+			if forces && !trusted {
+				want = time.Minute
+			}
+			require.Equal(t, want, p.demands[0].Within, "%s, %s", directive, authorization)
+		}
+	}
+	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}, access: httpapi.Access{ReloadInterval: time.Minute}}
+	p.ask(t, "/data/k", "Cache-Control", "no-cache", "Authorization", "Bearer ")
+	require.Equal(t, time.Minute, p.demands[0].Within, "without a token nobody has it")
+}
+
 func TestHowLongARequestWouldWait(t *testing.T) {
 	for given, want := range map[string]time.Duration{
 		"wait=3": 3 * time.Second, "respond-async, wait=3": 3 * time.Second, `Wait = "3" ; x=y`: 3 * time.Second,
 		"wait=0": time.Nanosecond, "wait=3, wait=9": 3 * time.Second,
-		"wait": 0, "wait=-1": 0, "wait=x": 0, "awaits=3": 0, "": 0, "wait=99999999999": 0,
+		"wait": 0, "wait=-1": 0, "wait=x": 0, "awaits=3": 0, "": 0, "wait=99999999999": 1 << 31 * time.Second,
+		"wait = 3": 3 * time.Second, `x="wait=5", wait=3`: 3 * time.Second, `x; y="wait=5, wait=6", wait=3`: 3 * time.Second,
+		"wait=3;x, y": 3 * time.Second, "???, wait=3": 3 * time.Second, "wait=x, wait=3": 0,
 	} {
 		p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
 		w := p.ask(t, "/data/k", "Prefer", given)
@@ -129,6 +204,31 @@ func TestAValueThatTheClientHasIs304(t *testing.T) {
 	require.Equal(t, 304, p.ask(t, "/data/k", "If-None-Match", " * ").Code)
 	missing := &parts{answer: domain.Answer{Copy: domain.Copy{Entry: domain.NewMissing(time.Second, 0), Left: time.Second}}}
 	require.Equal(t, 404, missing.ask(t, "/data/k", "If-None-Match", "*").Code)
+}
+
+func TestAValueThatIsNotTheOneThatTheClientWantsIs412(t *testing.T) {
+	c := copyOf("v", 21500*time.Millisecond)
+	etag := c.Entry.ETag()
+	for given, want := range map[string]int{
+		etag: 200, "*": 200, `"other", ` + etag: 200, "W/" + etag: 412, `"other"`: 412, "": 412, strings.Trim(etag, `"`): 412,
+	} {
+		p := &parts{answer: domain.Answer{Copy: c, Outcome: domain.L1Hit}}
+		w := p.ask(t, "/data/k", "If-Match", given)
+		require.Equal(t, want, w.Code, given)
+		require.Equal(t, "mlcache; hit; ttl=22; detail=l1", w.Header().Get("Cache-Status"))
+		if want == 412 {
+			requireProblem(t, w, 412, "precondition-failed")
+		}
+	}
+	p := &parts{answer: domain.Answer{Copy: c, Outcome: domain.L1Hit}}
+	require.Equal(t, 200, p.ask(t, "/data/k", "If-Match", `"other"`, "If-Match", etag).Code, "several lines are one list")
+	require.Equal(t, 412, p.ask(t, "/data/k", "If-Match", `"other"`, "If-None-Match", etag).Code, "If-Match comes first")
+	require.Equal(t, 304, p.ask(t, "/data/k", "If-Match", etag, "If-None-Match", etag).Code)
+	const later = "Fri, 01 Jan 2100 00:00:00 GMT"
+	require.Equal(t, 200, p.ask(t, "/data/k", "If-Modified-Since", later, "If-Unmodified-Since", "x", "Range", "bytes=0-0", "If-Range", etag).Code,
+		"values have no time of modification, and ranges may be ignored")
+	missing := &parts{answer: domain.Answer{Copy: domain.Copy{Entry: domain.NewMissing(time.Second, 0), Left: time.Second}}}
+	require.Equal(t, 404, missing.ask(t, "/data/k", "If-Match", etag).Code)
 }
 
 func TestEachAnswerNamesItsRequest(t *testing.T) {
@@ -230,7 +330,28 @@ func TestPrometheusIsAnsweredToWhoAsksForIt(t *testing.T) {
 		"application/json":                          false,
 		"application/json, text/plain":              false,
 		"text/plain":                                true,
-		"application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2": true,
+		"application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2":                                                                                                                           true,
+		"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2": true,
+		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2":                          true,
+		"application/json;q=0, text/plain":                          true,
+		"text/plain;q=0, */*":                                       false,
+		"TEXT/PLAIN":                                                true,
+		"Text/*":                                                    true,
+		"APPLICATION/JSON, text/plain;q=0.9":                        false,
+		"application/json;q=0.4, text/plain;q=0.5":                  true,
+		"application/json;Q=0.4, text/plain ; q = 0.5":              true,
+		"application/*;q=0.2, text/plain;q=0.5":                     true,
+		"application/*, text/plain":                                 false,
+		"*/*;q=0.1, text/plain":                                     true,
+		"image/png":                                                 false,
+		"text/plain;q=x":                                            false,
+		"text/plain;q=2, application/json;q=0.1":                    false,
+		"text/plain;q=1.000, application/json;q=0.999":              true,
+		`application/json;x=", text/plain";q=0.1, text/plain;q=0.2`: true,
+		"application/json;q=0":                                      false,
+		"application/json;q=x, */*;q=0.5, text/plain;q=0.1, application/openmetrics-text;q=0.1, application/vnd.google.protobuf;q=0.1": false,
+		"text/plain;q=0":            false,
+		"text, /, ;q=1, text/plain": true,
 	} {
 		w := (&parts{}).ask(t, "/metrics", "Accept", accept)
 		require.Equal(t, want, w.Body.String() == "exposed", accept)
@@ -238,6 +359,10 @@ func TestPrometheusIsAnsweredToWhoAsksForIt(t *testing.T) {
 	}
 	require.Equal(t, "exposed", (&parts{}).ask(t, "/metrics?format=prometheus").Body.String())
 	require.Contains(t, (&parts{}).ask(t, "/metrics?format=json", "Accept", "text/plain").Body.String(), `"l1_hits"`)
+	require.Equal(t, "exposed", (&parts{}).ask(t, "/metrics", "Accept", "application/json;q=0.1", "Accept", "text/plain").Body.String(), "several lines are one list")
+	for _, format := range []string{"xml", "JSON", "prometheus,json"} {
+		requireProblem(t, (&parts{}).ask(t, "/metrics?format="+format), 400, "unknown-format")
+	}
 }
 
 // FuzzARequest looks for what no request may cause: a status of 500 or above where

@@ -5,21 +5,24 @@ import (
 	"crypto/subtle"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/pquerna/cachecontrol/cacheobject"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// Access says who may write, and by which names the service is asked.
+// Access says what requests may do, and by which names the service is asked.
 type Access struct {
-	Token         string   // of those who may; empty: nobody
+	Token         string   // of those that may write; empty: none
 	MaxValueBytes int64    // of a value that is written
 	Hosts         []string // that the Host header may be, each with a port or for all ports; empty: any
+	// ReloadInterval is how often requests without the token may force a load of
+	// a key.
+	ReloadInterval time.Duration
 }
 
 // put stores the body as the value of a key.
@@ -29,14 +32,18 @@ type Access struct {
 //	@Tags			data
 //	@Accept			json,octet-stream
 //	@Param			key				path	string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
-//	@Param			Cache-Control	header	string		false	"max-age=N: the life of the value in seconds, a year at most, instead of that of all values"
+//	@Param			Cache-Control	header	string		false	"max-age=N: the TTL of the value in seconds, a year at most, instead of that of all values; no-store: 0"
+//	@Param			Content-Type	header	string		false	"Media type of the value; without it the value is application/octet-stream. Forms are refused"
 //	@Param			value			body	oracleValue	true	"The value, in the media type that Content-Type says"
 //	@Success		204				"It is stored"
-//	@Failure		400				{object}	Problem				"The key is not valid, or the body broke off"
+//	@Failure		400				{object}	Problem				"The key is not valid, the body broke off, or it is a part of a value (Content-Range)"
 //	@Failure		401				{object}	Problem				"The token is wrong or missing"
 //	@Header			401				{string}	WWW-Authenticate	"Bearer"
 //	@Failure		403				{object}	Problem				"Writing is not enabled"
 //	@Failure		413				{object}	Problem				"The value is too large"
+//	@Failure		415				{object}	Problem				"The body has a content coding, is a form, or Content-Type is no media type"
+//	@Header			415				{string}	Accept-Encoding		"identity, when it is the coding"
+//	@Failure		501				{object}	Problem				"If-Match, If-None-Match and If-Unmodified-Since are not supported"
 //	@Failure		503				{object}	Problem				"The shared layer did not answer: the value may be stored or not"
 //	@Header			503				{integer}	Retry-After			"Seconds after which to try again"
 //	@Security		Token
@@ -46,6 +53,13 @@ type Access struct {
 func (a *API) put(c *gin.Context) {
 	key, ok := a.writable(c)
 	if !ok {
+		return
+	}
+	if p, ok := storable(c.Request.Header); !ok {
+		if p.Type == problemCoding.Type {
+			c.Header("Accept-Encoding", "identity")
+		}
+		problem(c, p)
 		return
 	}
 	var body strings.Builder
@@ -61,16 +75,50 @@ func (a *API) put(c *gin.Context) {
 		return
 	}
 	v := domain.Value{Body: body.String(), ContentType: c.GetHeader("Content-Type")}
-	a.written(c, a.parts.Cache.Put(a.context(c), key, v, writtenLife(c.Request.Header)))
+	a.written(c, a.parts.Cache.Put(a.context(c), key, v, writtenTTL(c.Request.Header)))
 }
 
-// writtenLife returns the life that Cache-Control gives the value, or -1.
-func writtenLife(h http.Header) time.Duration {
-	given, err := cacheobject.ParseResponseCacheControl(strings.Join(h["Cache-Control"], ","))
-	if err != nil || given.MaxAge < 0 {
-		return -1
+// storable reports whether a body with such a header can be stored as a value, and
+// why not.
+func storable(h http.Header) (p Problem, ok bool) {
+	if h["Content-Range"] != nil {
+		return problemRange, false
 	}
-	return seconds(given.MaxAge)
+	for coding := range members(h["Content-Encoding"]) {
+		if !strings.EqualFold(coding, "identity") {
+			return problemCoding, false
+		}
+	}
+	given := strings.Join(h["Content-Type"], ", ")
+	if given == "" {
+		return p, true // served as application/octet-stream
+	}
+	media, _, err := mime.ParseMediaType(given)
+	kind, subtype, _ := strings.Cut(media, "/")
+	switch {
+	case err != nil || !isToken(kind) || !isToken(subtype):
+		return problemValueType, false
+	case media == "application/x-www-form-urlencoded" || media == "multipart/form-data":
+		return problemForm, false
+	}
+	return p, true
+}
+
+// writtenTTL returns the TTL that Cache-Control gives the value, 0 for no-store, or
+// -1 if it says nothing.
+func writtenTTL(h http.Header) time.Duration {
+	ttl := time.Duration(-1)
+	for member := range members(h["Cache-Control"]) {
+		switch name, argument, _, _ := directive(member); name {
+		case directiveNoStore:
+			return 0
+		case "max-age":
+			if s, ok := deltaSeconds(argument); ok && ttl < 0 { // the first counts
+				ttl = s
+			}
+		}
+	}
+	return ttl
 }
 
 // remove deletes a key.
@@ -84,6 +132,7 @@ func writtenLife(h http.Header) time.Duration {
 //	@Failure		401	{object}	Problem				"The token is wrong or missing"
 //	@Header			401	{string}	WWW-Authenticate	"Bearer"
 //	@Failure		403	{object}	Problem				"Writing is not enabled"
+//	@Failure		501	{object}	Problem				"If-Match, If-None-Match and If-Unmodified-Since are not supported"
 //	@Failure		503	{object}	Problem				"The shared layer did not answer: the value may still be there"
 //	@Header			503	{integer}	Retry-After			"Seconds after which to try again"
 //	@Security		Token
@@ -102,23 +151,32 @@ func (a *API) writable(c *gin.Context) (key domain.Key, ok bool) {
 	case a.access.Token == "":
 		problem(c, problemNoToken)
 		return key, false
-	case !a.access.admits(c.GetHeader("Authorization")):
+	case !a.access.admits(c.Request.Header["Authorization"]):
 		c.Header("WWW-Authenticate", "Bearer")
 		problem(c, problemWrongToken)
 		return key, false
 	}
 	key, err := a.key(c)
-	if err != nil {
+	switch h := c.Request.Header; {
+	case err != nil:
 		a.fail(c, err)
+		return key, false
+	case h["If-Match"] != nil || h["If-None-Match"] != nil || h["If-Unmodified-Since"] != nil:
+		problem(c, problemCondition)
+		return key, false
 	}
-	return key, err == nil
+	return key, true
 }
 
-// admits compares in a time that does not depend on how much of the token is
-// right, nor on how long it is.
-func (a Access) admits(authorization string) bool {
-	scheme, token, _ := strings.Cut(authorization, " ")
-	given, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(a.Token))
+// admits reports whether an Authorization field has the token. It compares in a
+// time that does not depend on how much of the token is right, nor on how long it
+// is.
+func (a Access) admits(authorization []string) bool {
+	if a.Token == "" || len(authorization) != 1 {
+		return false
+	}
+	scheme, token, _ := strings.Cut(authorization[0], " ")
+	given, want := sha256.Sum256([]byte(strings.TrimLeft(token, " "))), sha256.Sum256([]byte(a.Token))
 	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(given[:], want[:]) == 1
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,17 +42,100 @@ func TestAPutStoresTheBodyByteForByteWithItsType(t *testing.T) {
 	}
 }
 
+// with sends a write with headers, given as names and values in turn.
+func (p *parts) with(t *testing.T, method string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, "/data/k", strings.NewReader("v"))
+	r.Header.Set("Authorization", "Bearer s3cret")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	p.api().ServeHTTP(w, r)
+	return w
+}
+
+func TestAWriteUnderAConditionIsRefused(t *testing.T) {
+	for _, method := range []string{"PUT", "DELETE"} {
+		for _, condition := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+			for _, value := range []string{"*", `"a"`, "", "Fri, 01 Jan 2100 00:00:00 GMT"} {
+				p := writable()
+				got := requireProblem(t, p.with(t, method, condition, value), 501, "condition-unsupported")
+				require.Contains(t, got.Detail, condition)
+				require.Empty(t, p.asked)
+			}
+		}
+		require.Equal(t, 204, writable().with(t, method, "If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT").Code, "that is for reading alone")
+		p := writable()
+		p.access.Token = "another"
+		requireProblem(t, p.with(t, method, "If-Match", "*"), 401, "wrong-token")
+	}
+}
+
+func TestABodyThatIsNoWholeValueIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		headers []string
+		status  int
+		kind    string
+	}{
+		{[]string{"Content-Range", "bytes 0-0/2"}, 400, "partial-value"},
+		{[]string{"Content-Range", ""}, 400, "partial-value"},
+		{[]string{"Content-Encoding", "gzip"}, 415, "content-coding"},
+		{[]string{"Content-Encoding", "identity, br"}, 415, "content-coding"},
+		{[]string{"Content-Encoding", "identity", "Content-Encoding", "x"}, 415, "content-coding"},
+		{[]string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "media-type"},
+		{[]string{"Content-Type", "Application/X-WWW-Form-Urlencoded; charset=utf-8"}, 415, "media-type"},
+		{[]string{"Content-Type", "multipart/form-data; boundary=x"}, 415, "media-type"},
+		{[]string{"Content-Type", "text"}, 415, "media-type"},
+		{[]string{"Content-Type", "text/"}, 415, "media-type"},
+		{[]string{"Content-Type", "/plain"}, 415, "media-type"},
+		{[]string{"Content-Type", "text/plain/x"}, 415, "media-type"},
+		{[]string{"Content-Type", "text/plain; charset"}, 415, "media-type"},
+		{[]string{"Content-Type", "text/plain; charset=\"x"}, 415, "media-type"},
+		{[]string{"Content-Type", "text/pl ain"}, 415, "media-type"},
+		{[]string{"Content-Type", "text/plain", "Content-Type", "text/html"}, 415, "media-type"},
+	} {
+		p := writable()
+		w := p.with(t, "PUT", c.headers...)
+		requireProblem(t, w, c.status, c.kind)
+		require.Equal(t, c.kind == "content-coding", w.Header().Get("Accept-Encoding") == "identity")
+		require.Empty(t, p.asked)
+	}
+	for _, headers := range [][]string{
+		{"Content-Encoding", "Identity"}, {"Content-Encoding", ""}, {"Content-Type", ""}, {}, {"Content-Type", `a/b+c; x="; y"`}, {"Range", "bytes=0-0"},
+	} {
+		require.Equal(t, 204, writable().with(t, "PUT", headers...).Code, headers)
+	}
+	require.Contains(t, requireProblem(t, writable().with(t, "PUT", "Content-Type", "application/x-www-form-urlencoded"), 415, "media-type").Detail, "Content-Type")
+}
+
+func TestCacheControlGivesAWrittenValueItsTTL(t *testing.T) {
+	for given, want := range map[string]time.Duration{
+		"": -1, "max-age=7": 7 * time.Second, "max-age=0": 0, "no-store": 0, "max-age=7, no-store": 0, "max-age=x": -1, "x, max-age = 7": 7 * time.Second,
+		"no-cache": -1, "no-cache, max-age=7": 7 * time.Second, `private="a, max-age=1", max-age=7`: 7 * time.Second, "max-age=x, max-age=7": 7 * time.Second,
+		"max-age=7, max-age=8": 7 * time.Second, `max-age="7"`: 7 * time.Second, "max-age=99999999999999999999": 1 << 31 * time.Second, "s-maxage=3": -1,
+	} {
+		p := writable()
+		require.Equal(t, 204, p.with(t, "PUT", "Cache-Control", given).Code)
+		require.Equal(t, []time.Duration{want}, p.lives, given)
+	}
+}
+
 func TestADeleteAnswers204(t *testing.T) {
 	p := writable()
-	w := p.write(t, "DELETE", "/data/k", "bearer s3cret", http.NoBody)
-	require.Equal(t, 204, w.Code)
-	require.Equal(t, []string{"k"}, p.asked)
+	for _, authorization := range []string{"Bearer s3cret", "bearer s3cret", "BEARER  s3cret", "Bearer    s3cret"} {
+		p.asked = nil
+		w := p.write(t, "DELETE", "/data/k", authorization, http.NoBody)
+		require.Equal(t, 204, w.Code)
+		require.Equal(t, []string{"k"}, p.asked)
+	}
+	requireProblem(t, p.with(t, "DELETE", "Authorization", "Bearer s3cret"), 401, "wrong-token") // it is there twice
 }
 
 func TestWhoDoesNotHaveTheTokenWritesNothing(t *testing.T) {
 	for _, method := range []string{"PUT", "DELETE"} {
 		for _, authorization := range []string{
-			"", "Bearer", "Bearer ", "Bearer wrong", "Bearer s3cret ", "Bearer S3cret", "Basic s3cret", "s3cret", "Bearer s3cre",
+			"", "Bearer", "Bearer ", "Bearer wrong", "Bearer s3cret ", "Bearers3cret", "Bearer\ts3cret", " Bearer s3cret", "Bearer s3cret, Bearer s3cret", "Bearer S3cret", "Basic s3cret", "s3cret", "Bearer s3cre",
 		} {
 			p := writable()
 			w := p.write(t, method, "/data/k", authorization, strings.NewReader("v"))

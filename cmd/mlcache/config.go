@@ -58,6 +58,8 @@ type Config struct {
 	RefreshAhead    float64       `default:"1" env:"MLCACHE_REFRESH_AHEAD" help:"How eagerly a value that is read is loaded anew before its life ends: beta of XFetch; 0: never."`
 	FailureCooldown time.Duration `default:"1s" env:"MLCACHE_FAILURE_COOLDOWN" help:"How long a key whose load failed is not loaded again."`
 
+	ReloadInterval time.Duration `default:"1s" env:"MLCACHE_RELOAD_INTERVAL" help:"How often requests without the token may force a load of a key; 0: as often as they like."`
+
 	Source            string        `default:"" env:"MLCACHE_SOURCE" help:"oracle (simulated) or http. Empty: http when there is a source URL, else oracle."`
 	OracleDelay       time.Duration `default:"2s" env:"MLCACHE_ORACLE_DELAY" help:"How long the simulated Oracle takes."`
 	SourceURL         hidden        `name:"source-url" default:"" env:"MLCACHE_SOURCE_URL" help:"For http: a URL with {key} in it."`

@@ -20,8 +20,8 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 	require.Equal(t, Config{
 		Addr: ":8000", RedisPrefix: "mlc:", L1MaxEntries: 10000, L1MaxBytes: 64 << 20, L1Admission: "none",
 		TTL: 30 * time.Second, NegativeTTL: 5 * time.Second, StaleIfError: 5 * time.Minute, RefreshAhead: 1,
-		FailureCooldown: time.Second,
-		Source:          "oracle", OracleDelay: 2 * time.Second, SourceTimeout: 5 * time.Second, SourceConcurrency: 256,
+		FailureCooldown: time.Second, ReloadInterval: time.Second,
+		Source: "oracle", OracleDelay: 2 * time.Second, SourceTimeout: 5 * time.Second, SourceConcurrency: 256,
 		LockTTL: 5 * time.Second, L2Timeout: 50 * time.Millisecond, RequestTimeout: 10 * time.Second,
 		MaxValueBytes: 1 << 20, ShutdownTimeout: 15 * time.Second, LogLevel: "info", LogFormat: "text",
 	}, c.Config)
@@ -46,6 +46,7 @@ func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T)
 		"ttl":                    {"0s", "at least 1ms"},
 		"ttl-jitter":             {"1", "below 1"},
 		"negative-ttl":           {"-1s", "not negative"},
+		"reload-interval":        {"-1s", "not negative"},
 		"stale-if-error":         {"soon", "a duration such as"},
 		"stale-while-revalidate": {"-1s", "not negative"},
 		"l2-stale":               {"-1s", "not negative"},

@@ -151,6 +151,8 @@ func TestEachRowOfTheHTTPContractHoldsAndIsDescribed(t *testing.T) {
 		}
 	}
 
+	require.Equal(t, 400, in.send(d, "GET", "/metrics?format=xml", "").status)
+
 	first := in.send(d, "GET", "/data/a", "")
 	require.Equal(t, 200, first.status)
 	require.Equal(t, `{"key":"a"}`, first.body)
@@ -161,9 +163,12 @@ func TestEachRowOfTheHTTPContractHoldsAndIsDescribed(t *testing.T) {
 	require.Equal(t, "mlcache; hit; ttl=600; detail=l1", status(hit))
 	require.Equal(t, 304, in.send(d, "GET", "/data/a", "", "If-None-Match", etag).status)
 	require.Equal(t, 304, in.send(d, "HEAD", "/data/a", "", "If-None-Match", "W/"+etag).status)
-	require.Equal(t, "mlcache; fwd=request; fwd-status=200; stored; ttl=600; detail=source", status(in.send(d, "GET", "/data/a", "", "Cache-Control", "no-cache")))
-	require.Equal(t, "mlcache; fwd=request; fwd-status=200; ttl=600; detail=source", status(in.send(d, "GET", "/data/a", "", "Cache-Control", "no-cache, no-store")))
-	require.Equal(t, "mlcache; fwd=request; fwd-status=200; stored; ttl=600; detail=source", status(in.send(d, "GET", "/data/a", "", "Cache-Control", "min-fresh=601")))
+	require.Equal(t, "mlcache; fwd=request; fwd-status=200; stored; ttl=600; detail=source", status(in.send(d, "GET", "/data/a", "", "Cache-Control", "no-cache", auth, bearer)))
+	require.Equal(t, "mlcache; fwd=request; fwd-status=200; ttl=600; detail=source", status(in.send(d, "GET", "/data/a", "", "Cache-Control", "no-cache, no-store", auth, bearer)))
+	require.Equal(t, "mlcache; fwd=request; fwd-status=200; stored; ttl=600; detail=source", status(in.send(d, "GET", "/data/a", "", "Cache-Control", "min-fresh=601", auth, bearer)))
+	require.Equal(t, 200, in.send(d, "GET", "/data/a", "", "If-Match", etag).status)
+	require.Equal(t, 412, in.send(d, "GET", "/data/a", "", "If-Match", `"another"`).status)
+	require.Equal(t, 412, in.send(d, "HEAD", "/data/a", "", "If-Match", "W/"+etag).status)
 	require.Equal(t, "mlcache; hit; ttl=600; detail=l1", status(in.send(d, "GET", "/data/a", "", "Cache-Control", "max-age=500, min-fresh=5, max-stale=3, stale-if-error=9")))
 
 	require.Equal(t, 400, in.send(d, "GET", "/data/%00", "").status)
@@ -188,9 +193,13 @@ func TestEachRowOfTheHTTPContractHoldsAndIsDescribed(t *testing.T) {
 	require.Equal(t, "mlcache; hit; ttl=300; detail=l1", status(put))
 	require.Equal(t, 413, in.send(d, "PUT", "/data/p", strings.Repeat("x", 1025), auth, bearer).status)
 	require.Equal(t, 400, in.send(d, "PUT", "/data/%00", "", auth, bearer).status)
+	require.Equal(t, 400, in.send(d, "PUT", "/data/p", "x", auth, bearer, "Content-Range", "bytes 0-0/2").status)
+	require.Equal(t, 415, in.send(d, "PUT", "/data/p", "x", auth, bearer, "Content-Encoding", "gzip").status)
+	require.Equal(t, 415, in.send(d, "PUT", "/data/p", "x", auth, bearer, "Content-Type", "application/x-www-form-urlencoded").status)
 	for _, method := range []string{"PUT", "DELETE"} {
 		require.Equal(t, 401, in.send(d, method, "/data/p", "").status)
 		require.Equal(t, 401, in.send(d, method, "/data/p", "", auth, "Bearer wrong").status)
+		require.Equal(t, 501, in.send(d, method, "/data/p", "", auth, bearer, "If-Match", "*").status)
 	}
 	require.Equal(t, 204, in.send(d, "DELETE", "/data/p", "", auth, bearer).status)
 	require.Equal(t, 204, in.send(d, "DELETE", "/data/p", "", auth, bearer).status)

@@ -140,6 +140,7 @@ func appOptions(cfg Config) app.Options {
 		RequestTimeout:    cfg.RequestTimeout,
 		MaxValueBytes:     int(cfg.MaxValueBytes),
 		MaxWaiters:        app.DefaultOptions().MaxWaiters,
+		ReloadInterval:    cfg.ReloadInterval,
 	}
 }
 
@@ -172,7 +173,9 @@ func newExposition(count *counters.Recorder, l1 *lru.Cache, s *app.Service, l2 h
 }
 
 func access(cfg Config) httpapi.Access {
-	return httpapi.Access{Token: string(cfg.Token), MaxValueBytes: int64(cfg.MaxValueBytes), Hosts: cfg.hosts()}
+	return httpapi.Access{
+		Token: string(cfg.Token), MaxValueBytes: int64(cfg.MaxValueBytes), Hosts: cfg.hosts(), ReloadInterval: cfg.ReloadInterval,
+	}
 }
 
 func labels(cfg Config) httpapi.Labels {

@@ -85,6 +85,7 @@ func (c *Config) rules() []rule {
 		notNegative("l2-stale", c.L2Stale),
 		{"refresh-ahead", c.RefreshAhead, c.RefreshAhead >= 0 && c.RefreshAhead <= 100, "0 to 100"},
 		notNegative("failure-cooldown", c.FailureCooldown),
+		notNegative("reload-interval", c.ReloadInterval),
 		oneOf("source", c.Source, sourceOracle, sourceHTTP),
 		notNegative("oracle-delay", c.OracleDelay),
 		{"source-url", c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},

@@ -55,7 +55,7 @@ func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening
 
 	server := newServer(p.api, log)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(p.api.Listener(listener)) }()
 	p.api.SetReady(true)
 	if listening != nil {
 		listening(listener.Addr())

@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strconv"
+)
+
+// Listener returns l with connections on which what net/http refuses by itself,
+// before a request reaches the API, is answered with a problem as well. Such
+// answers are known by their header, which no answer of the API has.
+func (a *API) Listener(l net.Listener) net.Listener { return listener{l, a} }
+
+type listener struct {
+	net.Listener
+	api *API
+}
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return conn{c, l.api}, nil
+}
+
+type conn struct {
+	net.Conn
+	api *API
+}
+
+// CloseWrite ends this side of the connection. net/http does so before it closes a
+// connection on which more may arrive, so that its answer is not lost.
+func (c conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// How net/http begins what it refuses, in one piece each.
+const (
+	statusLine = "HTTP/1.1 "
+	refusal    = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+	expects    = "HTTP/1.1 417 "
+)
+
+func (c conn) Write(b []byte) (int, error) {
+	if len(b) < len(expects) || string(b[:len(statusLine)]) != statusLine || b[len(statusLine)] < '4' {
+		return c.Conn.Write(b)
+	}
+	line, _, _ := bytes.Cut(b, []byte("\r\n"))
+	status, err := strconv.Atoi(string(b[len(statusLine) : len(statusLine)+3]))
+	if err != nil || !bytes.HasPrefix(b[len(line):], []byte(refusal)) && !bytes.HasPrefix(b, []byte(expects)) {
+		return c.Conn.Write(b)
+	}
+	if _, err := c.Conn.Write(c.api.malformed(status)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// malformed returns the whole answer with the problem that status is.
+func (a *API) malformed(status int) []byte {
+	p := problemMalformed
+	switch {
+	case status == http.StatusRequestHeaderFieldsTooLarge:
+		p = problemHeader
+	case status != p.Status:
+		p = Problem{Type: p.Type, Title: http.StatusText(status), Status: status}
+	}
+	p.Instance = a.ids.next()
+	body, _ := json.Marshal(p) // strings and a number always can be
+	var b bytes.Buffer
+	b.WriteString("HTTP/1.1 " + strconv.Itoa(status) + " " + http.StatusText(status) + "\r\n")
+	h := http.Header{
+		"Content-Type": {problemMedia}, "Content-Length": {strconv.Itoa(len(body))}, requestIDHeader: {p.Instance}, "Connection": {"close"},
+	}
+	noStore(h)
+	_ = h.Write(&b) // a buffer takes everything
+	b.WriteString("\r\n")
+	b.Write(body)
+	return b.Bytes()
+}
