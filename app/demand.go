@@ -32,6 +32,7 @@ func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Demand) (do
 		}
 		return hit(held, domain.L1Hit), nil
 	}
+	key = key.Clone()
 	if d.NoCache && !d.OnlyIfCached {
 		answer, err := s.meetByLoad(ctx, key, held, d)
 		answer.Refused = true

@@ -102,6 +102,9 @@ type Service struct {
 	refreshes *flights // loads in the background, which nobody waits for
 	// places is the bulkhead: whoever calls the source has put one in.
 	places chan struct{}
+	// batched has the slots of loads for batches, and reads those of their calls
+	// of L2.
+	batched, reads chan struct{}
 
 	failed  *cooldown // keys whose load failed, for when L2 cannot tell
 	resting *cooldown // keys that are not refreshed for a while
@@ -120,6 +123,8 @@ func New(p Ports, o Options) (*Service, error) {
 		l1: p.L1, l2: p.L2, locker: p.Locker, bus: p.Bus, source: p.Source, rec: p.Recorder, log: p.Logger,
 		opts:    o,
 		places:  make(chan struct{}, o.SourceConcurrency),
+		batched: make(chan struct{}, max(1, min(o.SourceConcurrency/2, loadedAtOnce/o.MaxValueBytes))),
+		reads:   make(chan struct{}, readsAtOnce),
 		failed:  newCooldown(o.FailureCooldown),
 		resting: newCooldown(max(o.FailureCooldown, minRest)),
 	}
@@ -143,7 +148,7 @@ func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error
 		s.refreshAhead(ctx, key, held)
 		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
 	}
-	answer, err := s.getShared(ctx, key, held, domain.Demand{}, s.lookThenFly)
+	answer, err := s.getShared(ctx, key.Clone(), held, domain.Demand{}, s.lookThenFly)
 	s.rec.Request(answer.Outcome)
 	return answer, err
 }
@@ -193,7 +198,7 @@ func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Demand,
 		err = answer.Failure
 	case err == nil:
 		return answer, nil
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), domain.ErrTimeout): // the caller has left
 		return domain.Answer{Outcome: domain.Abandoned}, err
 	}
 	if stale := held.After(time.Since(began)); stale.UsableStale(window) && s.trusts(stale) {

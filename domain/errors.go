@@ -28,6 +28,9 @@ var (
 	// ErrTooLarge: a value has more bytes than allowed.
 	ErrTooLarge = errors.New("value too large")
 
+	// ErrAnswerTooLarge: the value does not fit into the answer any more.
+	ErrAnswerTooLarge = errors.New("answer too large")
+
 	// ErrLeaseLost: the lease no longer stands, because it ran out, was given
 	// back or was voided by a write. What was to be done under it was not done.
 	ErrLeaseLost = errors.New("lease lost")

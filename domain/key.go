@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -36,3 +37,8 @@ func ParseKey(s string) (Key, error) {
 
 // String returns the key as it was parsed.
 func (k Key) String() string { return k.name }
+
+// Clone returns the key with bytes of its own. A key that was parsed shares those
+// of the text that it was cut from, such as a request line: clone it where it is
+// kept for longer than that.
+func (k Key) Clone() Key { return Key{strings.Clone(k.name)} }

@@ -17,7 +17,7 @@ import (
 // Cache is the use case, as far as HTTP calls it.
 type Cache interface {
 	GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error)
-	GetMany(ctx context.Context, keys []domain.Key) []domain.Result
+	GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result
 	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error
 	Explain(ctx context.Context, key domain.Key) domain.Explanation
@@ -50,6 +50,12 @@ type Exposition http.Handler
 // Tracing is what each request goes through first; nil for nothing.
 type Tracing gin.HandlerFunc
 
+// Limits bound what requests may take.
+type Limits struct {
+	RequestTimeout time.Duration // for the body of a request
+	MaxBatchBytes  int64         // of the values in one answer to a batch
+}
+
 // Parts are what the API stands on. All are required but Tracing.
 type Parts struct {
 	Cache      Cache
@@ -60,6 +66,7 @@ type Parts struct {
 	Exposition Exposition
 	Tracing    Tracing
 	Logger     *slog.Logger
+	Limits     Limits
 }
 
 // Labels are shown as they are.
@@ -78,7 +85,18 @@ type API struct {
 	debug  bool
 	ready  atomic.Bool
 	stream streams
+	bodies budget // of request bodies in memory
+	held   *held  // values that are being written
 }
+
+const (
+	// bodiesBytes is what all bodies of requests together may take, and the keys
+	// of batches that are being answered.
+	bodiesBytes = 32 << 20
+	// answersBatches is how many answers to batches, each as large as allowed, the
+	// values of all answers under way may be. Batches leave a quarter to others.
+	answersBatches = 4
+)
 
 // New returns an API that is not ready yet.
 func New(p Parts, l Labels, access Access) *API {
@@ -86,6 +104,8 @@ func New(p Parts, l Labels, access Access) *API {
 		engine: gin.New(), parts: p, labels: l, access: access, ids: newRequestIDs(), stream: newStreams(),
 		debug: p.Logger.Enabled(context.Background(), slog.LevelDebug),
 	}
+	a.bodies.limit = max(bodiesBytes, 2*access.MaxValueBytes)
+	a.held = newHeld(answersBatches * max(p.Limits.MaxBatchBytes, access.MaxValueBytes))
 	a.engine.HandleMethodNotAllowed = true
 	// Every path is a name as it stands: nothing is guessed, nothing is corrected.
 	a.engine.RedirectTrailingSlash = false
@@ -108,7 +128,7 @@ func (a *API) route() {
 	a.get(dataRoute, a.data)
 	a.engine.PUT(dataRoute, a.put)
 	a.engine.DELETE(dataRoute, a.remove)
-	a.engine.POST("/batch", a.batch)
+	a.engine.POST("/batch", acceptsJSON, a.batch)
 	a.get("/explain/*key", a.explain)
 	a.get("/metrics", a.metrics)
 	a.routePages()
@@ -136,11 +156,13 @@ func (a *API) around(c *gin.Context) {
 	began := time.Now()
 	id := a.ids.of(c.Request)
 	c.Writer.Header()[requestIDHeader] = []string{id}
-	if tooLarge(c.Request.Header) {
+	begin(c)
+	if tooLarge(c.Request) {
 		problem(c, problemHeader)
 	} else {
 		c.Next()
 	}
+	finish(c)
 	route := c.FullPath()
 	if route == "" {
 		route = "none"

@@ -68,7 +68,7 @@ func (p *parts) GetWith(ctx context.Context, key domain.Key, d domain.Demand) (d
 	return p.answer, p.err
 }
 
-func (p *parts) GetMany(_ context.Context, keys []domain.Key) []domain.Result {
+func (p *parts) GetMany(_ context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result {
 	for _, key := range keys {
 		p.asked = append(p.asked, key.String())
 	}
@@ -79,7 +79,13 @@ func (p *parts) GetMany(_ context.Context, keys []domain.Key) []domain.Result {
 		}
 		return results
 	}
-	return p.results
+	results := slices.Clone(p.results)
+	for i, r := range results {
+		if r.Err == nil && !r.Entry.Missing() {
+			results[i].Err = admit(r.Entry)
+		}
+	}
+	return results
 }
 
 func (p *parts) Put(_ context.Context, key domain.Key, v domain.Value, life time.Duration) error {
@@ -127,6 +133,7 @@ func (p *parts) parts() httpapi.Parts {
 		Cache: p, Counter: p, L1: p, L2: p, Answers: p, Exposition: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "exposed")
 		}),
+		Limits: httpapi.Limits{RequestTimeout: 10 * time.Second, MaxBatchBytes: 16 << 20},
 		Logger: slog.New(slog.NewTextHandler(cmp.Or(p.log, io.Discard), &slog.HandlerOptions{Level: p.level})),
 	}
 }

@@ -32,27 +32,32 @@ func kind(name string, status int, title, detail string) Problem {
 }
 
 var (
-	problemNoRoute    = kind("no-route", http.StatusNotFound, "There is nothing at this path", "See /docs for what there is.")
-	problemNoMethod   = kind("no-method", http.StatusMethodNotAllowed, "This path does not take that method", "The Allow header names those it takes.")
-	problemInvalidKey = kind("invalid-key", http.StatusBadRequest, "The key is not valid", "")
-	problemNoSuchKey  = kind("no-such-key", http.StatusNotFound, "The source has no such key", "")
-	problemSource     = kind("source-failed", http.StatusBadGateway, "The source failed", "Try again later.")
-	problemTimeout    = kind("took-too-long", http.StatusGatewayTimeout, "The source took too long", "Try again later.")
-	problemOverloaded = kind("overloaded", http.StatusServiceUnavailable, "Too many loads are under way", "Try again after the time in Retry-After.")
-	problemClosed     = kind("shutting-down", http.StatusServiceUnavailable, "This instance is shutting down", "Try again; another one may answer.")
-	problemNotReady   = kind("not-ready", http.StatusServiceUnavailable, "This instance is starting or shutting down", "")
-	problemNoToken    = kind("writing-disabled", http.StatusForbidden, "Writing is not enabled", "Start the service with MLCACHE_TOKEN, and send that as a bearer token.")
-	problemWrongToken = kind("wrong-token", http.StatusUnauthorized, "The token is wrong or missing", "Send the header Authorization: Bearer <token>.")
-	problemTooLarge   = kind("value-too-large", http.StatusRequestEntityTooLarge, "The value is too large", "")
-	problemBody       = kind("body-broke-off", http.StatusBadRequest, "The body could not be read", "")
-	problemL2         = kind("not-written-everywhere", http.StatusServiceUnavailable, "The shared layer did not answer", "The write may have been done or not. Try again after the time in Retry-After.")
-	problemNotCached  = kind(kindNotCached, http.StatusGatewayTimeout, "Nothing is cached that will do", "The request has only-if-cached.")
-	problemHeader     = kind("header-too-large", http.StatusRequestHeaderFieldsTooLarge, "The header of the request is too large", "")
-	problemMediaType  = kind("media-type", http.StatusUnsupportedMediaType, "The body must be application/json", "")
-	problemBatch      = kind("invalid-batch", http.StatusBadRequest, "The body is not a batch", `It must be {"keys":["a","b"]}.`)
-	problemBatchLarge = kind("batch-too-large", http.StatusRequestEntityTooLarge, "The batch is too large", "")
-	problemStreams    = kind("overloaded", http.StatusServiceUnavailable, "Too many pages are listening", "Try again after the time in Retry-After.")
-	problemInternal   = kind("internal", http.StatusInternalServerError, "Something went wrong here", "")
+	problemNoRoute     = kind("no-route", http.StatusNotFound, "There is nothing at this path", "See /docs for what there is.")
+	problemNoMethod    = kind("no-method", http.StatusMethodNotAllowed, "This path does not take that method", "The Allow header names those it takes.")
+	problemInvalidKey  = kind("invalid-key", http.StatusBadRequest, "The key is not valid", "")
+	problemNoSuchKey   = kind("no-such-key", http.StatusNotFound, "The source has no such key", "")
+	problemSource      = kind("source-failed", http.StatusBadGateway, "The source failed", "Try again later.")
+	problemTimeout     = kind("took-too-long", http.StatusGatewayTimeout, "The source took too long", "Try again later.")
+	problemOverloaded  = kind("overloaded", http.StatusServiceUnavailable, "Too many loads are under way", "Try again after the time in Retry-After.")
+	problemClosed      = kind("shutting-down", http.StatusServiceUnavailable, "This instance is shutting down", "Try again; another one may answer.")
+	problemNotReady    = kind("not-ready", http.StatusServiceUnavailable, "This instance is starting or shutting down", "")
+	problemNoToken     = kind("writing-disabled", http.StatusForbidden, "Writing is not enabled", "Start the service with MLCACHE_TOKEN, and send that as a bearer token.")
+	problemWrongToken  = kind("wrong-token", http.StatusUnauthorized, "The token is wrong or missing", "Send the header Authorization: Bearer <token>.")
+	problemTooLarge    = kind("value-too-large", http.StatusRequestEntityTooLarge, "The value is too large", "")
+	problemBody        = kind("body-broke-off", http.StatusBadRequest, "The body could not be read", "")
+	problemBodySlow    = kind("body-too-slow", http.StatusRequestTimeout, "The body did not arrive in time", "")
+	problemBodies      = kind("overloaded", http.StatusServiceUnavailable, "Too many bodies of requests are under way", "Try again after the time in Retry-After.")
+	problemL2          = kind("not-written-everywhere", http.StatusServiceUnavailable, "The shared layer did not answer", "The write may have been done or not. Try again after the time in Retry-After.")
+	problemNotCached   = kind(kindNotCached, http.StatusGatewayTimeout, "Nothing is cached that will do", "The request has only-if-cached.")
+	problemHeader      = kind("header-too-large", http.StatusRequestHeaderFieldsTooLarge, "The header of the request is too large", "")
+	problemMediaType   = kind("media-type", http.StatusUnsupportedMediaType, "The body must be application/json", "")
+	problemBatch       = kind("invalid-batch", http.StatusBadRequest, "The body is not a batch", `It must be {"keys":["a","b"]}.`)
+	problemBatchLarge  = kind("batch-too-large", http.StatusRequestEntityTooLarge, "The batch is too large", "")
+	problemAnswer      = kind("answer-too-large", http.StatusRequestEntityTooLarge, "The answer to the batch has no room for this value", "Ask for it in another batch, or alone.")
+	problemAnswers     = kind("overloaded", http.StatusServiceUnavailable, "Too many values are being sent", "Try again after the time in Retry-After.")
+	problemStreams     = kind("overloaded", http.StatusServiceUnavailable, "Too many pages are listening", "Try again after the time in Retry-After.")
+	problemConnections = kind("overloaded", http.StatusServiceUnavailable, "Too many connections are open", "Try again after the time in Retry-After.")
+	problemInternal    = kind("internal", http.StatusInternalServerError, "Something went wrong here", "")
 )
 
 // problems is the one place where errors become statuses. The first that
@@ -66,6 +71,7 @@ var problems = []struct {
 	{domain.ErrTimeout, problemTimeout},
 	{domain.ErrSourceFailed, problemSource}, // also when its value was too large
 	{domain.ErrTooLarge, problemTooLarge},
+	{domain.ErrAnswerTooLarge, problemAnswer},
 	{domain.ErrOverloaded, problemOverloaded},
 	{domain.ErrClosed, problemClosed},
 }

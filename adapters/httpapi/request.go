@@ -19,9 +19,10 @@ import (
 const (
 	requestIDHeader = "X-Request-Id"
 	maxRequestID    = 128
-	// maxHeader bounds what a request may say before its body, in bytes. What is
-	// far beyond it is refused by net/http already.
+	// maxHeader bounds what a request may say before its body, in bytes.
 	maxHeader = 16 << 10
+	// MaxHeaderBytes is the limit for net/http, which answers without a problem.
+	MaxHeaderBytes = 2 * maxHeader
 )
 
 // requestIDs names requests.
@@ -38,7 +39,7 @@ func newRequestIDs() requestIDs {
 // goes into logs and into a URI, so it must be made of what needs no quoting.
 func (ids requestIDs) of(r *http.Request) string {
 	if given := r.Header[requestIDHeader]; len(given) == 1 && plain(given[0]) {
-		return given[0]
+		return strings.Clone(given[0]) // a load may keep it for longer than the request
 	}
 	id := make([]byte, 0, 32)
 	id = append(id, ids.prefix...)
@@ -78,9 +79,15 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// context returns that of the request, with its id.
+// context returns that of the request, with its id. It does not end when the client
+// closes its side of the connection if it said that it would send no more: net/http
+// takes a connection that is half closed for one that is gone.
 func (*API) context(c *gin.Context) context.Context {
-	return identified{c.Request.Context(), requestID(c)}
+	ctx := c.Request.Context()
+	if c.Request.Close {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return identified{ctx, requestID(c)}
 }
 
 func requestID(c *gin.Context) string {
@@ -90,9 +97,9 @@ func requestID(c *gin.Context) string {
 	return ""
 }
 
-func tooLarge(h http.Header) bool {
-	size := 0
-	for name, values := range h {
+func tooLarge(r *http.Request) bool {
+	size := len(r.Method) + len(r.RequestURI)
+	for name, values := range r.Header {
 		for _, v := range values {
 			size += len(name) + len(v)
 		}

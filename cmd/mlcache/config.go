@@ -55,6 +55,8 @@ type Config struct {
 	L2Timeout       time.Duration `name:"l2-timeout" default:"50ms" env:"MLCACHE_L2_TIMEOUT" help:"Hard end of one call of Redis."`
 	RequestTimeout  time.Duration `default:"10s" env:"MLCACHE_REQUEST_TIMEOUT" help:"Hard end of one request."`
 	MaxValueBytes   size          `default:"1MiB" env:"MLCACHE_MAX_VALUE_BYTES" help:"A larger value from the source is a failure."`
+	MaxBatchBytes   size          `default:"16MiB" env:"MLCACHE_MAX_BATCH_BYTES" help:"Bytes of the values in one answer to a batch, at most."`
+	MaxConnections  int           `default:"2048" env:"MLCACHE_MAX_CONNECTIONS" help:"Connections of clients at once, at most; further ones are answered 503."`
 	ShutdownTimeout time.Duration `default:"15s" env:"MLCACHE_SHUTDOWN_TIMEOUT" help:"Time for requests and loads to finish after SIGTERM."`
 
 	Token string `default:"" env:"MLCACHE_TOKEN" help:"Bearer token of those who may write and delete. Empty: nobody may."`
@@ -142,6 +144,8 @@ func (c *Config) rules() []rule {
 		positive("l2-timeout", c.L2Timeout),
 		positive("request-timeout", c.RequestTimeout),
 		{"max-value-bytes", c.MaxValueBytes, c.MaxValueBytes >= 1 && c.MaxValueBytes <= 64<<20, "1 to 64MiB"},
+		{"max-batch-bytes", c.MaxBatchBytes, c.MaxBatchBytes >= 1 && c.MaxBatchBytes <= 1<<30, "1 to 1GiB"},
+		{"max-connections", c.MaxConnections, c.MaxConnections >= 1, "1 or more"},
 		notNegative("shutdown-timeout", c.ShutdownTimeout),
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("log-format", c.LogFormat, "text", "json"),

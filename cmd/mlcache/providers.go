@@ -170,6 +170,10 @@ func access(cfg Config) httpapi.Access {
 	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes)}
 }
 
+func limits(cfg Config) httpapi.Limits {
+	return httpapi.Limits{RequestTimeout: cfg.RequestTimeout, MaxBatchBytes: int64(cfg.MaxBatchBytes)}
+}
+
 func labels(cfg Config) httpapi.Labels {
 	return httpapi.Labels{Version: programVersion(), Source: cfg.Source}
 }

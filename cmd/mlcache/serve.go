@@ -31,6 +31,7 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 	gin.SetMode(gin.ReleaseMode)
 	redis.UseLogger(log)
 
+	limitMemory(cfg, log)
 	p, cleanup, err := assemble(cfg, log)
 	if err != nil {
 		return err
@@ -43,18 +44,21 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 	log.Info("listening", "addr", listener.Addr().String(), "version", programVersion(),
 		"l2", p.l2.Health(ctx), "source", cfg.Source)
 
-	server := newServer(p.api, log)
+	limited := httpapi.Listen(listener, httpapi.ListenerOptions{
+		MaxConnections: cfg.MaxConnections, WriteTimeout: cfg.RequestTimeout, Logger: log,
+	})
+	server := newServer(p.api, cfg, log)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(limited) }()
 	p.api.SetReady(true)
 	if listening != nil {
 		listening(listener.Addr())
 	}
 	select {
 	case err = <-failed:
-		shutDown(p, server, cfg.ShutdownTimeout, log)
+		shutDown(p, server, limited, cfg.ShutdownTimeout, log)
 	case <-ctx.Done():
-		shutDown(p, server, cfg.ShutdownTimeout, log)
+		shutDown(p, server, limited, cfg.ShutdownTimeout, log)
 		err = <-failed
 	}
 	if errors.Is(err, http.ErrServerClosed) {
@@ -63,25 +67,29 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 	return err
 }
 
-// newServer bounds what a client may take: headers in time and size, and idle
-// connections. Whole requests are bounded by the use case.
-func newServer(h http.Handler, log *slog.Logger) *http.Server {
+// newServer bounds what a client may take: headers in time and size, idle
+// connections, and the time of whole requests with their bodies. The listener
+// bounds the time of answers.
+func newServer(h http.Handler, cfg Config, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       5*time.Second + cfg.RequestTimeout,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    httpapi.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
 
 // shutDown tells the balancer, lets the loads under way finish while it still
 // answers, then the requests, and gives back what leases are left.
-func shutDown(p *program, server *http.Server, timeout time.Duration, log *slog.Logger) {
+func shutDown(p *program, server *http.Server, listener *httpapi.Listener, timeout time.Duration, log *slog.Logger) {
 	log.Info("shutting down", "timeout", timeout)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	p.api.SetReady(false)
 	p.api.EndStreams()
+	listener.Hurry()
 	if err := p.service.Drain(ctx); err != nil {
 		log.Warn("loads were cut short", "err", err)
 	}

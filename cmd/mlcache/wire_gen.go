@@ -67,6 +67,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	answers := counters.NewAnswers()
 	exposition := newExposition(recorder, cache, service, httpapiSharedLayer, answers)
 	httpapiTracing := newMiddleware(tracing)
+	httpapiLimits := limits(cfg)
 	parts := httpapi.Parts{
 		Cache:      httpapiCache,
 		Counter:    recorder,
@@ -76,6 +77,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		Exposition: exposition,
 		Tracing:    httpapiTracing,
 		Logger:     log,
+		Limits:     httpapiLimits,
 	}
 	httpapiLabels := labels(cfg)
 	httpapiAccess := access(cfg)
