@@ -95,6 +95,8 @@ func (s *Service) judge(ctx context.Context, r result) (*domain.Entry, error) {
 	switch {
 	case errors.Is(r.err, domain.ErrNotFound):
 		return domain.NewMissing(s.opts.NegativeTTL, r.took).Kept(s.opts.L2Stale), nil
+	case errors.Is(r.err, domain.ErrOverloaded):
+		return nil, domain.ErrOverloaded
 	case r.err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("source call: %w", context.Cause(ctx))
 	case errors.Is(r.err, domain.ErrTimeout) || errors.Is(r.err, domain.ErrSourceFailed):

@@ -89,6 +89,7 @@ type flights struct {
 	cut     func() bool           // whether news is missed now that could be had
 	awaited func(domain.Key) bool // whether other instances wait for a lease held here
 	running *sync.WaitGroup       // every goroutine of the service
+	room    *room                 // for the values that flights bring
 
 	mu     sync.Mutex
 	open   map[place]*flight    // those that may be joined
@@ -97,9 +98,9 @@ type flights struct {
 	closed bool
 }
 
-func newFlights(limit int, timeout time.Duration, cut func() bool, awaited func(domain.Key) bool, running *sync.WaitGroup) *flights {
+func newFlights(limit int, timeout time.Duration, cut func() bool, awaited func(domain.Key) bool, running *sync.WaitGroup, memory *room) *flights {
 	return &flights{
-		limit: limit, timeout: timeout, cut: cut, awaited: awaited, running: running,
+		limit: limit, timeout: timeout, cut: cut, awaited: awaited, running: running, room: memory,
 		open: make(map[place]*flight), aloft: make(map[*flight]struct{}),
 	}
 }

@@ -128,10 +128,11 @@ func New(p Ports, o Options) (*Service, error) {
 		failed:  newCooldown(o.FailureCooldown),
 		resting: newCooldown(max(o.FailureCooldown, minRest)),
 	}
-	s.flights = newFlights(o.MaxWaiters, o.RequestTimeout, s.cut, s.awaited, &s.running)
+	memory := newRoom(o.MaxValueBytes)
+	s.flights = newFlights(o.MaxWaiters, o.RequestTimeout, s.cut, s.awaited, &s.running, memory)
 	// Half of the bulkhead at the most, so that refreshes do not hold up users.
 	s.refreshes = newFlights(max(1, o.SourceConcurrency/2), o.RequestTimeout,
-		func() bool { return false }, s.awaited, &s.running)
+		func() bool { return false }, s.awaited, &s.running, memory)
 	s.bus.Listen(listener{s})
 	return s, nil
 }

@@ -137,14 +137,14 @@ func writeAnswer(w io.Writer, answer KeyAnswer, r domain.Result) error {
 	if isJSON(answer.ContentType) && json.Valid(body) && utf8.Valid(body) {
 		io.WriteString(w, `,"value":`)
 		_, _ = w.Write(body)
-		_, err := io.WriteString(w, "}")
+		_, err := io.WriteString(w, "}\n")
 		return err
 	}
 	io.WriteString(w, `,"base64":"`)
 	encoded := base64.NewEncoder(base64.StdEncoding, w)
 	_, _ = encoded.Write(body)
 	_ = encoded.Close()
-	_, err := io.WriteString(w, `"}`)
+	_, err := io.WriteString(w, "\"}\n")
 	return err
 }
 

@@ -18,8 +18,8 @@ const (
 )
 
 // conn is a connection whose writes end when its client stops reading, or reads too
-// slowly. The deadline moves on with what is read; it is set again only when half
-// of it is over, so that short answers cost nothing.
+// slowly. The deadline moves on with what is read; it is set again only when a
+// quarter of it is over, so that short answers cost nothing.
 //
 // One goroutine at a time writes, as net/http does.
 type conn struct {
@@ -55,7 +55,7 @@ func (c *conn) Write(b []byte) (n int, err error) {
 // extend moves the deadline of writes on, unless it is far enough away.
 func (c *conn) extend(now time.Time) {
 	patience := time.Duration(c.patience.Load())
-	if c.until.Sub(now) > patience/2 {
+	if c.until.Sub(now) > patience*3/4 {
 		return
 	}
 	owed := time.Duration(c.written) * time.Second / slowest

@@ -65,7 +65,7 @@ func (s *Source) Load(ctx context.Context, key domain.Key) (domain.Value, error)
 		return domain.Value{}, translate(ctx, err)
 	}
 	defer resp.Body.Close()
-	v, err := s.value(resp)
+	v, err := s.value(ctx, resp)
 	if err != nil {
 		return domain.Value{}, translate(ctx, err)
 	}
@@ -90,7 +90,7 @@ func (s *Source) request(ctx context.Context, key domain.Key) (*http.Request, er
 
 // value reads an answer. What its head says is final: it is a failure of the
 // source, or an absence, although the time may run out over the rest.
-func (s *Source) value(resp *http.Response) (domain.Value, error) {
+func (s *Source) value(ctx context.Context, resp *http.Response) (domain.Value, error) {
 	coding := resp.Header.Get("Content-Encoding")
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
@@ -104,22 +104,35 @@ func (s *Source) value(resp *http.Response) (domain.Value, error) {
 	case resp.ContentLength > s.opts.MaxBytes:
 		return domain.Value{}, errTooLarge()
 	}
-	body, err := s.read(resp)
+	body, err := s.read(ctx, resp)
 	if err != nil {
 		return domain.Value{}, err
 	}
 	return domain.Value{Body: body, ContentType: resp.Header.Get("Content-Type")}, nil
 }
 
-// read returns the whole body, whose announced length, if any, is allowed.
-func (s *Source) read(resp *http.Response) (string, error) {
+// read returns the whole body, whose announced length, if any, is allowed. The
+// memory for a large one is reserved before it is taken.
+func (s *Source) read(ctx context.Context, resp *http.Response) (string, error) {
 	var body strings.Builder
-	body.Grow(int(max(0, resp.ContentLength)))
-	n, err := io.Copy(&body, io.LimitReader(resp.Body, s.opts.MaxBytes+1))
+	n, err := io.CopyN(&body, resp.Body, min(ports.LargeBytes, s.opts.MaxBytes+1))
+	if err == nil && n <= s.opts.MaxBytes {
+		size := resp.ContentLength
+		if size < 0 {
+			size = s.opts.MaxBytes
+		}
+		if err := ports.Reserve(ctx, size); err != nil {
+			return "", err
+		}
+		body.Grow(int(max(0, resp.ContentLength-n)))
+		var more int64
+		more, err = io.Copy(&body, io.LimitReader(resp.Body, s.opts.MaxBytes+1-n))
+		n += more
+	}
 	switch {
 	case n > s.opts.MaxBytes:
 		return "", errTooLarge()
-	case err != nil:
+	case err != nil && !errors.Is(err, io.EOF):
 		return "", err
 	case body.Cap()-body.Len() > body.Len()/4:
 		// Of unknown length, it grew too far. The value may live long.
@@ -138,7 +151,7 @@ func drain(body io.Reader) { _, _ = io.CopyN(io.Discard, body, 64<<10) }
 func translate(ctx context.Context, err error) error {
 	var timeout interface{ Timeout() bool }
 	switch {
-	case errors.Is(err, domain.ErrNotFound), errors.Is(err, domain.ErrSourceFailed):
+	case errors.Is(err, domain.ErrNotFound), errors.Is(err, domain.ErrSourceFailed), errors.Is(err, domain.ErrOverloaded):
 		return err
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", domain.ErrTimeout, context.Cause(ctx))

@@ -14,7 +14,7 @@ const (
 	overhead = 256 << 20
 	// outside is the part of that which Go's runtime does not see, the program's
 	// code above all.
-	outside = 32 << 20
+	outside = 56 << 20
 	// ofContainer is the share of a container's memory that is used at most, in
 	// percent: the kernel counts the buffers of connections as well.
 	ofContainer = 85

@@ -37,7 +37,7 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 		return err
 	}
 	defer cleanup()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Addr)
+	listener, err := (&net.ListenConfig{Control: bounded}).Listen(ctx, "tcp", cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("MLCACHE_ADDR (--addr): cannot listen on %q: %w", cfg.Addr, err)
 	}
