@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -20,11 +21,15 @@ const (
 type room struct {
 	turn  chan struct{} // held by the one that takes: so nobody waits with half of what it needs
 	units chan struct{} // those that are taken
+	// patience is how long a load waits for memory. It is shorter than the source
+	// may take, since that would be a failure of the source.
+	patience time.Duration
 }
 
-// newRoom returns a room for at least one value of that size.
-func newRoom(maxValueBytes int) *room {
-	return &room{turn: make(chan struct{}, 1), units: make(chan struct{}, max(roomUnits, units(int64(maxValueBytes))))}
+// newRoom returns a room for at least one value of the size allowed.
+func newRoom(o Options) *room {
+	size := max(roomUnits, units(int64(o.MaxValueBytes)))
+	return &room{turn: make(chan struct{}, 1), units: make(chan struct{}, size), patience: o.SourceTimeout / 2}
 }
 
 func units(bytes int64) int { return int((bytes + roomUnit - 1) / roomUnit) }
@@ -44,6 +49,8 @@ func (r *reservation) in(ctx context.Context) context.Context {
 }
 
 func (r *reservation) take(ctx context.Context, bytes int64) error {
+	ctx, cancel := context.WithTimeout(ctx, r.room.patience)
+	defer cancel()
 	if !take(ctx, r.room.turn) {
 		return domain.ErrOverloaded
 	}

@@ -128,7 +128,7 @@ func New(p Ports, o Options) (*Service, error) {
 		failed:  newCooldown(o.FailureCooldown),
 		resting: newCooldown(max(o.FailureCooldown, minRest)),
 	}
-	memory := newRoom(o.MaxValueBytes)
+	memory := newRoom(o)
 	s.flights = newFlights(o.MaxWaiters, o.RequestTimeout, s.cut, s.awaited, &s.running, memory)
 	// Half of the bulkhead at the most, so that refreshes do not hold up users.
 	s.refreshes = newFlights(max(1, o.SourceConcurrency/2), o.RequestTimeout,
