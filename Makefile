@@ -48,7 +48,7 @@ test: ## run the tests (those against Redis need redis-server); TESTFLAGS=-race 
 .PHONY: test-fleet
 test-fleet: ## run the long tests of several processes on a real Redis (10 minutes); TESTFLAGS=-race for the race detector
 	@command -v redis-server >/dev/null || { echo "test-fleet needs redis-server (Debian: apt-get install redis-server redis-sentinel)"; exit 1; }
-	go test $(TESTFLAGS) -tags fleet -run 'Fleet' -timeout 25m ./adapters/redis ./cmd/mlcache
+	go test $(TESTFLAGS) -tags fleet -run Fleet -timeout 25m ./adapters/redis ./cmd/mlcache ./cmd/mlcache/edge
 
 .PHONY: measure-fleet
 measure-fleet: ## print how long waiters, invalidations and takeovers take, on several processes and a real Redis (2 minutes)

@@ -11,8 +11,7 @@ import (
 
 const (
 	// roomUnit is what memory for values that are being loaded is counted in, and
-	// roomUnits is how much of it there is. A loaded value is in memory twice while
-	// it is written to L2.
+	// roomUnits is how much of it there is.
 	roomUnit  = 64 << 10
 	roomUnits = 32 << 20 / roomUnit
 )
@@ -32,7 +31,9 @@ func newRoom(o Options) *room {
 	return &room{turn: make(chan struct{}, 1), units: make(chan struct{}, size), patience: o.SourceTimeout / 2}
 }
 
-func units(bytes int64) int { return int((bytes + roomUnit - 1) / roomUnit) }
+// units returns what a value needs, which is in memory twice while it is read and
+// while it is written to L2.
+func units(bytes int64) int { return int((2*bytes + roomUnit - 1) / roomUnit) }
 
 // reservation is the part of a room that one load has.
 type reservation struct {

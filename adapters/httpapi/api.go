@@ -94,8 +94,8 @@ const (
 	// of batches that are being answered.
 	bodiesBytes = 32 << 20
 	// answersBatches is how many answers to batches, each as large as allowed, the
-	// values of all answers under way may be. Batches leave a quarter to others.
-	answersBatches = 4
+	// values of all answers under way may be. Batches leave room for one to others.
+	answersBatches = 3
 )
 
 // New returns an API that is not ready yet.

@@ -11,6 +11,7 @@
 package httpsource
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -114,29 +115,45 @@ func (s *Source) value(ctx context.Context, resp *http.Response) (domain.Value, 
 // read returns the whole body, whose announced length, if any, is allowed. The
 // memory for a large one is reserved before it is taken.
 func (s *Source) read(ctx context.Context, resp *http.Response) (string, error) {
-	var body strings.Builder
-	n, err := io.CopyN(&body, resp.Body, min(ports.LargeBytes, s.opts.MaxBytes+1))
-	if err == nil && n <= s.opts.MaxBytes {
-		size := resp.ContentLength
-		if size < 0 {
-			size = s.opts.MaxBytes
-		}
-		if err := ports.Reserve(ctx, size); err != nil {
-			return "", err
-		}
-		body.Grow(int(max(0, resp.ContentLength-n)))
-		var more int64
-		more, err = io.Copy(&body, io.LimitReader(resp.Body, s.opts.MaxBytes+1-n))
-		n += more
+	if resp.ContentLength < 0 {
+		return s.readUnknown(ctx, resp.Body)
 	}
+	if err := ports.Reserve(ctx, resp.ContentLength); err != nil {
+		return "", err
+	}
+	var body strings.Builder
+	body.Grow(int(resp.ContentLength))
+	_, err := io.Copy(&body, resp.Body)
+	return body.String(), err
+}
+
+// readUnknown reads a body of unknown length. The value, which may be kept, has no
+// more memory than it needs.
+func (s *Source) readUnknown(ctx context.Context, from io.Reader) (string, error) {
+	var small bytes.Buffer
+	_, err := io.CopyN(&small, from, min(ports.LargeBytes, s.opts.MaxBytes+1))
+	if err == nil && int64(small.Len()) <= s.opts.MaxBytes {
+		return s.readLarge(ctx, io.MultiReader(&small, from))
+	}
+	return s.whole(&small, err)
+}
+
+// readLarge reads what is too large to be read without a reservation.
+func (s *Source) readLarge(ctx context.Context, from io.Reader) (string, error) {
+	if err := ports.Reserve(ctx, s.opts.MaxBytes); err != nil {
+		return "", err
+	}
+	var large bytes.Buffer
+	_, err := io.Copy(&large, io.LimitReader(from, s.opts.MaxBytes+1))
+	return s.whole(&large, err)
+}
+
+func (s *Source) whole(body *bytes.Buffer, err error) (string, error) {
 	switch {
-	case n > s.opts.MaxBytes:
+	case int64(body.Len()) > s.opts.MaxBytes:
 		return "", errTooLarge()
 	case err != nil && !errors.Is(err, io.EOF):
 		return "", err
-	case body.Cap()-body.Len() > body.Len()/4:
-		// Of unknown length, it grew too far. The value may live long.
-		return strings.Clone(body.String()), nil
 	}
 	return body.String(), nil
 }

@@ -56,7 +56,7 @@ type Config struct {
 	RequestTimeout  time.Duration `default:"10s" env:"MLCACHE_REQUEST_TIMEOUT" help:"Hard end of one request."`
 	MaxValueBytes   size          `default:"1MiB" env:"MLCACHE_MAX_VALUE_BYTES" help:"A larger value from the source is a failure."`
 	MaxBatchBytes   size          `default:"16MiB" env:"MLCACHE_MAX_BATCH_BYTES" help:"Bytes of the values in one answer to a batch, at most."`
-	MaxConnections  int           `default:"2048" env:"MLCACHE_MAX_CONNECTIONS" help:"Connections of clients at once, at most; further ones are answered 503."`
+	MaxConnections  int           `default:"1024" env:"MLCACHE_MAX_CONNECTIONS" help:"Connections of clients at once, at most; further ones are answered 503."`
 	ShutdownTimeout time.Duration `default:"15s" env:"MLCACHE_SHUTDOWN_TIMEOUT" help:"Time for requests and loads to finish after SIGTERM."`
 
 	Token string `default:"" env:"MLCACHE_TOKEN" help:"Bearer token of those who may write and delete. Empty: nobody may."`
