@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -25,6 +26,8 @@ const (
 	maxBatchKeys = 1000
 	// maxBatchBody has room for so many of the longest keys, spelled as JSON likes.
 	maxBatchBody = 4 << 20
+	// batchBuffer is what is written at once, but for large values.
+	batchBuffer = 16 << 10
 	// batchedKey is the memory that a key takes while its batch is answered, beside
 	// its text and its value.
 	batchedKey = 256
@@ -106,18 +109,20 @@ func (a *API) batch(c *gin.Context) {
 // writeBatch writes the answers one by one, since the values may be many and large.
 // An error is the client's connection.
 func (a *API) writeBatch(c *gin.Context, names []string, results []domain.Result) {
-	io.WriteString(c.Writer, `{"answers":[`)
+	w := bufio.NewWriterSize(c.Writer, batchBuffer)
+	_, _ = w.WriteString(`{"answers":[`)
 	for i, r := range results {
 		if i > 0 {
-			io.WriteString(c.Writer, ",")
+			_ = w.WriteByte(',')
 		}
 		answer := a.keyAnswer(c, r)
 		answer.Key = names[i]
-		if writeAnswer(c.Writer, answer, r) != nil {
+		if writeAnswer(w, answer, r) != nil {
 			return
 		}
 	}
-	io.WriteString(c.Writer, "]}\n")
+	_, _ = w.WriteString("]}\n")
+	_ = w.Flush()
 }
 
 // writeAnswer writes an answer with its value, of which no copy is made.

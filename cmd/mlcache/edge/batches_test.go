@@ -61,6 +61,7 @@ func TestABatchOfManyLargeValuesFromL2(t *testing.T) {
 	require.Equal(t, map[int]int{200: 16, 413: 84}, statuses(t, p.batch(keys("large", 100))))
 	require.Equal(t, map[int]int{200: 100}, statuses(t, p.batch(keys("small", 100))))
 	require.Zero(t, p.counted("cache_misses"))
+	p.modest()
 }
 
 // Readers that do not read hold their batches, and all together a budget.
@@ -99,4 +100,5 @@ func TestAnHonestMissIsAnsweredWhileBatchesLoad(t *testing.T) {
 		require.Equal(t, http.StatusOK, p.get(fmt.Sprint("/data/honest", i)).status)
 	}
 	require.Equal(t, 4.0, p.counted("source_calls_under_way"))
+	p.modest()
 }

@@ -62,6 +62,7 @@ func TestAnswersThatDoNotNeedTheBodyDoNotWaitForIt(t *testing.T) {
 		require.Equal(t, c.status, got.status, c.head)
 		closed(t, conn)
 	}
+	p.modest()
 }
 
 func TestABodyThatStopsIsClosedWithinTheRequestTimeout(t *testing.T) {
@@ -71,6 +72,7 @@ func TestABodyThatStopsIsClosedWithinTheRequestTimeout(t *testing.T) {
 		io.WriteString(conn, head+"{")
 		require.Contains(t, closed(t, conn), "urn:mlcache:body-too-slow", head)
 	}
+	p.modest()
 }
 
 func TestABodyThatTricklesIsClosedWithinTheRequestTimeout(t *testing.T) {
@@ -82,6 +84,7 @@ func TestABodyThatTricklesIsClosedWithinTheRequestTimeout(t *testing.T) {
 		_, err := io.WriteString(conn, " ")
 		return err != nil
 	})
+	p.modest()
 }
 
 func TestAConnectionWhoseBodyWasReadIsUsedAgain(t *testing.T) {
@@ -139,6 +142,7 @@ func TestBodiesBeyondTheBudgetAreRefused(t *testing.T) {
 	}
 	a := p.do("POST", "/batch", `{"keys":[]}`, asJSON)
 	require.Equal(t, http.StatusOK, a.status, "small bodies still are taken")
+	p.modest()
 }
 
 // A client that has said that it sends nothing more may close its side at once.
@@ -157,4 +161,5 @@ func TestAHalfClosedClientGetsItsAnswer(t *testing.T) {
 	io.WriteString(conn, p.head("POST", "/batch", len(body), asJSON, "Connection: close")+body)
 	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
 	require.Contains(t, p.read(conn, "POST").body, "Data for c")
+	p.modest()
 }

@@ -35,6 +35,13 @@ func (p *program) counted(name string) float64 {
 	return all[name]
 }
 
+// modest requires that the process never was large, L1 and an embedded L2 with
+// their overhead included.
+func (p *program) modest() {
+	p.t.Helper()
+	require.Less(p.t, p.peak(), 192*mib)
+}
+
 func setLimit(t *testing.T, p *program, files uint64) {
 	t.Helper()
 	limit := unix.Rlimit{Cur: files, Max: files}

@@ -87,6 +87,7 @@ func TestConnectionsBeyondTheLimitAreRefusedClearly(t *testing.T) {
 	}
 	kept[0].Close()
 	eventually(t, "there is room again", func() bool { return p.get("/health").status == http.StatusOK })
+	p.modest()
 }
 
 func TestAcceptErrorsAreWarnings(t *testing.T) {
@@ -98,6 +99,7 @@ func TestAcceptErrorsAreWarnings(t *testing.T) {
 	eventually(t, "a warning", func() bool { return strings.Contains(p.log.String(), "too many open files") })
 	require.Contains(t, p.log.String(), "level=WARN")
 	require.Equal(t, 1, strings.Count(p.log.String(), "connections cannot be accepted"), "at a limited rate")
+	p.modest()
 }
 
 // Values that no layer holds any more are held by the answers under way alone, up to
