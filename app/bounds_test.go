@@ -51,7 +51,8 @@ func TestBatchesLeaveHalfOfTheSourceToOthers(t *testing.T) {
 		}
 		require.EqualValues(t, 4, source.most.Load(), "a quarter for one batch")
 		for batch := range 5 {
-			go s.GetMany(context.Background(), keysFrom(t, 100*batch, 50), nil)
+			keys := keysFrom(t, 100*batch, 50)
+			go s.GetMany(context.Background(), keys, nil)
 		}
 		time.Sleep(2500 * time.Millisecond)
 		require.EqualValues(t, 8, source.most.Load(), "half for all batches")
@@ -206,9 +207,9 @@ func TestLargeValuesAreLoadedWithinABound(t *testing.T) {
 		}
 		f := newFleet(t, 1, load, never)
 		errs := make(chan error, 200)
-		for i := range 200 {
+		for _, key := range keysFrom(t, 0, 200) {
 			go func() {
-				_, err := f.services[0].Get(context.Background(), mustKey(t, fmt.Sprint(i)))
+				_, err := f.services[0].Get(context.Background(), key)
 				errs <- err
 			}()
 		}

@@ -104,3 +104,10 @@ func (s *Service) loadDemanded(ctx context.Context, key domain.Key, f *flight) (
 	}
 	return s.loadOnce(ctx, key, f, how)
 }
+
+func outcomeOf(err error) domain.Outcome {
+	if errors.Is(err, domain.ErrStillLoading) {
+		return domain.Deferred
+	}
+	return domain.Failed
+}

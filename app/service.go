@@ -208,13 +208,6 @@ func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Demand,
 	return domain.Answer{Outcome: outcomeOf(err)}, err
 }
 
-func outcomeOf(err error) domain.Outcome {
-	if errors.Is(err, domain.ErrStillLoading) {
-		return domain.Deferred
-	}
-	return domain.Failed
-}
-
 // Activity returns what the service does now.
 func (s *Service) Activity() ports.Activity {
 	return ports.Activity{

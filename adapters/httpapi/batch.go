@@ -6,18 +6,15 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 	"unsafe"
 
 	"github.com/gin-gonic/gin"
-	json2 "github.com/go-json-experiment/json"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
@@ -173,38 +170,6 @@ func (a *API) getMany(ctx context.Context, names []string, admit func(*domain.En
 		results[places[n]] = r
 	}
 	return results
-}
-
-// acceptsJSON lets only requests through whose body is application/json. A page of
-// another origin cannot send that without being allowed to.
-func acceptsJSON(c *gin.Context) {
-	media, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
-	if err != nil || media != "application/json" {
-		problem(c, problemMediaType)
-	}
-}
-
-// namesIn returns the keys in a body, or what is wrong with it. Members that are
-// unknown are ignored, as a later version may have more.
-func namesIn(body []byte) (names []string, p Problem, ok bool) {
-	var given struct {
-		Keys []*string `json:"keys"`
-	}
-	// It refuses what would be read in different ways: members that are there
-	// twice, text that is not UTF-8, halves of surrogate pairs.
-	if json2.Unmarshal(body, &given) != nil || given.Keys == nil || slices.Contains(given.Keys, nil) {
-		return nil, problemBatch, false
-	}
-	if len(given.Keys) > maxBatchKeys {
-		p = problemBatchLarge
-		p.Detail = fmt.Sprintf("It has %d keys, at most %d are allowed.", len(given.Keys), maxBatchKeys)
-		return nil, p, false
-	}
-	names = make([]string, len(given.Keys))
-	for i, name := range given.Keys {
-		names[i] = *name
-	}
-	return names, p, true
 }
 
 // keyAnswer tells what came of one key, but for the value.

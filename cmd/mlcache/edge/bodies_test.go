@@ -152,7 +152,7 @@ func TestAHalfClosedClientGetsItsAnswer(t *testing.T) {
 		"GET /data/a%d HTTP/1.0\r\n\r\n", "GET /data/b%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
 	} {
 		conn := p.dial()
-		fmt.Fprintf(conn, request, i)
+		io.WriteString(conn, fmt.Sprintf(request, i))
 		require.NoError(t, conn.(*net.TCPConn).CloseWrite())
 		require.Equal(t, http.StatusOK, p.read(conn, "GET").status, request)
 	}

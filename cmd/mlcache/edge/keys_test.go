@@ -14,7 +14,7 @@ func TestRequestLinesBeyondTheLimitAreRefused(t *testing.T) {
 	p := start(t, "MLCACHE_ORACLE_DELAY=0")
 	for size, status := range map[int]int{15 << 10: 200, 17 << 10: 431, 30 << 10: 431, 100 << 10: 431, 1 << 20: 431} {
 		conn := p.dial()
-		go fmt.Fprintf(conn, "GET /data/k?%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", strings.Repeat("q", size))
+		go io.WriteString(conn, "GET /data/k?"+strings.Repeat("q", size)+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		require.Equal(t, status, p.read(conn, "GET").status, size)
 	}
 	got := p.get("/data/k?" + strings.Repeat("q", 17<<10))
@@ -27,7 +27,7 @@ func TestKeysDoNotKeepTheirRequestLines(t *testing.T) {
 	query := strings.Repeat("q", 15<<10)
 	conn := p.dial()
 	for i := range 10_000 { // 150 MB
-		fmt.Fprintf(conn, "GET /data/key%d?%s HTTP/1.1\r\nHost: x\r\n\r\n", i, query)
+		io.WriteString(conn, fmt.Sprintf("GET /data/key%d?%s HTTP/1.1\r\nHost: x\r\n\r\n", i, query))
 		require.Equal(t, http.StatusOK, p.read(conn, "GET").status)
 	}
 	require.GreaterOrEqual(t, p.counted("l1_entries"), 10_000.0)
@@ -42,7 +42,7 @@ func TestLongRequestLinesHoldNoMemory(t *testing.T) {
 		conn := p.dial()
 		go func() {
 			defer conn.Close()
-			fmt.Fprintf(conn, "GET /data/key%d?%s HTTP/1.1\r\nHost: x\r\n\r\n", i, query)
+			io.WriteString(conn, fmt.Sprintf("GET /data/key%d?%s HTTP/1.1\r\nHost: x\r\n\r\n", i, query))
 			_, _ = io.Copy(io.Discard, conn)
 		}()
 	}
