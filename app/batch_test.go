@@ -33,7 +33,7 @@ func TestManyKeysAreAnsweredFromWhereEachIs(t *testing.T) {
 		f.get(t, 0, keys[0]) // to L1 of instance 0
 		f.get(t, 1, keys[1]) // to L2
 		began := time.Now()
-		got := f.services[0].GetMany(context.Background(), append(keys, keys[0], keys[2]))
+		got := f.services[0].GetMany(context.Background(), append(keys, keys[0], keys[2]), nil)
 		require.Equal(t, loadTime, time.Since(began))
 		require.Len(t, got, 5)
 		var outcomes []domain.Outcome
@@ -64,7 +64,7 @@ func TestL2IsAskedForAllKeysAtOnce(t *testing.T) {
 		for _, key := range keys {
 			w.l1.EXPECT().Set(key, c, epoch).Return(true).Once()
 		}
-		for _, r := range w.svc.GetMany(w.ctx, keys) {
+		for _, r := range w.svc.GetMany(w.ctx, keys, nil) {
 			require.Equal(t, domain.Result{Answer: domain.Answer{Copy: c, Outcome: domain.L2Hit}}, r)
 		}
 		require.Equal(t, 3, w.requests(domain.L2Hit))
@@ -77,7 +77,7 @@ func TestOverlappingBatchesAndSinglesShareTheirLoads(t *testing.T) {
 		var all sync.WaitGroup
 		for batch := range 20 {
 			all.Go(func() {
-				for _, r := range f.services[batch%2].GetMany(context.Background(), keysFrom(t, 5*batch, 50)) {
+				for _, r := range f.services[batch%2].GetMany(context.Background(), keysFrom(t, 5*batch, 50), nil) {
 					assert.NoError(t, r.Err)
 				}
 			})
@@ -105,7 +105,7 @@ func TestAKeyThatFailsDoesNotFailTheOthers(t *testing.T) {
 			return v, err
 		}, never)
 		failures := 0
-		for _, r := range f.services[0].GetMany(context.Background(), keysFrom(t, 0, 20)) {
+		for _, r := range f.services[0].GetMany(context.Background(), keysFrom(t, 0, 20), nil) {
 			if r.Err != nil {
 				require.ErrorIs(t, r.Err, domain.ErrSourceFailed)
 				failures++
@@ -120,7 +120,7 @@ func TestABatchWhoseCallerLeavesEnds(t *testing.T) {
 		f := newFleet(t, 1, slow, never)
 		ctx, leave := context.WithTimeout(context.Background(), time.Second)
 		defer leave()
-		for _, r := range f.services[0].GetMany(ctx, keysFrom(t, 0, 5)) {
+		for _, r := range f.services[0].GetMany(ctx, keysFrom(t, 0, 5), nil) {
 			require.ErrorIs(t, r.Err, context.DeadlineExceeded)
 			require.Equal(t, domain.Abandoned, r.Outcome)
 		}
@@ -137,7 +137,7 @@ func TestABatchGoesOnWithoutL2(t *testing.T) {
 		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", errors.New("refused")).Once()
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
 		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
-		got := w.svc.GetMany(w.ctx, []domain.Key{w.key})
+		got := w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil)
 		require.NoError(t, got[0].Err)
 		require.Equal(t, "v", got[0].Entry.Body())
 	})
@@ -241,7 +241,7 @@ func TestABatchDoubtsL1AsAGetDoes(t *testing.T) {
 		f.get(t, 0, key)
 		require.NoError(t, f.l2.Delete(context.Background(), key)) // and no word of it
 		f.bus(0).reconnect()
-		got := f.services[0].GetMany(context.Background(), []domain.Key{key})
+		got := f.services[0].GetMany(context.Background(), []domain.Key{key}, nil)
 		require.NoError(t, got[0].Err)
 		require.Equal(t, "value of call 2", got[0].Entry.Body())
 	})
@@ -252,7 +252,7 @@ func TestABatchRefreshesAheadWhatEitherLayerHas(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f, key := newFleet(t, 2, slow, eager), mustKey(t, "k")
 			f.get(t, 0, key)
-			got := f.services[reader].GetMany(context.Background(), []domain.Key{key})
+			got := f.services[reader].GetMany(context.Background(), []domain.Key{key}, nil)
 			require.Equal(t, "value of call 1", got[0].Entry.Body())
 			f.settle(t)
 			require.EqualValues(t, 2, f.source.calls.Load())
@@ -271,7 +271,7 @@ func TestABatchAnswersWithTheStaleValueOfEitherLayerWhenTheLoadFails(t *testing.
 			key := mustKey(t, "k")
 			f.get(t, 0, key)
 			time.Sleep(40 * time.Second)
-			got := f.services[reader].GetMany(context.Background(), []domain.Key{key})
+			got := f.services[reader].GetMany(context.Background(), []domain.Key{key}, nil)
 			require.NoError(t, got[0].Err)
 			require.Equal(t, domain.Stale, got[0].Outcome)
 			require.ErrorIs(t, got[0].Failure, domain.ErrSourceFailed)
@@ -292,7 +292,7 @@ func TestInABatchL2IsAskedOnceForEachKey(t *testing.T) {
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
 		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
 		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
-		got := w.svc.GetMany(w.ctx, []domain.Key{w.key})
+		got := w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil)
 		require.NoError(t, got[0].Err)
 		require.Equal(t, domain.Loaded, got[0].Outcome)
 	})
@@ -302,8 +302,8 @@ func TestWhatL1HasOfABatchIsNotAskedForElsewhere(t *testing.T) {
 	w := newWorld(t, never)
 	c := held("v", time.Second)
 	w.l1.EXPECT().Get(w.key).Return(c, true)
-	require.Equal(t, []domain.Result{{Answer: domain.Answer{Copy: c, Outcome: domain.L1Hit}}}, w.svc.GetMany(w.ctx, []domain.Key{w.key}))
-	require.Empty(t, w.svc.GetMany(w.ctx, nil))
+	require.Equal(t, []domain.Result{{Answer: domain.Answer{Copy: c, Outcome: domain.L1Hit}}}, w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil))
+	require.Empty(t, w.svc.GetMany(w.ctx, nil, nil))
 }
 
 func TestInABatchACopyInDoubtIsUsedWhenL2CannotSettleIt(t *testing.T) {
@@ -313,7 +313,7 @@ func TestInABatchACopyInDoubtIsUsedWhenL2CannotSettleIt(t *testing.T) {
 		doubtful.Doubtful = true
 		w.l1.EXPECT().Get(w.key).Return(doubtful, true)
 		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{w.key}).Return([]ports.Found{{Err: errors.New("refused")}}).Once()
-		got := w.svc.GetMany(w.ctx, []domain.Key{w.key}) // loading would be an unexpected call
+		got := w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil) // loading would be an unexpected call
 		require.NoError(t, got[0].Err)
 		require.Equal(t, domain.L1Hit, got[0].Outcome)
 		require.Equal(t, 1, w.events(ports.L2Failed))
@@ -332,6 +332,6 @@ func TestWhatABatchReadsIsPutInL1WithTheEpochFromBefore(t *testing.T) {
 			return []ports.Found{{Copy: c, OK: true}}
 		}).Once()
 		w.l1.EXPECT().Set(key, c, epoch).Return(false).Once()
-		require.NoError(t, w.svc.GetMany(w.ctx, []domain.Key{key})[0].Err)
+		require.NoError(t, w.svc.GetMany(w.ctx, []domain.Key{key}, nil)[0].Err)
 	})
 }

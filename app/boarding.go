@@ -21,7 +21,9 @@ func (fs *flights) board(ctx context.Context, p place, w work) (f *flight, began
 	go func() {
 		ctx, stop := context.WithTimeoutCause(own, fs.timeout, domain.ErrTimeout)
 		defer stop()
-		fs.fly(ctx, f, w)
+		memory := &reservation{room: fs.room}
+		defer memory.end()
+		fs.fly(memory.in(ctx), f, w)
 	}()
 	return f, true, nil
 }

@@ -102,6 +102,8 @@ func (s *Service) judge(ctx context.Context, r result) (domain.Answer, error) {
 		answer := loaded(domain.NewMissing(s.opts.NegativeTTL, r.took).Kept(s.opts.L2Stale))
 		answer.SourceStatus = cmp.Or(domain.SourceStatus(r.err), http.StatusNotFound)
 		return answer, nil
+	case errors.Is(r.err, domain.ErrOverloaded):
+		return domain.Answer{}, domain.ErrOverloaded
 	case errors.Is(r.err, domain.ErrWithdrawn):
 		return domain.Answer{}, r.err
 	case r.err != nil && ctx.Err() != nil:

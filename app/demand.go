@@ -33,7 +33,7 @@ func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Demand) (do
 		}
 		return hit(held, domain.L1Hit), nil
 	}
-	answer, err := s.meetFarther(ctx, key, held, d)
+	answer, err := s.meetFarther(ctx, key.Clone(), held, d)
 	if !d.Meets(held) { // else it is in doubt
 		answer = answer.PassedOver(held)
 	}
@@ -175,3 +175,9 @@ func (f *flight) inherits(earlier *flight, d domain.Demand) bool {
 
 // reaches reports whether the load began as late as d wants it.
 func (f *flight) reaches(d domain.Demand) bool { return !f.loadBegan().Before(f.began.Add(-d.Within)) }
+func outcomeOf(err error) domain.Outcome {
+	if errors.Is(err, domain.ErrStillLoading) {
+		return domain.Deferred
+	}
+	return domain.Failed
+}

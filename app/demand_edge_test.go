@@ -330,7 +330,7 @@ func TestABatchThatReadBeforeADeleteBringsNothingOldBack(t *testing.T) {
 		w.sourceAnswers(domain.Value{}, errors.New("ORA"))
 		w.locker.EXPECT().Release(mock.Anything, w.key, lease, mock.Anything).Return(nil)
 		var all sync.WaitGroup
-		all.Go(func() { w.svc.GetMany(w.ctx, []domain.Key{w.key}) })
+		all.Go(func() { w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil) })
 		time.Sleep(5 * time.Millisecond)
 		require.NoError(t, w.svc.Delete(w.ctx, w.key))
 		time.Sleep(10 * time.Millisecond)

@@ -109,6 +109,7 @@ type flights struct {
 	// linger is how long after the beginning of a load a flight is not ended
 	// though nobody waits: callers that leave and come back cause no more loads.
 	linger time.Duration
+	room   *room // for the values that flights bring
 
 	mu     sync.Mutex
 	open   map[place]*flight    // those that may be joined
@@ -117,9 +118,9 @@ type flights struct {
 	closed bool
 }
 
-func newFlights(limit int, timeout time.Duration, cut func() bool, awaited func(domain.Key) bool, running *sync.WaitGroup) *flights {
+func newFlights(limit int, timeout time.Duration, cut func() bool, awaited func(domain.Key) bool, running *sync.WaitGroup, memory *room) *flights {
 	return &flights{
-		limit: limit, timeout: timeout, cut: cut, awaited: awaited, running: running,
+		limit: limit, timeout: timeout, cut: cut, awaited: awaited, running: running, room: memory,
 		open: make(map[place]*flight), aloft: make(map[*flight]struct{}),
 	}
 }

@@ -45,6 +45,7 @@ func (s *Service) refresh(ctx context.Context, key domain.Key, draw float64) {
 	if s.resting.of(key) != nil || !s.bus.Reachable() {
 		return
 	}
+	key = key.Clone()
 	_, _, err := s.refreshes.board(ctx, place{key: key}, func(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
 		answer, err := s.reload(ctx, key, f, draw)
 		if err != nil {

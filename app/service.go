@@ -106,6 +106,9 @@ type Service struct {
 	refreshes *flights // loads in the background, which nobody waits for
 	// places is the bulkhead: whoever calls the source has put one in.
 	places chan struct{}
+	// batched has the slots of loads for batches, and reads those of their calls
+	// of L2.
+	batched, reads chan struct{}
 
 	failed  *cooldown // keys whose load failed, for when L2 cannot tell
 	resting *cooldown // keys that are not refreshed for a while
@@ -125,17 +128,20 @@ func New(p Ports, o Options) (*Service, error) {
 		l1: p.L1, l2: p.L2, locker: p.Locker, bus: p.Bus, source: p.Source, rec: p.Recorder, log: p.Logger,
 		opts:    o,
 		places:  make(chan struct{}, o.SourceConcurrency),
+		batched: make(chan struct{}, max(1, min(o.SourceConcurrency/2, loadedAtOnce/o.MaxValueBytes))),
+		reads:   make(chan struct{}, readsAtOnce),
 		failed:  newCooldown(o.FailureCooldown),
 		resting: newCooldown(max(o.FailureCooldown, minRest)),
 		unkept:  newCooldown(o.ReloadInterval),
 	}
 	s.closing = make(chan struct{})
 	s.end = sync.OnceFunc(func() { close(s.closing) })
-	s.flights = newFlights(o.MaxWaiters, o.RequestTimeout, s.cut, s.awaited, &s.running)
+	memory := newRoom(o)
+	s.flights = newFlights(o.MaxWaiters, o.RequestTimeout, s.cut, s.awaited, &s.running, memory)
 	s.flights.linger = o.ReloadInterval
 	// Half of the bulkhead at the most, so that refreshes do not hold up users.
 	s.refreshes = newFlights(max(1, o.SourceConcurrency/2), o.RequestTimeout,
-		func() bool { return false }, s.awaited, &s.running)
+		func() bool { return false }, s.awaited, &s.running, memory)
 	s.bus.Listen(listener{s})
 	return s, nil
 }
@@ -152,7 +158,7 @@ func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error
 		s.refreshAhead(ctx, key, held)
 		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
 	}
-	answer, err := s.getShared(ctx, key, held, domain.Demand{}, s.lookThenFly)
+	answer, err := s.getShared(ctx, key.Clone(), held, domain.Demand{}, s.lookThenFly)
 	s.rec.Request(answer.Outcome)
 	if !held.Fresh() { // else it is in doubt
 		answer = answer.PassedOver(held)
@@ -205,20 +211,13 @@ func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Demand,
 		err = answer.Failure
 	case err == nil:
 		return answer, nil
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), domain.ErrTimeout): // the caller has left
 		return domain.Answer{Outcome: domain.Abandoned}, err
 	}
 	if stale := held.After(time.Since(began)); covers(stale, window, err) && s.trusts(stale) {
 		return domain.Answer{Copy: stale, Outcome: domain.Stale, Failure: err}, nil
 	}
 	return domain.Answer{Outcome: outcomeOf(err), Refused: answer.Refused, Expired: answer.Expired}, err
-}
-
-func outcomeOf(err error) domain.Outcome {
-	if errors.Is(err, domain.ErrStillLoading) {
-		return domain.Deferred
-	}
-	return domain.Failed
 }
 
 // Activity returns what the service does now.

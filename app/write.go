@@ -27,6 +27,7 @@ func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value, life 
 	if len(v.Body) > s.opts.MaxValueBytes {
 		return fmt.Errorf("%w: %d bytes, %d allowed", domain.ErrTooLarge, len(v.Body), s.opts.MaxValueBytes)
 	}
+	key = key.Clone()
 	if life < 0 {
 		life = s.life()
 	}
@@ -43,6 +44,7 @@ func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value, life 
 
 // Delete removes key from every layer. The errors are those of Put.
 func (s *Service) Delete(ctx context.Context, key domain.Key) error {
+	key = key.Clone()
 	return s.write(ctx, "delete", key, func(ctx context.Context) error { return s.l2.Delete(ctx, key) })
 }
 

@@ -79,7 +79,7 @@ const docTemplate = `{
         },
         "/batch": {
             "post": {
-                "description": "Answers for each key as a GET would, up to 1,000 of them, in their order. The shared layer is asked for a hundred in a round trip, and loads are shared with all other requests. A key that fails does not fail the others: look at the status of each.",
+                "description": "Answers for each key as a GET would, up to 1,000 of them, in their order. The shared layer is asked for a hundred in a round trip, and loads are shared with all other requests. A key that fails does not fail the others: look at the status of each. A key that is given twice is read once. The values of one answer have no more bytes than MLCACHE_MAX_BATCH_BYTES together: keys beyond that get the status 413, and those for which there was no memory or no turn in time 503.",
                 "consumes": [
                     "application/json"
                 ],
@@ -134,6 +134,22 @@ const docTemplate = `{
                             }
                         }
                     },
+                    "408": {
+                        "description": "The body did not arrive in time",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
                     "413": {
                         "description": "The batch has too many keys or bytes",
                         "schema": {
@@ -151,7 +167,7 @@ const docTemplate = `{
                         }
                     },
                     "415": {
-                        "description": "The body is not application/json",
+                        "description": "The body is not said to be application/json",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },
@@ -159,6 +175,26 @@ const docTemplate = `{
                             "Cache-Control": {
                                 "type": "string",
                                 "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "503": {
+                        "description": "Too many bodies of requests are under way",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
                             },
                             "X-Request-Id": {
                                 "type": "string",
@@ -568,6 +604,22 @@ const docTemplate = `{
                     },
                     "403": {
                         "description": "Writing is not enabled",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "The body did not arrive in time",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -28,8 +29,11 @@ type Entry struct {
 }
 
 // NewEntry returns an entry for a value that the source took loadTime to
-// answer and that is fresh for ttl. Both are kept in whole milliseconds.
+// answer and that is fresh for ttl. Both are kept in whole milliseconds. The body is
+// kept as it is, so it must have bytes of its own; the content type, which comes
+// out of a header, is copied.
 func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
+	v.ContentType = strings.Clone(v.ContentType)
 	return &Entry{value: v, etag: strongTag(v), ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime)}
 }
 

@@ -38,6 +38,8 @@ var (
 	// ErrSourceTooLarge: the source's value is too large. It is a failure of the
 	// source: the error is ErrSourceFailed and ErrTooLarge, too.
 	ErrSourceTooLarge = fmt.Errorf("%w: %w", ErrSourceFailed, ErrTooLarge)
+	// ErrAnswerTooLarge: the value does not fit into the answer any more.
+	ErrAnswerTooLarge = errors.New("answer too large")
 
 	// ErrLeaseLost: the lease no longer stands, because it ran out, was given
 	// back or was voided by a write. What was to be done under it was not done.

@@ -17,7 +17,9 @@ type L2Store interface {
 	Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error)
 
 	// GetMany does what Get does for each key, with many in a round trip. The results
-	// are in the order of the keys.
+	// are in the order of the keys. It leaves out what is stored in more than
+	// LargeBytes, which the caller has to Get: a call returns no more than that for
+	// each key.
 	GetMany(ctx context.Context, keys []domain.Key) []Found
 
 	// Fill stores e for its whole TTL and Keep, ends the lease and wakes those who wait
@@ -38,9 +40,14 @@ type L2Store interface {
 	Delete(ctx context.Context, key domain.Key) error
 }
 
-// Found is what GetMany says of one key: what Get returns.
+// LargeBytes is the longest stored form that GetMany returns.
+const LargeBytes = 32 << 10
+
+// Found is what GetMany says of one key: what Get returns, or that there is
+// something Large, which is left out.
 type Found struct {
-	Copy domain.Copy
-	OK   bool
-	Err  error
+	Copy  domain.Copy
+	OK    bool
+	Large bool
+	Err   error
 }

@@ -14,3 +14,21 @@ type Source interface {
 	// ended any error will do: the reason of its end is what counts.
 	Load(ctx context.Context, key domain.Key) (domain.Value, error)
 }
+
+// Reserve waits until there is memory for a value of that many bytes, or until ctx
+// ends: the error is then domain.ErrOverloaded. A Source that reads from elsewhere
+// calls it with the ctx of Load, once, before it takes more than LargeBytes. The
+// caller of Load frees the memory.
+func Reserve(ctx context.Context, bytes int64) error {
+	if reserve, ok := ctx.Value(reserveKey{}).(func(context.Context, int64) error); ok && bytes > LargeBytes {
+		return reserve(ctx, bytes)
+	}
+	return nil
+}
+
+type reserveKey struct{}
+
+// WithReserve returns a context in which Reserve calls f.
+func WithReserve(ctx context.Context, f func(ctx context.Context, bytes int64) error) context.Context {
+	return context.WithValue(ctx, reserveKey{}, f)
+}

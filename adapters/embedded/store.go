@@ -61,6 +61,9 @@ func (l *Layer) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
 	for i, key := range keys {
 		f := &found[i]
 		f.Copy, f.OK, f.Err = l.Get(ctx, key)
+		if f.OK && f.Copy.Entry.Size() > ports.LargeBytes {
+			*f = ports.Found{Large: true}
+		}
 	}
 	return found
 }

@@ -18,7 +18,7 @@ import (
 // Cache is the use case, as far as HTTP calls it.
 type Cache interface {
 	GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error)
-	GetMany(ctx context.Context, keys []domain.Key) []domain.Result
+	GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result
 	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error
 	Explain(ctx context.Context, key domain.Key) domain.Explanation
@@ -55,6 +55,12 @@ type Tracing gin.HandlerFunc
 // source cannot be asked for; nil for a source that takes any key.
 type KeyCheck func(domain.Key) error
 
+// Limits bound what requests may take.
+type Limits struct {
+	RequestTimeout time.Duration // for the body of a request
+	MaxBatchBytes  int64         // of the values in one answer to a batch
+}
+
 // Parts are what the API stands on. All are required but KeyCheck and Tracing.
 type Parts struct {
 	Cache      Cache
@@ -66,6 +72,7 @@ type Parts struct {
 	Exposition Exposition
 	Tracing    Tracing
 	Logger     *slog.Logger
+	Limits     Limits
 }
 
 // Labels are shown as they are.
@@ -88,7 +95,18 @@ type API struct {
 	debug    bool
 	ready    atomic.Bool
 	stream   streams
+	bodies   budget // of request bodies in memory
+	held     *held  // values that are being written
 }
+
+const (
+	// bodiesBytes is what all bodies of requests together may take, and the keys
+	// of batches that are being answered.
+	bodiesBytes = 32 << 20
+	// answersBatches is how many answers to batches, each as large as allowed, the
+	// values of all answers under way may be. Batches leave room for one to others.
+	answersBatches = 3
+)
 
 // New returns an API that is not ready yet.
 func New(p Parts, l Labels, access Access) *API {
@@ -97,6 +115,8 @@ func New(p Parts, l Labels, access Access) *API {
 		inert: newInert(), vendored: pinned(), started: time.Now(),
 		debug: p.Logger.Enabled(context.Background(), slog.LevelDebug),
 	}
+	a.bodies.limit = max(bodiesBytes, 2*access.MaxValueBytes)
+	a.held = newHeld(answersBatches * max(p.Limits.MaxBatchBytes, access.MaxValueBytes))
 	a.engine.HandleMethodNotAllowed = true
 	// No redirects: a key is a name as it stands, other paths see ServeHTTP.
 	a.engine.RedirectTrailingSlash = false
@@ -119,7 +139,7 @@ func (a *API) route() {
 	a.get(dataRoute, a.data)
 	a.engine.PUT(dataRoute, a.put)
 	a.engine.DELETE(dataRoute, a.remove)
-	a.engine.POST("/batch", a.batch)
+	a.engine.POST("/batch", acceptsJSON, a.batch)
 	a.get("/explain/*key", a.explain)
 	a.get("/metrics", a.metrics)
 	a.routePages()
@@ -158,9 +178,11 @@ func (a *API) around(c *gin.Context) {
 	h := c.Writer.Header()
 	h[requestIDHeader] = []string{id}
 	a.inert.set(h)
+	begin(c)
 	if !a.refused(c) {
 		c.Next()
 	}
+	finish(c)
 	route := c.FullPath()
 	if route == "" {
 		route = "none"

@@ -1,17 +1,18 @@
 package httpapi
 
 import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/gin-gonic/gin"
 
@@ -20,8 +21,13 @@ import (
 
 const (
 	maxBatchKeys = 1000
-	// maxBatchBytes has room for so many of the longest keys, spelled as JSON likes.
-	maxBatchBytes = 4 << 20
+	// maxBatchBody has room for so many of the longest keys, spelled as JSON likes.
+	maxBatchBody = 4 << 20
+	// batchBuffer is what is written at once, but for large values.
+	batchBuffer = 16 << 10
+	// batchedKey is the memory that a key takes while its batch is answered, beside
+	// its text and its value.
+	batchedKey = 256
 )
 
 // Batch asks for many keys at once.
@@ -52,52 +58,103 @@ type KeyAnswer struct {
 // batch answers with the values of many keys.
 //
 //	@Summary		Read many keys
-//	@Description	Answers for each key as a GET would, up to 1,000 of them, in their order. The shared layer is asked for a hundred in a round trip, and loads are shared with all other requests. A key that fails does not fail the others: look at the status of each.
+//	@Description	Answers for each key as a GET would, up to 1,000 of them, in their order. The shared layer is asked for a hundred in a round trip, and loads are shared with all other requests. A key that fails does not fail the others: look at the status of each. A key that is given twice is read once. The values of one answer have no more bytes than MLCACHE_MAX_BATCH_BYTES together: keys beyond that get the status 413, and those for which there was no memory or no turn in time 503.
 //	@Tags			data
 //	@Accept			json
 //	@Produce		json
 //	@Param			batch	body		Batch			true	"The keys"
 //	@Success		200		{object}	Batched			"An answer for each key"
 //	@Failure		400		{object}	Problem			"The body is not a batch"
+//	@Failure		408		{object}	Problem			"The body did not arrive in time"
 //	@Failure		413		{object}	Problem			"The batch has too many keys or bytes"
-//	@Failure		415		{object}	Problem			"The body is not application/json"
+//	@Failure		415		{object}	Problem			"The body is not said to be application/json"
+//	@Failure		503		{object}	Problem			"Too many bodies of requests are under way"
+//	@Header			503		{integer}	Retry-After		"Seconds after which to try again"
 //	@Header			all		{string}	X-Request-Id	"Names this request"
 //	@Header			all		{string}	Cache-Control	"no-store, with a problem"
 //	@Router			/batch [post]
 func (a *API) batch(c *gin.Context) {
-	b, p, ok := readBatch(c)
+	body, p, ok := a.receive(c, maxBatchBody, problemBatchLarge)
+	defer body.release()
 	if !ok {
 		problem(c, p)
 		return
 	}
-	results := a.getMany(c, b.Keys)
-	if c.Request.Context().Err() != nil {
+	names, p, ok := namesIn(body.bytes)
+	switch {
+	case !ok:
+		problem(c, p)
+		return
+	case !body.take(int64(len(names)) * batchedKey):
+		problem(c, problemBodies)
+		return
+	}
+	admission := &admission{held: a.held, left: a.parts.Limits.MaxBatchBytes}
+	defer admission.release()
+	ctx := a.context(c)
+	results := a.getMany(ctx, names, admission.admit)
+	if ctx.Err() != nil {
 		c.Status(clientClosed)
 		return
 	}
 	h := c.Writer.Header()
 	h["Content-Type"] = []string{"application/json; charset=utf-8"}
 	noStore(h)
-	// One by one, since the values may be many and large. An error is the client's
-	// connection.
-	w := json.NewEncoder(c.Writer)
-	w.SetEscapeHTML(false)
-	io.WriteString(c.Writer, `{"answers":[`)
+	a.writeBatch(c, names, results)
+}
+
+// writeBatch writes the answers one by one, since the values may be many and large.
+// An error is the client's connection.
+func (a *API) writeBatch(c *gin.Context, names []string, results []domain.Result) {
+	w := bufio.NewWriterSize(c.Writer, batchBuffer)
+	_, _ = w.WriteString(`{"answers":[`)
 	for i, r := range results {
 		if i > 0 {
-			io.WriteString(c.Writer, ",")
+			_ = w.WriteByte(',')
 		}
 		answer := a.keyAnswer(c, r)
-		answer.Key = b.Keys[i]
-		if w.Encode(answer) != nil {
+		answer.Key = names[i]
+		if writeAnswer(w, answer, r) != nil {
 			return
 		}
 	}
-	io.WriteString(c.Writer, "]}\n")
+	_, _ = w.WriteString("]}\n")
+	_ = w.Flush()
 }
 
+// writeAnswer writes an answer with its value, of which no copy is made.
+func writeAnswer(w io.Writer, answer KeyAnswer, r domain.Result) error {
+	var head bytes.Buffer
+	encode := json.NewEncoder(&head)
+	encode.SetEscapeHTML(false)
+	if err := encode.Encode(answer); err != nil {
+		return err
+	}
+	if answer.Status != http.StatusOK {
+		_, err := w.Write(head.Bytes())
+		return err
+	}
+	_, _ = w.Write(bytes.TrimSuffix(head.Bytes(), []byte("}\n")))
+	body := bytesOf(r.Entry.Body())
+	if isJSON(answer.ContentType) && json.Valid(body) && utf8.Valid(body) {
+		io.WriteString(w, `,"value":`)
+		_, _ = w.Write(body)
+		_, err := io.WriteString(w, "}\n")
+		return err
+	}
+	io.WriteString(w, `,"base64":"`)
+	encoded := base64.NewEncoder(base64.StdEncoding, w)
+	_, _ = encoded.Write(body)
+	_ = encoded.Close()
+	_, err := io.WriteString(w, "\"}\n")
+	return err
+}
+
+// bytesOf returns the bytes of s, which must not be changed.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
 // getMany returns a result for each name, also for those that are no keys.
-func (a *API) getMany(c *gin.Context, names []string) []domain.Result {
+func (a *API) getMany(ctx context.Context, names []string, admit func(*domain.Entry) error) []domain.Result {
 	results := make([]domain.Result, len(names))
 	keys := make([]domain.Key, 0, len(names))
 	places := make([]int, 0, len(names))
@@ -109,46 +166,13 @@ func (a *API) getMany(c *gin.Context, names []string) []domain.Result {
 		}
 		keys, places = append(keys, key), append(places, i)
 	}
-	for n, r := range a.parts.Cache.GetMany(a.context(c), keys) {
+	for n, r := range a.parts.Cache.GetMany(ctx, keys, admit) {
 		results[places[n]] = r
 	}
 	return results
 }
 
-// readBatch returns the batch of a request, or what is wrong with it.
-func readBatch(c *gin.Context) (b Batch, p Problem, ok bool) {
-	if given := c.GetHeader("Content-Type"); given != "" {
-		if media, _, err := mime.ParseMediaType(given); err != nil || media != "application/json" {
-			return b, problemMediaType, false
-		}
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBatchBytes))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return b, problemBatchLarge, false
-	case err != nil:
-		return b, problemBody, false
-	case !utf8.Valid(body) || json.Unmarshal(body, &b) != nil || b.Keys == nil || misspelt(b.Keys, body):
-		return b, problemBatch, false
-	case len(b.Keys) > maxBatchKeys:
-		p = problemBatchLarge
-		p.Detail = fmt.Sprintf("It has %d keys, at most %d are allowed.", len(b.Keys), maxBatchKeys)
-		return b, p, false
-	}
-	return b, p, true
-}
-
-// replaced are the ways to spell U+FFFD in JSON.
-var replaced = regexp.MustCompile(`(?i)\x{FFFD}|\\ufffd`)
-
-// misspelt reports whether a key is not what the body says: the decoder puts
-// U+FFFD in the place of halves of surrogate pairs.
-func misspelt(keys []string, body []byte) bool {
-	return slices.ContainsFunc(keys, func(key string) bool { return strings.ContainsRune(key, utf8.RuneError) }) && !replaced.Match(body)
-}
-
-// keyAnswer tells what came of one key.
+// keyAnswer tells what came of one key, but for the value.
 func (a *API) keyAnswer(c *gin.Context, r domain.Result) KeyAnswer {
 	if r.Err != nil {
 		p, known := problemOf(r.Err)
@@ -169,12 +193,6 @@ func (a *API) keyAnswer(c *gin.Context, r domain.Result) KeyAnswer {
 		return answer
 	}
 	answer.ETag, answer.ContentType = r.Entry.ETag(), mediaType(r.Entry.ContentType())
-	body := []byte(r.Entry.Body())
-	if isJSON(answer.ContentType) && json.Valid(body) && utf8.Valid(body) {
-		answer.Value = body
-	} else {
-		answer.Base64 = &body
-	}
 	return answer
 }
 

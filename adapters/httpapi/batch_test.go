@@ -91,7 +91,7 @@ func TestABatchAnswersForEachKeyInItsPlace(t *testing.T) {
 func TestAValueThatIsJSONButForItsBytesIsBase64(t *testing.T) {
 	p := &parts{results: []domain.Result{result("\"\xff\"", "application/json", domain.L1Hit)}}
 	var got httpapi.Batched
-	require.NoError(t, json.Unmarshal(p.batch(t, "", `{"keys":["k"]}`).Body.Bytes(), &got))
+	require.NoError(t, json.Unmarshal(p.batch(t, "application/json", `{"keys":["k"]}`).Body.Bytes(), &got))
 	require.Empty(t, got.Answers[0].Value)
 	require.Equal(t, []byte("\"\xff\""), *got.Answers[0].Base64)
 }
@@ -99,23 +99,24 @@ func TestAValueThatIsJSONButForItsBytesIsBase64(t *testing.T) {
 func TestOnlyUnknownFailuresOfABatchAreLogged(t *testing.T) {
 	var log strings.Builder
 	p := &parts{log: &log, results: []domain.Result{{Err: domain.ErrSourceFailed}, {Err: domain.ErrOverloaded}}}
-	p.batch(t, "", `{"keys":["a","b",""]}`)
+	p.batch(t, "application/json", `{"keys":["a","b",""]}`)
 	require.Empty(t, log.String())
 	p.results = []domain.Result{{Err: errors.New("a surprise")}}
-	p.batch(t, "", `{"keys":["a"]}`)
+	p.batch(t, "application/json", `{"keys":["a"]}`)
 	require.Contains(t, log.String(), "a surprise")
 }
 
 func TestABatchHasRoomForTheLongestKeysHoweverTheyAreSpelled(t *testing.T) {
 	p := &parts{}
 	spelled := `"` + strings.Repeat(`\u006b`, 512) + `"`
-	require.Equal(t, 200, p.batch(t, "", `{"keys":[`+strings.Repeat(spelled+",", 999)+spelled+`]}`).Code)
+	require.Equal(t, 200, p.batch(t, "application/json", `{"keys":[`+strings.Repeat(spelled+",", 999)+spelled+`]}`).Code)
 	require.Len(t, p.asked, 1000)
 	require.Equal(t, long('k', 512), p.asked[999])
 }
 
 func TestABatchThatBreaksOffIsAProblem(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/batch", iotest.ErrReader(errors.New("reset by peer")))
+	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	(&parts{}).api().ServeHTTP(w, r)
 	requireProblem(t, w, 400, "body-broke-off")
@@ -132,7 +133,8 @@ func TestWhatIsNoBatchIsAProblem(t *testing.T) {
 	p := &parts{}
 	for body, kind := range map[string]string{
 		"": "invalid-batch", "{}": "invalid-batch", "[]": "invalid-batch", `{"keys":null}`: "invalid-batch", `{"keys":"k"}`: "invalid-batch",
-		`{"keys":[1]}`: "invalid-batch", `{"keys":["k"]} {}`: "invalid-batch", "{\"keys\":[\"\xff\"]}": "invalid-batch",
+		`{"keys":[1]}`: "invalid-batch", `{"keys":["k"]} {}`: "invalid-batch", `{"keys":[null]}`: "invalid-batch",
+		`{"keys":["a","b"],"keys":[null]}`: "invalid-batch", `{"keys":["a"],"keys":["b"]}`: "invalid-batch", `{"keys":["a"],"x":{"y":1,"y":2}}`: "invalid-batch", "{\"keys\":[\"\xff\"]}": "invalid-batch",
 		strings.Repeat("[", 100_000): "invalid-batch",
 	} {
 		requireProblem(t, p.batch(t, "application/json", body), 400, kind)
@@ -140,23 +142,23 @@ func TestWhatIsNoBatchIsAProblem(t *testing.T) {
 	got := requireProblem(t, p.batch(t, "application/json", keys(1001)), 413, "batch-too-large")
 	require.Contains(t, got.Detail, "1001")
 	requireProblem(t, p.batch(t, "application/json", `{"keys":["`+long('k', 5<<20)+`"]}`), 413, "batch-too-large")
-	for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "application/jsonx", "nonsense;;"} {
+	for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "application/jsonx", "nonsense;;", ""} {
 		requireProblem(t, p.batch(t, contentType, keys(1)), 415, "media-type")
 	}
 	require.Empty(t, p.asked)
 
-	require.Equal(t, 200, p.batch(t, "", keys(1000)).Code)
+	require.Equal(t, 200, p.batch(t, "application/json", keys(1000)).Code)
 	require.Len(t, p.asked, 1000)
 }
 
 func TestHalfASurrogatePairIsNoKey(t *testing.T) {
 	p := &parts{}
 	for _, body := range []string{`{"keys":["\ud800"]}`, `{"keys":["a\uDC00b","c"]}`} {
-		requireProblem(t, p.batch(t, "", body), 400, "invalid-batch")
+		requireProblem(t, p.batch(t, "application/json", body), 400, "invalid-batch")
 	}
 	require.Empty(t, p.asked)
 	for _, body := range []string{`{"keys":["\ufffd"]}`, `{"keys":["\uFFFD"]}`, "{\"keys\":[\"\ufffd\"]}", `{"keys":["\ud83d\ude00"]}`} {
-		require.Equal(t, 200, p.batch(t, "", body).Code, body)
+		require.Equal(t, 200, p.batch(t, "application/json", body).Code, body)
 	}
 }
 
@@ -166,7 +168,9 @@ func TestABatchWhoseClientLeftIsNeitherAnsweredNorLogged(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	w := httptest.NewRecorder()
-	p.api().ServeHTTP(w, httptest.NewRequestWithContext(gone, http.MethodPost, "/batch", strings.NewReader(`{"keys":["a"]}`)))
+	r := httptest.NewRequestWithContext(gone, http.MethodPost, "/batch", strings.NewReader(`{"keys":["a"]}`))
+	r.Header.Set("Content-Type", "application/json")
+	p.api().ServeHTTP(w, r)
 	require.Equal(t, 499, w.Code)
 	require.Empty(t, log.String())
 }
@@ -178,6 +182,7 @@ func FuzzABatch(f *testing.F) {
 		p := &parts{}
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/batch", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
 		p.api().ServeHTTP(w, r)
 		if w.Code == 200 {
 			var got httpapi.Batched

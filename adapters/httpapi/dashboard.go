@@ -1,11 +1,11 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
 	"path"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -18,18 +18,21 @@ const (
 	everySo = time.Second
 	// maxStreams is how many pages may listen at once.
 	maxStreams = 64
+	// streamAge is after how long a stream ends. A page that still listens comes
+	// back; one that does not read, which the service cannot see, makes room.
+	streamAge = time.Minute
 )
 
 // streams are the answers that go on for as long as their clients listen.
 type streams struct {
 	places chan struct{}
-	over   chan struct{}
-	end    func()
+	open   context.Context // ends when the service shuts down
+	end    context.CancelFunc
 }
 
 func newStreams() streams {
-	over := make(chan struct{})
-	return streams{make(chan struct{}, maxStreams), over, sync.OnceFunc(func() { close(over) })}
+	open, end := context.WithCancel(context.Background())
+	return streams{make(chan struct{}, maxStreams), open, end}
 }
 
 func (a *API) routeDashboard() {
@@ -69,11 +72,9 @@ type Latency struct {
 // events tells the live page the numbers each second (Server-Sent Events, WHATWG
 // HTML, section 9.2). It is for that page and not described.
 func (a *API) events(c *gin.Context) {
-	select {
-	case <-a.stream.over:
+	if a.stream.open.Err() != nil {
 		problem(c, problemClosed)
 		return
-	default:
 	}
 	select {
 	case a.stream.places <- struct{}{}:
@@ -90,6 +91,8 @@ func (a *API) events(c *gin.Context) {
 	}
 	tick := time.NewTicker(everySo)
 	defer tick.Stop()
+	over := time.NewTimer(streamAge)
+	defer over.Stop()
 	for {
 		c.SSEvent("live", a.live(c))
 		c.Writer.Flush()
@@ -97,7 +100,9 @@ func (a *API) events(c *gin.Context) {
 		case <-tick.C:
 		case <-c.Request.Context().Done():
 			return
-		case <-a.stream.over:
+		case <-over.C:
+			return
+		case <-a.stream.open.Done():
 			return
 		}
 	}

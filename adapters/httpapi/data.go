@@ -71,7 +71,10 @@ func (a *API) data(c *gin.Context) {
 	case answer.Entry.Missing():
 		h["Cache-Status"] = []string{cacheStatus(answer)}
 		problem(c, problemNoSuchKey)
+	case !a.mayWrite(answer.Entry):
+		problem(c, problemAnswers)
 	default:
+		defer a.answered(answer.Entry)
 		writeValue(c, answer.Copy, cacheStatus(answer))
 	}
 }
@@ -111,7 +114,7 @@ func writeValue(c *gin.Context, v domain.Copy, status string) {
 	h["Content-Length"] = values[5:6:6] // for HEAD, and to spare chunking
 	c.Writer.WriteHeader(http.StatusOK)
 	// An error here is the client's connection; there is nobody left to tell.
-	_, _ = c.Writer.WriteString(v.Entry.Body())
+	_, _ = c.Writer.Write(bytesOf(v.Entry.Body()))
 }
 
 func mediaType(given string) string {

@@ -11,29 +11,30 @@ import (
 // Listener returns l with connections on which what net/http refuses by itself,
 // before a request reaches the API, is answered with a problem as well. Such
 // answers are known by their header, which no answer of the API has.
-func (a *API) Listener(l net.Listener) net.Listener { return listener{l, a} }
+func (a *API) Listener(l net.Listener) net.Listener { return translating{l, a} }
 
-type listener struct {
+// translating is a listener of such connections.
+type translating struct {
 	net.Listener
 	api *API
 }
 
-func (l listener) Accept() (net.Conn, error) {
+func (l translating) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return conn{c, l.api}, nil
+	return translated{c, l.api}, nil
 }
 
-type conn struct {
+type translated struct {
 	net.Conn
 	api *API
 }
 
 // CloseWrite ends this side of the connection. net/http does so before it closes a
 // connection on which more may arrive, so that its answer is not lost.
-func (c conn) CloseWrite() error {
+func (c translated) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -43,17 +44,17 @@ func (c conn) CloseWrite() error {
 // How net/http begins what it refuses, in one piece each.
 const (
 	statusLine = "HTTP/1.1 "
-	refusal    = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+	ownHeader  = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 	expects    = "HTTP/1.1 417 "
 )
 
-func (c conn) Write(b []byte) (int, error) {
+func (c translated) Write(b []byte) (int, error) {
 	if len(b) < len(expects) || string(b[:len(statusLine)]) != statusLine || b[len(statusLine)] < '4' {
 		return c.Conn.Write(b)
 	}
 	line, _, _ := bytes.Cut(b, []byte("\r\n"))
 	status, err := strconv.Atoi(string(b[len(statusLine) : len(statusLine)+3]))
-	if err != nil || !bytes.HasPrefix(b[len(line):], []byte(refusal)) && !bytes.HasPrefix(b, []byte(expects)) {
+	if err != nil || !bytes.HasPrefix(b[len(line):], []byte(ownHeader)) && !bytes.HasPrefix(b, []byte(expects)) {
 		return c.Conn.Write(b)
 	}
 	if _, err := c.Conn.Write(c.api.malformed(status)); err != nil {

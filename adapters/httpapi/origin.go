@@ -30,7 +30,7 @@ func (i inert) set(h http.Header) {
 // refused answers requests that nothing here may serve, and reports whether it did.
 func (a *API) refused(c *gin.Context) bool {
 	switch {
-	case tooLarge(c.Request.Header):
+	case tooLarge(c.Request):
 		problem(c, problemHeader)
 	case c.Request.Header["Service-Worker"] != nil:
 		// A value that becomes a service worker would outlive its key.

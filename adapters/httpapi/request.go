@@ -16,9 +16,10 @@ import (
 const (
 	requestIDHeader = "X-Request-Id"
 	maxRequestID    = 128
-	// maxHeader bounds what a request may say before its body, in bytes. What is
-	// far beyond it is refused by net/http already.
+	// maxHeader bounds what a request may say before its body, in bytes.
 	maxHeader = 16 << 10
+	// MaxHeaderBytes is the limit for net/http, which answers without a problem.
+	MaxHeaderBytes = 2 * maxHeader
 )
 
 // requestIDs names requests.
@@ -35,7 +36,7 @@ func newRequestIDs() requestIDs {
 // goes into logs and into a URI, so it must be made of what needs no quoting.
 func (ids requestIDs) of(r *http.Request) string {
 	if given := r.Header[requestIDHeader]; len(given) == 1 && plain(given[0]) {
-		return given[0]
+		return strings.Clone(given[0]) // a load may keep it for longer than the request
 	}
 	return ids.next()
 }
@@ -112,9 +113,9 @@ func (a *API) parseKey(name string) (domain.Key, error) {
 	return key, err
 }
 
-func tooLarge(h http.Header) bool {
-	size := 0
-	for name, values := range h {
+func tooLarge(r *http.Request) bool {
+	size := len(r.Method) + len(r.RequestURI)
+	for name, values := range r.Header {
 		for _, v := range values {
 			size += len(name) + len(v)
 		}

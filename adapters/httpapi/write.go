@@ -3,8 +3,6 @@ package httpapi
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -40,6 +38,7 @@ type Access struct {
 //	@Failure		401				{object}	Problem				"The token is wrong or missing"
 //	@Header			401				{string}	WWW-Authenticate	"Bearer"
 //	@Failure		403				{object}	Problem				"Writing is not enabled"
+//	@Failure		408				{object}	Problem				"The body did not arrive in time"
 //	@Failure		413				{object}	Problem				"The value is too large"
 //	@Failure		415				{object}	Problem				"The body has a content coding, is a form, or Content-Type is no media type"
 //	@Header			415				{string}	Accept-Encoding		"identity, when it is the coding"
@@ -62,19 +61,13 @@ func (a *API) put(c *gin.Context) {
 		problem(c, p)
 		return
 	}
-	var body strings.Builder
-	body.Grow(int(min(max(0, c.Request.ContentLength), a.access.MaxValueBytes)))
-	_, err := io.Copy(&body, http.MaxBytesReader(c.Writer, c.Request.Body, a.access.MaxValueBytes))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		problem(c, problemTooLarge)
-		return
-	case err != nil:
-		problem(c, problemBody)
+	body, p, ok := a.receive(c, a.access.MaxValueBytes, problemTooLarge)
+	defer body.release()
+	if !ok {
+		problem(c, p)
 		return
 	}
-	v := domain.Value{Body: body.String(), ContentType: c.GetHeader("Content-Type")}
+	v := domain.Value{Body: string(body.bytes), ContentType: c.GetHeader("Content-Type")}
 	a.written(c, a.parts.Cache.Put(a.context(c), key, v, writtenTTL(c.Request.Header)))
 }
 

@@ -1,7 +1,9 @@
 package httpsource
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 const (
@@ -23,7 +26,7 @@ const (
 // over the rest. Only 200 comes with a value: 203 says that somebody on the way
 // has changed it, and the other 2xx have none, or not the whole of it. cancel ends the
 // request.
-func (s *Source) value(resp *http.Response, cancel context.CancelFunc) (domain.Value, error) {
+func (s *Source) value(ctx context.Context, resp *http.Response, cancel context.CancelFunc) (domain.Value, error) {
 	if resp.StatusCode != http.StatusOK {
 		drain(resp, cancel)
 		return domain.Value{}, causeOf(resp.StatusCode)
@@ -34,7 +37,7 @@ func (s *Source) value(resp *http.Response, cancel context.CancelFunc) (domain.V
 	if resp.ContentLength > s.opts.MaxBytes {
 		return domain.Value{}, domain.ErrSourceTooLarge
 	}
-	body, err := s.read(resp)
+	body, err := s.read(ctx, resp)
 	if err != nil {
 		return domain.Value{}, err
 	}
@@ -83,19 +86,48 @@ func retryAfter(h http.Header) time.Duration {
 	return max(0, at.Sub(now))
 }
 
-// read returns the whole body, whose announced length, if any, is allowed.
-func (s *Source) read(resp *http.Response) (string, error) {
-	var body strings.Builder
-	body.Grow(int(max(0, resp.ContentLength)))
-	n, err := io.Copy(&body, io.LimitReader(resp.Body, s.opts.MaxBytes+1))
-	switch {
-	case n > s.opts.MaxBytes:
-		return "", domain.ErrSourceTooLarge
-	case err != nil:
+// read returns the whole body, whose announced length, if any, is allowed. The
+// memory for a large one is reserved before it is taken.
+func (s *Source) read(ctx context.Context, resp *http.Response) (string, error) {
+	if resp.ContentLength < 0 {
+		return s.readUnknown(ctx, resp.Body)
+	}
+	if err := ports.Reserve(ctx, resp.ContentLength); err != nil {
 		return "", err
-	case body.Cap()-body.Len() > body.Len()/4:
-		// Of unknown length, it grew too far. The value may be held for long.
-		return strings.Clone(body.String()), nil
+	}
+	var body strings.Builder
+	body.Grow(int(resp.ContentLength))
+	_, err := io.Copy(&body, resp.Body)
+	return body.String(), err
+}
+
+// readUnknown reads a body of unknown length. The value, which may be kept, has no
+// more memory than it needs.
+func (s *Source) readUnknown(ctx context.Context, from io.Reader) (string, error) {
+	var small bytes.Buffer
+	_, err := io.CopyN(&small, from, min(ports.LargeBytes, s.opts.MaxBytes+1))
+	if err == nil && int64(small.Len()) <= s.opts.MaxBytes {
+		return s.readLarge(ctx, io.MultiReader(&small, from))
+	}
+	return s.whole(&small, err)
+}
+
+// readLarge reads what is too large to be read without a reservation.
+func (s *Source) readLarge(ctx context.Context, from io.Reader) (string, error) {
+	if err := ports.Reserve(ctx, s.opts.MaxBytes); err != nil {
+		return "", err
+	}
+	var large bytes.Buffer
+	_, err := io.Copy(&large, io.LimitReader(from, s.opts.MaxBytes+1))
+	return s.whole(&large, err)
+}
+
+func (s *Source) whole(body *bytes.Buffer, err error) (string, error) {
+	switch {
+	case int64(body.Len()) > s.opts.MaxBytes:
+		return "", domain.ErrSourceTooLarge
+	case err != nil && !errors.Is(err, io.EOF):
+		return "", err
 	}
 	return body.String(), nil
 }

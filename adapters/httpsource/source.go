@@ -73,7 +73,7 @@ func (s *Source) Load(ctx context.Context, key domain.Key) (domain.Value, error)
 		return domain.Value{}, failed(ctx, resp, err) // resp is there when a redirect is not followed
 	}
 	defer resp.Body.Close()
-	v, err := s.value(resp, cancel)
+	v, err := s.value(ctx, resp, cancel)
 	if err != nil {
 		return domain.Value{}, failed(ctx, resp, err)
 	}
@@ -109,7 +109,7 @@ func (s *Source) request(ctx context.Context, key domain.Key) (*http.Request, er
 func translate(ctx context.Context, err error) error {
 	var timeout interface{ Timeout() bool }
 	switch {
-	case errors.Is(err, domain.ErrNotFound), domain.IsLoadFailure(err):
+	case errors.Is(err, domain.ErrNotFound), errors.Is(err, domain.ErrOverloaded), domain.IsLoadFailure(err):
 		return err
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", domain.ErrTimeout, context.Cause(ctx))

@@ -134,7 +134,7 @@ type loadKey struct{}
 // Cache is the use case, as far as it is traced.
 type Cache interface {
 	GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error)
-	GetMany(ctx context.Context, keys []domain.Key) []domain.Result
+	GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result
 	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error
 	Explain(ctx context.Context, key domain.Key) domain.Explanation
@@ -163,13 +163,13 @@ func (c cache) GetWith(ctx context.Context, key domain.Key, d domain.Demand) (do
 	return answer, err
 }
 
-func (c cache) GetMany(ctx context.Context, keys []domain.Key) []domain.Result {
+func (c cache) GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {
-		return c.Cache.GetMany(ctx, keys)
+		return c.Cache.GetMany(ctx, keys, admit)
 	}
 	span.SetAttributes(attribute.Int("mlcache.keys", len(keys)))
-	results := c.Cache.GetMany(context.WithValue(ctx, loadKey{}, new(load)), keys)
+	results := c.Cache.GetMany(context.WithValue(ctx, loadKey{}, new(load)), keys, admit)
 	for _, r := range results {
 		link(span, r.Answer)
 	}

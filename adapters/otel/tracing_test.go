@@ -157,7 +157,7 @@ func (u *useCase) GetWith(ctx context.Context, key domain.Key, _ domain.Demand) 
 	return domain.Answer{Outcome: domain.Coalesced, Load: u.load}, nil
 }
 
-func (u *useCase) GetMany(context.Context, []domain.Key) []domain.Result {
+func (u *useCase) GetMany(context.Context, []domain.Key, func(*domain.Entry) error) []domain.Result {
 	return []domain.Result{{Answer: domain.Answer{Outcome: domain.Coalesced, Load: u.load}}, {Answer: domain.Answer{Outcome: domain.L1Hit}}}
 }
 
@@ -172,7 +172,7 @@ func TestWhoSharesALoadIsLinkedToTheCallOfTheSource(t *testing.T) {
 	engine := gin.New()
 	engine.Use(tracing.Middleware())
 	engine.GET("/data/*key", func(c *gin.Context) { _, _ = cache.GetWith(c.Request.Context(), k, domain.Demand{}) })
-	engine.POST("/batch", func(c *gin.Context) { cache.GetMany(c.Request.Context(), []domain.Key{k, k}) })
+	engine.POST("/batch", func(c *gin.Context) { cache.GetMany(c.Request.Context(), []domain.Key{k, k}, nil) })
 	const parent = "4bf92f3577b34da6a3ce929d0e0e4736"
 	for _, r := range []*http.Request{
 		httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/data/k", http.NoBody),

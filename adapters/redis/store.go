@@ -55,7 +55,7 @@ func (s *Store) getSome(ctx context.Context, keys []domain.Key) []ports.Found {
 	err := s.client.call(ctx, func(ctx context.Context) error {
 		_, err := s.client.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, key := range keys {
-				readings[i] = s.reading(ctx, key)
+				readings[i] = s.beginning(ctx, key)
 				_ = p.Process(ctx, readings[i].life)
 				_ = p.Process(ctx, readings[i].value)
 			}
@@ -69,9 +69,13 @@ func (s *Store) getSome(ctx context.Context, keys []domain.Key) []ports.Found {
 	took := time.Since(asked)
 	for i, r := range readings {
 		f := &found[i]
-		if r.value == nil { // not even asked
+		switch {
+		case r.value == nil: // not even asked
 			f.Err = fmt.Errorf("redis get: %w", err)
-		} else {
+		case r.value.Err() == nil && r.value.Val() == "" && r.life.Err() == nil && r.life.Val() == noKey: // GETRANGE does not tell
+		case len(r.value.Val()) > ports.LargeBytes:
+			f.Large = true
+		default:
 			f.Copy, f.OK, f.Err = r.found(took)
 		}
 	}
@@ -89,6 +93,16 @@ type reading struct {
 func (s *Store) reading(ctx context.Context, key domain.Key) reading {
 	name := namesOf(s.client.prefix, key).value
 	return reading{redis.NewDurationCmd(ctx, time.Millisecond, "pttl", name), redis.NewStringCmd(ctx, "get", name)}
+}
+
+// noKey is what PTTL says of a key that is not there.
+const noKey = -2
+
+// beginning is a reading of no more than shows whether the value is large.
+func (s *Store) beginning(ctx context.Context, key domain.Key) reading {
+	r := s.reading(ctx, key)
+	r.value = redis.NewStringCmd(ctx, "getrange", namesOf(s.client.prefix, key).value, 0, ports.LargeBytes)
+	return r
 }
 
 // found tells what was read. The server says what is left of a life when it

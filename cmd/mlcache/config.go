@@ -70,6 +70,8 @@ type Config struct {
 	L2Timeout       time.Duration `name:"l2-timeout" default:"50ms" env:"MLCACHE_L2_TIMEOUT" help:"Hard end of one call of Redis."`
 	RequestTimeout  time.Duration `default:"10s" env:"MLCACHE_REQUEST_TIMEOUT" help:"Hard end of one request."`
 	MaxValueBytes   size          `default:"1MiB" env:"MLCACHE_MAX_VALUE_BYTES" help:"A larger value from the source is a failure."`
+	MaxBatchBytes   size          `default:"16MiB" env:"MLCACHE_MAX_BATCH_BYTES" help:"Bytes of the values in one answer to a batch, at most."`
+	MaxConnections  int           `default:"1024" env:"MLCACHE_MAX_CONNECTIONS" help:"Connections of clients at once, at most; further ones are answered 503."`
 	DrainDelay      time.Duration `default:"0" env:"MLCACHE_DRAIN_DELAY" help:"How long after SIGTERM requests are served while /ready answers 503, so that load balancers notice."`
 	ShutdownTimeout time.Duration `default:"15s" env:"MLCACHE_SHUTDOWN_TIMEOUT" help:"Time for requests and loads to finish after that."`
 

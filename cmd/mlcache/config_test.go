@@ -23,7 +23,7 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 		FailureCooldown: time.Second, ReloadInterval: time.Second,
 		Source: "oracle", OracleDelay: 2 * time.Second, SourceTimeout: 5 * time.Second, SourceConcurrency: 256,
 		LockTTL: 5 * time.Second, L2Timeout: 50 * time.Millisecond, RequestTimeout: 10 * time.Second,
-		MaxValueBytes: 1 << 20, ShutdownTimeout: 15 * time.Second, LogLevel: "info", LogFormat: "text",
+		MaxValueBytes: 1 << 20, MaxBatchBytes: 16 << 20, MaxConnections: 1024, ShutdownTimeout: 15 * time.Second, LogLevel: "info", LogFormat: "text",
 	}, c.Config)
 }
 

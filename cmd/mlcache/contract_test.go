@@ -210,9 +210,10 @@ func TestEachRowOfTheHTTPContractHoldsAndIsDescribed(t *testing.T) {
 	var answers struct{ Answers []struct{ Status int } }
 	require.NoError(t, json.Unmarshal([]byte(batch.body), &answers))
 	require.Equal(t, []struct{ Status int }{{200}, {200}, {404}, {200}, {502}, {400}}, answers.Answers)
-	require.Equal(t, 400, in.send(d, "POST", "/batch", `{}`).status)
-	require.Equal(t, 413, in.send(d, "POST", "/batch", `{"keys":[`+strings.Repeat(`"k",`, 1000)+`"k"]}`).status)
+	require.Equal(t, 400, in.send(d, "POST", "/batch", `{}`, "Content-Type", "application/json").status)
+	require.Equal(t, 413, in.send(d, "POST", "/batch", `{"keys":[`+strings.Repeat(`"k",`, 1000)+`"k"]}`, "Content-Type", "application/json").status)
 	require.Equal(t, 415, in.send(d, "POST", "/batch", `{}`, "Content-Type", "text/plain").status)
+	require.Equal(t, 415, in.send(d, "POST", "/batch", `{}`).status)
 
 	explained := in.send(d, "GET", "/explain/a", "")
 	require.Contains(t, explained.body, `"next":"l1-hit"`)
@@ -223,7 +224,7 @@ func TestEachRowOfTheHTTPContractHoldsAndIsDescribed(t *testing.T) {
 	wrong := in.send(d, "POST", "/data/a", "")
 	require.Equal(t, 405, wrong.status)
 	require.Contains(t, wrong.header.Get("Allow"), "PUT")
-	require.Equal(t, 431, in.send(d, "GET", "/data/a", "", "X-Large", strings.Repeat("x", 100<<10)).status)
+	require.Equal(t, 431, in.send(d, "GET", "/data/a", "", "X-Large", strings.Repeat("x", 17<<10)).status)
 
 	closed := start(t)
 	require.Equal(t, 403, closed.send(d, "PUT", "/data/a", "v", auth, bearer).status)

@@ -178,6 +178,10 @@ func access(cfg Config) httpapi.Access {
 	}
 }
 
+func limits(cfg Config) httpapi.Limits {
+	return httpapi.Limits{RequestTimeout: cfg.RequestTimeout, MaxBatchBytes: int64(cfg.MaxBatchBytes)}
+}
+
 func labels(cfg Config) httpapi.Labels {
 	return httpapi.Labels{Version: programVersion(), Source: cfg.Source}
 }

@@ -95,6 +95,8 @@ func (c *Config) rules() []rule {
 		positive("l2-timeout", c.L2Timeout),
 		positive("request-timeout", c.RequestTimeout),
 		{"max-value-bytes", c.MaxValueBytes, c.MaxValueBytes >= 1 && c.MaxValueBytes <= 64<<20, "1 to 64MiB"},
+		{"max-batch-bytes", c.MaxBatchBytes, c.MaxBatchBytes >= 1 && c.MaxBatchBytes <= 1<<30, "1 to 1GiB"},
+		{"max-connections", c.MaxConnections, c.MaxConnections >= 1, "1 or more"},
 		notNegative("drain-delay", c.DrainDelay),
 		notNegative("shutdown-timeout", c.ShutdownTimeout),
 		{"allowed-hosts", c.AllowedHosts, !strings.ContainsAny(c.AllowedHosts, "/@?#*") && (c.AllowedHosts == "" || len(c.hosts()) > 0), "names such as cache.example.com or localhost:8000, separated by commas"},

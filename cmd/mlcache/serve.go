@@ -41,27 +41,31 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 }
 
 func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening func(net.Addr)) error {
+	limitMemory(cfg, log)
 	p, cleanup, err := assemble(cfg, log)
 	if err != nil {
 		return err
 	}
 	defer cleanup()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Addr)
+	listener, err := (&net.ListenConfig{Control: bounded}).Listen(ctx, "tcp", cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("MLCACHE_ADDR (--addr): cannot listen on %q: %w", cfg.Addr, err)
 	}
 	log.Info("listening", "addr", listener.Addr().String(), "version", programVersion(),
 		"l2", p.l2.Health(ctx), "source", cfg.Source)
 
-	server := newServer(p.api, log)
+	limited := httpapi.Listen(listener, httpapi.ListenerOptions{
+		MaxConnections: cfg.MaxConnections, WriteTimeout: cfg.RequestTimeout, Logger: log,
+	})
+	server := newServer(p.api, cfg, log)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(p.api.Listener(listener)) }()
+	go func() { failed <- server.Serve(p.api.Listener(limited)) }()
 	p.api.SetReady(true)
 	if listening != nil {
 		listening(listener.Addr())
 	}
 	err = drain(ctx, p.api, cfg.DrainDelay, failed, log)
-	shutDown(p, server, cfg.ShutdownTimeout, log)
+	shutDown(p, server, limited, cfg.ShutdownTimeout, log)
 	if err == nil {
 		err = <-failed
 	}
@@ -93,25 +97,29 @@ func drain(ctx context.Context, api *httpapi.API, delay time.Duration, failed <-
 	}
 }
 
-// newServer bounds what a client may take: headers in time and size, and idle
-// connections. Whole requests are bounded by the use case.
-func newServer(h http.Handler, log *slog.Logger) *http.Server {
+// newServer bounds what a client may take: headers in time and size, idle
+// connections, and the time of whole requests with their bodies. The listener
+// bounds the time of answers.
+func newServer(h http.Handler, cfg Config, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       5*time.Second + cfg.RequestTimeout,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    httpapi.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
 
 // shutDown tells the balancer, lets the loads under way finish while it still
 // answers, then the requests, and gives back what leases are left.
-func shutDown(p *program, server *http.Server, timeout time.Duration, log *slog.Logger) {
+func shutDown(p *program, server *http.Server, listener *httpapi.Listener, timeout time.Duration, log *slog.Logger) {
 	log.Info("shutting down", "timeout", timeout)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	p.api.SetReady(false)
 	p.api.EndStreams()
+	listener.Hurry()
 	if err := p.service.Drain(ctx); err != nil {
 		log.Warn("loads were cut short", "err", err)
 	}

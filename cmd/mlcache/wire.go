@@ -45,6 +45,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 
 		labels,
 		access,
+		limits,
 		wire.Struct(new(httpapi.Parts), "*"),
 		httpapi.New,
 

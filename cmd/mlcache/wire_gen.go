@@ -69,6 +69,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	answers := counters.NewAnswers()
 	exposition := newExposition(recorder, cache, service, httpapiSharedLayer, answers)
 	httpapiTracing := newMiddleware(tracing)
+	httpapiLimits := limits(cfg)
 	parts := httpapi.Parts{
 		Cache:      httpapiCache,
 		KeyCheck:   keyCheck,
@@ -79,6 +80,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		Exposition: exposition,
 		Tracing:    httpapiTracing,
 		Logger:     log,
+		Limits:     httpapiLimits,
 	}
 	httpapiLabels := labels(cfg)
 	httpapiAccess := access(cfg)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 func storeContracts() []contract {
@@ -22,6 +23,7 @@ func storeContracts() []contract {
 		{says: "keeps that are not whole seconds are honoured", check: oddKeeps},
 		{says: "an entry without life ends the lease and is not stored", check: noLife},
 		{says: "many are read in the order of their keys", check: manyInOrder},
+		{says: "what is large is not read along with many", check: manyWithoutTheLarge},
 		{says: "every legal key works, and none touches another", check: oddKeys},
 		{says: "what cannot be decoded is an error, and a fill repairs it", check: undecodable},
 	}
@@ -199,4 +201,16 @@ func manyInOrder(b *bench) {
 		require.Equal(b, f.Copy.Entry != nil, f.OK)
 	}
 	require.Empty(b, b.A.L2.GetMany(b.soon(), nil))
+}
+
+func manyWithoutTheLarge(b *bench) {
+	small, large := b.key("small"), b.key("large")
+	b.write(b.A, small, value("v"))
+	b.write(b.A, large, value(strings.Repeat("v", ports.LargeBytes)))
+	found := b.B.L2.GetMany(b.soon(), []domain.Key{small, large})
+	require.Equal(b, ports.Found{Large: true}, found[1])
+	require.True(b, found[0].OK)
+	_, ok, err := b.B.L2.Get(b.soon(), large)
+	require.NoError(b, err)
+	require.True(b, ok)
 }

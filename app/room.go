@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+const (
+	// roomUnit is what memory for values that are being loaded is counted in, and
+	// roomUnits is how much of it there is.
+	roomUnit  = 64 << 10
+	roomUnits = 32 << 20 / roomUnit
+)
+
+// room is the memory for large values that are being loaded.
+type room struct {
+	turn  chan struct{} // held by the one that takes: so nobody waits with half of what it needs
+	units chan struct{} // those that are taken
+	// patience is how long a load waits for memory. It is shorter than the source
+	// may take, since that would be a failure of the source.
+	patience time.Duration
+}
+
+// newRoom returns a room for at least one value of the size allowed.
+func newRoom(o Options) *room {
+	size := max(roomUnits, units(int64(o.MaxValueBytes)))
+	return &room{turn: make(chan struct{}, 1), units: make(chan struct{}, size), patience: o.SourceTimeout / 2}
+}
+
+// units returns what a value needs, which is in memory twice while it is read and
+// while it is written to L2.
+func units(bytes int64) int { return int((2*bytes + roomUnit - 1) / roomUnit) }
+
+// reservation is the part of a room that one load has.
+type reservation struct {
+	room *room
+
+	mu    sync.Mutex
+	units int
+	over  bool
+}
+
+// in returns a context for calls of the source.
+func (r *reservation) in(ctx context.Context) context.Context {
+	return ports.WithReserve(ctx, r.take)
+}
+
+func (r *reservation) take(ctx context.Context, bytes int64) error {
+	ctx, cancel := context.WithTimeout(ctx, r.room.patience)
+	defer cancel()
+	if !take(ctx, r.room.turn) {
+		return domain.ErrOverloaded
+	}
+	defer func() { <-r.room.turn }()
+	for range min(units(bytes), cap(r.room.units)) {
+		if !take(ctx, r.room.units) {
+			return domain.ErrOverloaded
+		}
+		if !r.add() {
+			<-r.room.units
+			return domain.ErrOverloaded
+		}
+	}
+	return nil
+}
+
+// add reports false when the load is over, which gave back all that it had.
+func (r *reservation) add() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.units++
+	}
+	return !r.over
+}
+
+func (r *reservation) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	for range r.units {
+		<-r.room.units
+	}
+	r.units = 0
+}

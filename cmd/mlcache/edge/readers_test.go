@@ -1,0 +1,116 @@
+package edge
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+)
+
+// stall asks for what it will not read.
+func (p *program) stall(request string) net.Conn {
+	p.t.Helper()
+	conn := p.dial()
+	require.NoError(p.t, conn.(*net.TCPConn).SetReadBuffer(4096))
+	_, err := io.WriteString(conn, request)
+	require.NoError(p.t, err)
+	return conn
+}
+
+// large is what does not fit into the buffers of the kernel.
+func large(t *testing.T, settings ...string) *program {
+	t.Helper()
+	p := start(t, append(settings, "MLCACHE_MAX_VALUE_BYTES=16MiB", "MLCACHE_L1_MAX_BYTES=64MiB", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=10s")...)
+	p.put("large", strings.Repeat("v", 16*mib))
+	return p
+}
+
+func TestAReaderThatStopsIsClosedAndItsPlaceIsFreed(t *testing.T) {
+	p := large(t, "MLCACHE_REQUEST_TIMEOUT=1s", "MLCACHE_MAX_CONNECTIONS=2")
+	for range 2 {
+		p.stall("GET /data/large HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	eventually(t, "a connection has room again", func() bool { return p.get("/health").status == http.StatusOK })
+}
+
+func TestTheEndDoesNotWaitForReaders(t *testing.T) {
+	p := large(t, "MLCACHE_REQUEST_TIMEOUT=10m", "MLCACHE_SHUTDOWN_TIMEOUT=10m")
+	for range 3 {
+		p.stall("GET /data/large HTTP/1.1\r\nHost: x\r\n\r\n")
+		p.stall("GET /dashboard/events HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	require.Equal(t, http.StatusOK, p.get("/health").status)
+	p.signal(syscall.SIGTERM)
+	require.NoError(t, p.wait())
+}
+
+// A reader that is slow but reads on gets all of it.
+func TestAReaderThatReadsOnIsNotClosed(t *testing.T) {
+	p := large(t, "MLCACHE_REQUEST_TIMEOUT=3s")
+	conn := p.dial()
+	io.WriteString(conn, "GET /data/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	began := time.Now()
+	n := 0
+	for block := make([]byte, 64<<10); ; pause(15) {
+		m, err := io.ReadFull(conn, block)
+		n += m
+		if err != nil {
+			break
+		}
+	}
+	require.Greater(t, n, 16*mib)
+	require.Greater(t, time.Since(began), 3*time.Second)
+}
+
+func TestConnectionsBeyondTheLimitAreRefusedClearly(t *testing.T) {
+	p := start(t, "MLCACHE_MAX_CONNECTIONS=20")
+	kept := make([]net.Conn, 20)
+	for i := range kept {
+		kept[i] = p.dial()
+		io.WriteString(kept[i], "GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.Equal(t, http.StatusOK, p.read(kept[i], "GET").status)
+	}
+	for range 200 {
+		got := p.get("/health")
+		require.Equal(t, http.StatusServiceUnavailable, got.status)
+		require.Equal(t, "application/problem+json", got.header.Get("Content-Type"))
+		require.NotEmpty(t, got.header.Get("Retry-After"))
+		require.Contains(t, got.body, "urn:mlcache:overloaded")
+	}
+	kept[0].Close()
+	eventually(t, "there is room again", func() bool { return p.get("/health").status == http.StatusOK })
+	p.modest()
+}
+
+func TestAcceptErrorsAreWarnings(t *testing.T) {
+	p := start(t)
+	setLimit(t, p, 24)
+	for range 100 {
+		p.dial()
+	}
+	eventually(t, "a warning", func() bool { return strings.Contains(p.log.String(), "too many open files") })
+	require.Contains(t, p.log.String(), "level=WARN")
+	require.Equal(t, 1, strings.Count(p.log.String(), "connections cannot be accepted"), "at a limited rate")
+	p.modest()
+}
+
+// Values that no layer holds any more are held by the answers under way alone, up to
+// a budget.
+func TestSlowReadersOfManyValuesHoldABudget(t *testing.T) {
+	p := start(t, "MLCACHE_L1_MAX_BYTES=8MiB", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=10s",
+		"MLCACHE_SOURCE=http", "MLCACHE_SOURCE_URL="+originOf(t, mib)+"/{key}", "MLCACHE_REFRESH_AHEAD=0", "MLCACHE_REQUEST_TIMEOUT=1m")
+	for i := range 600 {
+		request := fmt.Sprintf("GET /data/k%d HTTP/1.1\r\nHost: x\r\n\r\n", i)
+		p.stall(strings.Repeat(request, 5)) // more than the kernel takes
+	}
+	eventually(t, "all have asked", func() bool { return p.counted("requests") >= 600 })
+	require.Less(t, p.peak(), (8+256)*mib)
+}
