@@ -41,12 +41,12 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 }
 
 func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening func(net.Addr)) error {
-	limitMemory(cfg, log)
 	p, cleanup, err := assemble(cfg, log)
 	if err != nil {
 		return err
 	}
 	defer cleanup()
+	limitMemory(cfg, log)
 	listener, err := (&net.ListenConfig{Control: bounded}).Listen(ctx, "tcp", cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("MLCACHE_ADDR (--addr): cannot listen on %q: %w", cfg.Addr, err)
