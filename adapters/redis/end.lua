@@ -1,12 +1,27 @@
 -- Ends a lease and wakes its waiters, after it replaced what the lease was
--- taken for: the value (a fill) or the failure (a release). Does nothing when
--- the lease no longer stands.
--- KEYS: lock, waiters, what to replace.
--- ARGV: token, cache key, text to write, its life in ms (0: replace by nothing).
--- Returns 1, or 0 when the lease no longer stands. When there is no memory to
--- write in, the lease ends all the same, and the error is returned.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-  return 0
+-- taken for: the value (a fill) or the failure (a release). When the lease has
+-- expired, a fill still stores where nothing is, unless a write voided it.
+-- KEYS: lock, waiters, what to replace, void.
+-- ARGV: lease, or its token alone, cache key, text to write, its TTL in ms (0: replace by nothing),
+-- until when a fill may store without the lease in Unix ms (0: it may not), when
+-- this comes too late in Unix ms.
+-- Returns 1, 2 when it stored without the lease, 0 when it did nothing because the
+-- lease no longer stands, or -1 when it did nothing because it came late. When there
+-- is no memory to write in, the lease ends all the same, and the error is returned.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now > tonumber(ARGV[6]) then
+  return -1
+end
+local lock = redis.call('GET', KEYS[1])
+if not lock or lock ~= ARGV[1] and string.sub(lock, 1, #ARGV[1] + 1) ~= ARGV[1] .. '@' then
+  if now > tonumber(ARGV[5]) or ARGV[4] == '0' or redis.call('EXISTS', KEYS[4]) == 1 then
+    return 0
+  end
+  if not redis.call('SET', KEYS[3], ARGV[3], 'NX', 'PX', ARGV[4]) then
+    return 0
+  end
+  return 2
 end
 local written
 if ARGV[4] == '0' then

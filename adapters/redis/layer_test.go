@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -15,8 +16,22 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
 )
 
+// certificate is what servers and proxies of this package's tests speak TLS with.
+var certificate *redistest.Certificate
+
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
+	dir, err := os.MkdirTemp("", "mlcache-redis")
+	if err != nil {
+		panic(err)
+	}
+	if certificate, err = redistest.NewCertificate(dir); err != nil {
+		panic(err)
+	}
+	// Which CAs are trusted is read once per process, before the first connection.
+	if err := os.Setenv("SSL_CERT_FILE", certificate.CAFile); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { _ = os.RemoveAll(dir); os.Exit(code) }),
 		// A pool that failed to connect often tries once a second, and notices only
 		// then that it was closed.
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
@@ -34,18 +49,14 @@ type instance struct {
 
 func open(t *testing.T, url string, o LockerOptions) instance {
 	t.Helper()
-	client, err := NewClient(Options{
+	client := newClient(t, Options{
 		// Roomier than in production: a busy test machine must not look like a broken server.
 		URL: url, Prefix: prefix, Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
-	require.NoError(t, err)
 	bus := NewBus(client)
+	t.Cleanup(bus.Close)
 	locker, err := NewLocker(bus, o)
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		bus.Close()
-		require.NoError(t, client.Close())
-	})
 	return instance{client: client, store: NewStore(client), bus: bus, locker: locker}
 }
 

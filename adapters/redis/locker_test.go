@@ -36,11 +36,15 @@ func acquire(in instance, key domain.Key) <-chan error {
 // answers to all that it asked.
 func awaitWaiting(t *testing.T, in instance, key domain.Key) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	eventually(t, "somebody waits", func() bool {
 		n, err := in.client.rdb.SCard(t.Context(), namesOf(prefix, key).waiters).Result()
-		pool := in.client.rdb.PoolStats()
-		return err == nil && n > 0 && pool.IdleConns == pool.TotalConns
-	}, 5*time.Second, time.Millisecond)
+		idle := true
+		for _, l := range in.client.nodes.(single).node.lanes {
+			busy, _ := l.load()
+			idle = idle && busy == 0
+		}
+		return err == nil && n > 0 && idle
+	})
 }
 
 func TestAFillLeavesTheValueWithItsTTLAndNothingElse(t *testing.T) {

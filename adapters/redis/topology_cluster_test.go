@@ -44,7 +44,7 @@ func awaitQuiet(t *testing.T, cluster *redistest.Cluster, in instance) {
 	t.Helper()
 	for _, master := range cluster.Masters() {
 		heard, forget := in.bus.wakes.await(parse(t, "probe"))
-		master.Command("PUBLISH", in.bus.own, "probe")
+		master.Command("PUBLISH", in.client.own(), "probe")
 		select {
 		case <-heard:
 		case <-time.After(10 * time.Second):
@@ -79,7 +79,7 @@ func TestWhenMastersOfAClusterFailOverAllGoesOnByItself(t *testing.T) {
 	awaitGet(t, hasty, key, 5*time.Second) // and the replica has what the master had
 	awaitRecovery(t, a, b, 5*time.Second)
 
-	if subscribed := cluster.Of(b.bus.own); subscribed.Replica.Runs() {
+	if subscribed := cluster.Of(b.client.own()); subscribed.Replica.Runs() {
 		subscribed.KillMaster()
 		awaitRecovery(t, a, b, 5*time.Second)
 	}
