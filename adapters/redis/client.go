@@ -40,6 +40,8 @@ type Client struct {
 	log     *slog.Logger
 	nodes   nodes
 	writes  ownWrites
+	settled chan struct{} // closed when the first try to connect has ended
+	settle  func()
 	ctx     context.Context // of what goes on in the background
 	stop    context.CancelFunc
 	running sync.WaitGroup // every goroutine of the client
@@ -70,6 +72,8 @@ func NewClient(o Options) (*Client, error) {
 		writes: ownWrites{open: make(map[string]ownWrite)},
 		fault:  errConnecting, used: make(chan struct{}),
 	}
+	c.settled = make(chan struct{})
+	c.settle = sync.OnceFunc(func() { close(c.settled) })
 	switch rdb := rdb.(type) {
 	case *redis.ClusterClient:
 		c.nodes = newCluster(ctx, c, rdb)
@@ -126,6 +130,14 @@ func (c *Client) Await(ctx context.Context) error {
 	}
 }
 
+// Settle waits until it is known whether a server can be used, or for ctx.
+func (c *Client) Settle(ctx context.Context) {
+	select {
+	case <-c.settled:
+	case <-ctx.Done():
+	}
+}
+
 // Close ends what goes on in the background and closes all connections.
 func (c *Client) Close() error {
 	c.stop()
@@ -143,6 +155,9 @@ func (c *Client) report() {
 	fault := c.fault
 	c.noteUsedLocked(c.nodes.anyUsed())
 	c.mu.Unlock()
+	if !errors.Is(fault, errConnecting) {
+		c.settle()
+	}
 	connecting := errors.Is(last, errConnecting)
 	switch {
 	case fault == nil && last != nil && !connecting:
@@ -215,7 +230,7 @@ func (c *Client) run(ctx context.Context, s script, bulk bool, keys []string, ar
 		cmd, err = evaluate(ctx, s, func(ctx context.Context, cmd redis.Cmder) error {
 			failed = n.do(ctx, bulk, []redis.Cmder{cmd})
 			return failed
-		}, keys, append(slices.Clip(args), n.clock.deadline(c.timeout))...)
+		}, keys, func() []any { return append(slices.Clip(args), n.clock.deadline(c.timeout)) })
 		return []redis.Cmder{cmd}, failed
 	})
 	return cmd, errors.Join(failed, err)

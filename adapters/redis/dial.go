@@ -70,8 +70,9 @@ var staleReads = []string{"read_only", "route_by_latency", "route_randomly"}
 // parseURL reads the URL, turns addresses after commas into parameters and adds
 // the defaults of this package.
 func parseURL(raw string, timeout time.Duration) (*url.URL, error) {
-	first, more, _ := strings.Cut(raw, ",")
-	u, err := url.Parse(first)
+	address, parameters, _ := strings.Cut(raw, "?")
+	first, more, _ := strings.Cut(address, ",")
+	u, err := url.Parse(first + "?" + parameters)
 	if err != nil || u.Scheme == "" {
 		return nil, errors.New("redis: the URL cannot be read; want redis://, rediss:// or unix://")
 	}

@@ -2,12 +2,14 @@ package redis
 
 import (
 	"context"
+	"flag"
 	"io"
 	"log/slog"
 	"os"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -20,6 +22,10 @@ import (
 var certificate *redistest.Certificate
 
 func TestMain(m *testing.M) {
+	// Tests that run in parallel wait for a slow network.
+	UseLogger(slog.New(slog.DiscardHandler))
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8")
 	dir, err := os.MkdirTemp("", "mlcache-redis")
 	if err != nil {
 		panic(err)
@@ -49,6 +55,12 @@ type instance struct {
 
 func open(t *testing.T, url string, o LockerOptions) instance {
 	t.Helper()
+	return openAs(t, url, prefix, o)
+}
+
+// openAs opens an instance whose names begin with prefix.
+func openAs(t *testing.T, url, prefix string, o LockerOptions) instance {
+	t.Helper()
 	client := newClient(t, Options{
 		// Roomier than in production: a busy test machine must not look like a broken server.
 		URL: url, Prefix: prefix, Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -66,29 +78,30 @@ func awaitListening(t *testing.T, in instance) {
 	require.Eventually(t, in.bus.Connected, 10*time.Second, time.Millisecond, "no subscription")
 }
 
-// older makes everything on the server d older without waiting.
-func older(t *testing.T, c *Client, d time.Duration) {
+// older makes everything on the server whose name begins with prefix d older without
+// waiting.
+func older(t *testing.T, rdb redis.Cmdable, prefix string, d time.Duration) {
 	t.Helper()
 	ctx := context.Background()
-	keys, err := c.rdb.Keys(ctx, "*").Result()
+	keys, err := rdb.Keys(ctx, prefix+"*").Result()
 	require.NoError(t, err)
 	for _, k := range keys {
-		left, err := c.rdb.PTTL(ctx, k).Result()
+		left, err := rdb.PTTL(ctx, k).Result()
 		require.NoError(t, err)
-		// A life that is not positive deletes.
-		require.NoError(t, c.rdb.PExpire(ctx, k, left-d).Err())
+		// A TTL that is not positive deletes.
+		require.NoError(t, rdb.PExpire(ctx, k, left-d).Err())
 	}
 }
 
-func corrupt(t *testing.T, c *Client, key domain.Key, raw string) {
+func corrupt(t *testing.T, rdb redis.Cmdable, prefix string, key domain.Key, raw string) {
 	t.Helper()
 	ctx, name := context.Background(), namesOf(prefix, key).value
-	left, err := c.rdb.PTTL(ctx, name).Result()
+	left, err := rdb.PTTL(ctx, name).Result()
 	require.NoError(t, err)
 	if left <= 0 {
 		left = time.Minute
 	}
-	require.NoError(t, c.rdb.Set(ctx, name, raw, left).Err())
+	require.NoError(t, rdb.Set(ctx, name, raw, left).Err())
 }
 
 func TestTheContractsAreKeptOnARealServer(t *testing.T) {
@@ -103,8 +116,8 @@ func TestTheContractsAreKeptOnARealServer(t *testing.T) {
 			return portstest.Harness{
 				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
 				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
-				Advance: func(d time.Duration) { older(t, a.client, d) },
-				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client, k, raw) },
+				Advance: func(d time.Duration) { older(t, a.client.rdb, prefix, d) },
+				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client.rdb, prefix, k, raw) },
 			}
 		},
 	}

@@ -25,11 +25,11 @@ func TestAValueThatComesBetweenTheReadsIsNotGivenALongerTTL(t *testing.T) {
 		{old: time.Hour, left: time.Hour, put: 10 * time.Second},
 	} {
 		require.NoError(t, other.store.Put(t.Context(), key, lasting(c.old)))
-		older(t, other.client, c.old-c.left)
+		older(t, other.client.rdb, prefix, c.old-c.left)
 		between := proxy.StallRequest("get\r\n$7\r\nmlc:{k}", 300*time.Millisecond)
 		found := make(chan ports.Found, 1)
 		go func() { found <- in.store.GetMany(context.Background(), []domain.Key{key})[0] }()
-		<-between
+		<-between.Begun
 		require.NoError(t, other.store.Put(t.Context(), key, lasting(c.put)))
 		got := <-found
 		require.NoError(t, got.Err)

@@ -30,7 +30,7 @@ func TestTheContractsAreKeptOnACluster(t *testing.T) {
 				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
 				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
 				Advance: func(d time.Duration) { olderOnAll(t, a.client, d) },
-				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client, k, raw) },
+				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client.rdb, prefix, k, raw) },
 			}
 		},
 	}
@@ -60,7 +60,7 @@ func olderOnAll(t *testing.T, c *Client, d time.Duration) {
 	cluster, ok := c.rdb.(*redis.ClusterClient)
 	require.True(t, ok)
 	require.NoError(t, cluster.ForEachMaster(context.Background(), func(_ context.Context, master *redis.Client) error {
-		older(t, &Client{rdb: master}, d)
+		older(t, master, prefix, d)
 		return nil
 	}))
 }

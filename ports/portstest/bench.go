@@ -20,7 +20,7 @@ const (
 
 	// promptly is the time within which a call must end that has nothing to
 	// wait for, or was woken. It tells a wake from a lease that ran out.
-	promptly = 2 * time.Second
+	promptly = 30 * time.Second
 
 	// long is a life that no test outlasts.
 	long = time.Hour

@@ -80,7 +80,7 @@ type contract struct {
 }
 
 func (c contract) limits() Limits {
-	l := Limits{LockTTL: 30 * time.Second, Cooldown: 10 * time.Second}
+	l := Limits{LockTTL: 10 * time.Minute, Cooldown: 10 * time.Minute}
 	if c.lockTTL > 0 {
 		l.LockTTL = c.lockTTL
 	}

@@ -12,7 +12,7 @@ import (
 
 // brief is a lease that tests wait for to run out, in real time where the
 // server has a clock of its own.
-const brief = 400 * time.Millisecond
+const brief = 2 * time.Second
 
 func waitContracts() []contract {
 	return []contract{

@@ -6,33 +6,35 @@ import (
 	"time"
 )
 
-// accident happens once, to the next request that contains a text, or to the
-// reply to it.
-type accident struct {
-	text     string
-	reply    bool          // it happens to the reply
-	stall    time.Duration // it is late by this, and so is all that follows it
-	lose     bool          // in its place the connection is reset
-	freeze   bool          // in its place, and ever after, nothing passes either way
-	happened chan struct{} // closed when it has begun
+// Accident happens once, to the next request that contains a text, or to the reply to
+// it.
+type Accident struct {
+	// Begun is closed when it happens, and Over when what was late has been delivered.
+	Begun, Over chan struct{}
+
+	text   string
+	reply  bool          // it happens to the reply
+	stall  time.Duration // it is late by this, and so is all that follows it
+	lose   bool          // in its place the connection is reset
+	freeze bool          // in its place, and ever after, nothing passes
 }
 
 // accidents are those that have not happened yet.
 type accidents struct {
 	mu   sync.Mutex
-	open []*accident
+	open []*Accident
 }
 
-func (a *accidents) add(next accident) (happened <-chan struct{}) {
-	next.happened = make(chan struct{})
+func (a *accidents) add(next Accident) *Accident {
+	next.Begun, next.Over = make(chan struct{}), make(chan struct{})
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.open = append(a.open, &next)
-	return next.happened
+	return &next
 }
 
 // of returns the accident of a request, or nil. It is that request's alone.
-func (a *accidents) of(request []byte) *accident {
+func (a *accidents) of(request []byte) *Accident {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i, candidate := range a.open {
@@ -45,32 +47,38 @@ func (a *accidents) of(request []byte) *accident {
 }
 
 // StallRequest delivers the next request that contains text later by d, and with it
-// all that follows on its connection. The channel is closed when it has come.
-func (p *Proxy) StallRequest(text string, d time.Duration) (came <-chan struct{}) {
-	return p.accidents.add(accident{text: text, stall: d})
+// all that follows on its connection.
+func (p *Proxy) StallRequest(text string, d time.Duration) *Accident {
+	return p.accidents.add(Accident{text: text, stall: d})
 }
 
 // StallReply does that to the reply to the next request that contains text: the
 // server has done what it was asked.
-func (p *Proxy) StallReply(text string, d time.Duration) (came <-chan struct{}) {
-	return p.accidents.add(accident{text: text, reply: true, stall: d})
+func (p *Proxy) StallReply(text string, d time.Duration) *Accident {
+	return p.accidents.add(Accident{text: text, reply: true, stall: d})
 }
 
 // LoseRequest resets the connection in place of the next request that contains
 // text: the server never sees it.
-func (p *Proxy) LoseRequest(text string) (came <-chan struct{}) {
-	return p.accidents.add(accident{text: text, lose: true})
+func (p *Proxy) LoseRequest(text string) *Accident {
+	return p.accidents.add(Accident{text: text, lose: true})
 }
 
 // LoseReply resets the connection in place of the reply to the next request that
 // contains text: the server has done what it was asked.
-func (p *Proxy) LoseReply(text string) (came <-chan struct{}) {
-	return p.accidents.add(accident{text: text, reply: true, lose: true})
+func (p *Proxy) LoseReply(text string) *Accident {
+	return p.accidents.add(Accident{text: text, reply: true, lose: true})
 }
 
 // FreezeReply lets nothing pass any more on the connection of the next request that
 // contains text, from the reply to it on, and leaves it open (half-open, as after a
 // reboot of what is between).
-func (p *Proxy) FreezeReply(text string) (came <-chan struct{}) {
-	return p.accidents.add(accident{text: text, reply: true, freeze: true})
+func (p *Proxy) FreezeReply(text string) *Accident {
+	return p.accidents.add(Accident{text: text, reply: true, freeze: true})
+}
+
+// StallMessage delivers the next message of a subscription that contains text later by
+// d, and with it all that follows there.
+func (p *Proxy) StallMessage(text string, d time.Duration) *Accident {
+	return p.messages.add(Accident{text: text, stall: d})
 }

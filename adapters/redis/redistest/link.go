@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"bufio"
+	"bytes"
 	"net"
 	"sync"
 	"time"
@@ -15,15 +16,16 @@ type link struct {
 	gone           chan struct{} // closed when the link has ended
 	end            func()
 
-	mu      sync.Mutex
-	replies []*accident // of the requests that have no reply yet, in order; nil for none
+	mu             sync.Mutex
+	isSubscription bool
+	replies        []*Accident // of the requests that have no reply yet, in order; nil for none
 }
 
 // message is on its way.
 type message struct {
 	bytes    []byte
 	due      time.Time
-	accident *accident
+	accident *Accident
 }
 
 // onTheWay is how many messages one direction holds at the most.
@@ -51,10 +53,11 @@ func (l *link) run() {
 
 // accidentOfRequest notes what will happen to the reply and returns what happens to
 // the request.
-func (l *link) accidentOfRequest(request []byte) *accident {
+func (l *link) accidentOfRequest(request []byte) *Accident {
 	a := l.p.accidents.of(request)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.isSubscription = l.isSubscription || bytes.Contains(bytes.ToLower(request[:min(len(request), 32)]), []byte("subscribe"))
 	if a != nil && a.reply {
 		l.replies = append(l.replies, a)
 		return nil
@@ -63,12 +66,15 @@ func (l *link) accidentOfRequest(request []byte) *accident {
 	return a
 }
 
-// accidentOfReply returns what happens to a reply. What the server sends by itself
-// is none.
-func (l *link) accidentOfReply(reply []byte) *accident {
+// accidentOfReply returns what happens to a reply, or to what the server sends by
+// itself.
+func (l *link) accidentOfReply(reply []byte) *Accident {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if reply[0] == '>' || len(l.replies) == 0 {
+	if reply[0] == '>' || l.isSubscription && reply[0] == '*' {
+		return l.p.messages.of(reply)
+	}
+	if len(l.replies) == 0 {
 		return nil
 	}
 	a := l.replies[0]
@@ -76,14 +82,14 @@ func (l *link) accidentOfReply(reply []byte) *accident {
 	return a
 }
 
-func (l *link) read(from net.Conn, to chan<- message, accidentOf func([]byte) *accident) {
+func (l *link) read(from net.Conn, to chan<- message, accidentOf func([]byte) *Accident) {
 	defer close(to)
 	for r := bufio.NewReaderSize(from, 64<<10); ; {
-		bytes, err := readMessage(r)
+		whole, err := readMessage(r)
 		if err != nil {
 			return
 		}
-		m := message{bytes: bytes, accident: accidentOf(bytes)}
+		m := message{bytes: whole, accident: accidentOf(whole)}
 		m.due = time.Now().Add(l.p.network.delay())
 		if m.accident != nil {
 			m.due = m.due.Add(m.accident.stall)
@@ -101,7 +107,7 @@ func (l *link) deliver(to net.Conn, messages <-chan message) {
 	defer l.end()
 	for m := range messages {
 		if a := m.accident; a != nil {
-			close(a.happened)
+			close(a.Begun)
 			switch {
 			case a.lose:
 				return
@@ -113,21 +119,24 @@ func (l *link) deliver(to net.Conn, messages <-chan message) {
 		if !l.pause(time.Until(m.due)) || !l.write(to, m.bytes) {
 			return
 		}
+		if m.accident != nil {
+			close(m.accident.Over)
+		}
 	}
 }
 
 // write delivers a message at the pace of the network.
-func (l *link) write(to net.Conn, bytes []byte) bool {
-	for len(bytes) > 0 {
+func (l *link) write(to net.Conn, rest []byte) bool {
+	for len(rest) > 0 {
 		n, pause := l.p.network.pace()
-		n = min(n, len(bytes))
+		n = min(n, len(rest))
 		if !l.p.mayPass() {
 			return false
 		}
-		if _, err := to.Write(bytes[:n]); err != nil {
+		if _, err := to.Write(rest[:n]); err != nil {
 			return false
 		}
-		if bytes = bytes[n:]; !l.pause(pause) {
+		if rest = rest[n:]; !l.pause(pause) {
 			return false
 		}
 	}

@@ -115,9 +115,9 @@ func TestAccidentsHappenOnceToWhatTheyAreFor(t *testing.T) {
 		_, err := io.ReadFull(conn, got)
 		return string(got), err
 	}
-	for name, arrange := range map[string]func(*Proxy) <-chan struct{}{
-		"request lost": func(p *Proxy) <-chan struct{} { return p.LoseRequest("unlucky") },
-		"reply lost":   func(p *Proxy) <-chan struct{} { return p.LoseReply("unlucky") },
+	for name, arrange := range map[string]func(*Proxy) *Accident{
+		"request lost": func(p *Proxy) *Accident { return p.LoseRequest("unlucky") },
+		"reply lost":   func(p *Proxy) *Accident { return p.LoseReply("unlucky") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := StartProxy(t, startEcho(t))
@@ -128,7 +128,7 @@ func TestAccidentsHappenOnceToWhatTheyAreFor(t *testing.T) {
 			require.Equal(t, "+lucky\r\n", got)
 			_, err = ask(conn, "+unlucky\r\n")
 			require.Error(t, err)
-			<-happened
+			<-happened.Begun
 			got, err = ask(dialProxy(t, p), "+unlucky\r\n")
 			require.NoError(t, err)
 			require.Equal(t, "+unlucky\r\n", got)
@@ -147,7 +147,8 @@ func TestAStalledReplyComesLateAndDelaysWhatFollows(t *testing.T) {
 	_, err = io.ReadFull(conn, got)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, time.Since(began), 50*time.Millisecond)
-	<-happened
+	<-happened.Begun
+	<-happened.Over
 }
 
 func TestAFrozenConnectionStaysOpenAndSilent(t *testing.T) {
@@ -156,7 +157,7 @@ func TestAFrozenConnectionStaysOpenAndSilent(t *testing.T) {
 	conn := dialProxy(t, p)
 	_, err := io.WriteString(conn, "+ice\r\n")
 	require.NoError(t, err)
-	<-happened
+	<-happened.Begun
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
 	_, err = conn.Read(make([]byte, 1))
 	require.ErrorContains(t, err, "timeout")

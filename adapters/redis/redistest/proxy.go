@@ -17,7 +17,8 @@ type Proxy struct {
 	target    string
 	scheme    string
 	network   weather
-	accidents accidents
+	accidents accidents // of requests and replies
+	messages  accidents // of what subscriptions are told
 	done      chan struct{}
 	running   sync.WaitGroup
 
