@@ -202,7 +202,7 @@ func (l *lane) load() (queued int, connected bool) {
 // serves until there is the next.
 func (l *lane) keep(ctx context.Context) {
 	for wait := (backoff{}); ctx.Err() == nil; {
-		conn, err := l.node.connect(ctx)
+		conn, err := l.node.connect(ctx, l.node.rdb)
 		if err != nil {
 			wait.pause(ctx)
 			continue
