@@ -24,7 +24,7 @@ RUN --mount=type=cache,target=/go/pkg/mod \
     --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/mlcache ./cmd/mlcache \
- && mkdir /out/data
+ && mkdir -m 700 /out/data
 
 # --- the image: the program and CA certificates, no shell ---------------------
 FROM gcr.io/distroless/static-debian12:nonroot
@@ -39,6 +39,7 @@ COPY --from=build /out/mlcache /mlcache
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 EXPOSE 8000
+# It asks at the address that the command line or the environment of the container says.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 \
     CMD ["/mlcache", "healthcheck"]
 ENTRYPOINT ["/mlcache"]

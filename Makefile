@@ -24,7 +24,15 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 COVERED    = $(shell go list ./... 2>/dev/null | grep -v -e /mocks -e /docs -e /portstest -e /redistest | paste -sd, -)
 COVER_MIN := 85
 
+# Most tests that take long wait for a server or for a TTL, not for a processor.
 TESTFLAGS ?=
+PARALLEL  := -parallel 8
+
+# Shows what fails and counts what is skipped. Its status is that of go test.
+SUMMARY = { $(1) 2>&1; echo "go test ended with status $$?"; } | awk $(2) -f .ci/summary.awk
+
+# A proof fails unless a test of each package ran and passed.
+prove = @$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -run $(1) $(2),-v proof=1)
 
 # Comparisons with other caches are a module of their own, so that none of them
 # is a dependency of this one.
@@ -33,22 +41,63 @@ HTTP_COMPARE := adapters/httpapi/compare
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: assets ## run the service on port 8000, with an embedded second layer unless MLCACHE_REDIS_URL is set
 	go run -ldflags '$(LDFLAGS)' ./cmd/mlcache
 
 .PHONY: test
-test: ## run the tests (those against Redis need redis-server); TESTFLAGS=-race for the race detector
-	@command -v redis-server >/dev/null || echo "no redis-server: the tests against a real Redis are SKIPPED (Debian: apt-get install redis-server)"
-	@command -v chromium >/dev/null || echo "no chromium: the tests of the pages in a browser are SKIPPED (Debian: apt-get install chromium)"
-	go test $(TESTFLAGS) ./...
+test: ## run the tests, and say which are skipped for want of what; TESTFLAGS=-race for the race detector
+	@$(call SUMMARY,go test -v $(PARALLEL) $(TESTFLAGS) ./...)
 
 .PHONY: test-fleet
 test-fleet: ## run the long tests of several processes on a real Redis (10 minutes); TESTFLAGS=-race for the race detector
 	@command -v redis-server >/dev/null || { echo "test-fleet needs redis-server (Debian: apt-get install redis-server redis-sentinel)"; exit 1; }
-	go test $(TESTFLAGS) -tags fleet -run 'Fleet' -timeout 25m ./adapters/redis ./cmd/mlcache
+	@$(call SUMMARY,go test -v $(PARALLEL) $(TESTFLAGS) -tags fleet -run Fleet -timeout 25m ./adapters/redis ./cmd/mlcache,-v proof=1)
+
+.PHONY: prove
+prove: prove-one-load prove-shared-failure prove-takeover prove-ttl prove-writes prove-outages prove-lru prove-limits prove-counts prove-api ## prove all promises of README.md, which takes as long as test-fleet; each alone:
+
+.PHONY: prove-one-load
+prove-one-load: ## one load per key, however many ask
+	$(call prove,'Fleet.*(Loads|FirstCaller)|Once|OneLoad',./app ./cmd/mlcache)
+
+.PHONY: prove-shared-failure
+prove-shared-failure: ## a failed load is one call, shared, and not repeated at once
+	$(call prove,'Fleet.*Failure|Cooldown',./app ./cmd/mlcache)
+
+.PHONY: prove-takeover
+prove-takeover: ## another instance takes over a load whose instance dies
+	$(call prove,'FleetTakesOver',./cmd/mlcache)
+
+.PHONY: prove-ttl
+prove-ttl: ## nothing is served as fresh past its TTL
+	$(call prove,'TTL|Promoted|LifeLeft',./app ./domain)
+
+.PHONY: prove-writes
+prove-writes: ## after a PUT or DELETE nobody gets the old value, and no load brings it back
+	$(call prove,'Delete|Write|FleetReturnsNothing|FleetServesNothingOld|FleetKeepsNothing',-tags fleet ./app ./cmd/mlcache)
+
+.PHONY: prove-outages
+prove-outages: ## memory answers while Redis is in trouble, and all recovers by itself
+	$(call prove,'FleetOutlives|FleetServesWithoutRedis|FleetLosesNo|FleetUnderSentinel|FleetOnACluster|Trouble',-tags fleet -timeout 25m ./adapters/redis ./cmd/mlcache)
+
+.PHONY: prove-lru
+prove-lru: ## L1 is an LRU within its bounds
+	$(call prove,.,./adapters/lru)
+
+.PHONY: prove-limits
+prove-limits: ## source calls and waiters are bounded
+	$(call prove,'Place|AtOnce|Waiters',./app)
+
+.PHONY: prove-counts
+prove-counts: ## each request is counted exactly once, and all views tell the same
+	$(call prove,'CountedExactlyOnce|TellTheSame',./app ./cmd/mlcache)
+
+.PHONY: prove-api
+prove-api: ## the API is as it is described
+	$(call prove,'Contract',./cmd/mlcache)
 
 .PHONY: measure-fleet
 measure-fleet: ## print how long waiters, invalidations and takeovers take, on several processes and a real Redis (2 minutes)
@@ -98,8 +147,8 @@ bench-http: ## compare the service with nginx, Varnish and bare Gin over HTTP, a
 	cd $(HTTP_COMPARE) && go run . -format markdown
 
 .PHONY: bench-smoke
-bench-smoke: ## run the benchmarks of the hot path shortly, and fail if it allocates more than it should
-	go test -count=1 -run Allocat -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./app ./adapters/httpapi
+bench-smoke: ## run the benchmarks of the hot path shortly, and its tests, which fail if it allocates more than it should
+	go test -count=1 -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./app ./adapters/httpapi
 
 .PHONY: replay
 replay: ## print hit ratios over a trace: make replay TRACE=file CAPACITY=n[,n...]
@@ -112,8 +161,7 @@ scaling: ## simulate what fleets ask of Redis and of the source: two tables, and
 
 .PHONY: cover
 cover: ## run the tests and print the coverage of what is not generated
-	@go test $(TESTFLAGS) -coverprofile=coverage.out -coverpkg=$(COVERED) ./... >coverage.txt 2>&1; \
-		status=$$?; sed 's/ of statements in .*//' coverage.txt; exit $$status
+	@$(call SUMMARY,go test -v $(PARALLEL) $(TESTFLAGS) -coverprofile=coverage.out -coverpkg=$(COVERED) ./...)
 	@grep -v wire_gen.go coverage.out >coverage.txt && mv coverage.txt coverage.out
 	@go tool cover -func=coverage.out | awk '/^total:/ { sub("%", "", $$3); \
 		printf "coverage of non-generated code: %s %% (at least $(COVER_MIN) %%)\n", $$3; exit $$3 < $(COVER_MIN) }'

@@ -47,6 +47,7 @@ func newWorld(t *testing.T, change ...func(*app.Options)) *world {
 	}
 	w.l1.EXPECT().Epoch(w.key).Return(epoch).Maybe()
 	o := app.DefaultOptions()
+	o.Random = seeded(1)
 	for _, f := range change {
 		f(&o)
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/embedded"
@@ -23,9 +22,10 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/app"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
+	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { portstest.Main(m) }
 
 // fakeSource counts its calls and does what it is told.
 type fakeSource struct {

@@ -36,3 +36,6 @@ func ParseKey(s string) (Key, error) {
 
 // String returns the key as it was parsed.
 func (k Key) String() string { return k.name }
+
+// MarshalText is how a key stands in logs and in JSON.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.name), nil }

@@ -1,6 +1,8 @@
 package domain_test
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
@@ -27,4 +29,15 @@ func FuzzParseKey(f *testing.F) {
 		}
 		require.Equal(t, s, key.String())
 	})
+}
+
+func TestAKeyIsTextInLogsAndInJSON(t *testing.T) {
+	key, err := domain.ParseKey(`a "b"<é>`)
+	require.NoError(t, err)
+	var out strings.Builder
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "key", key)
+	require.Contains(t, out.String(), `"key":"a \"b\"<é>"`)
+	out.Reset()
+	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "key", key)
+	require.Contains(t, out.String(), `key="a \"b\"<é>"`)
 }

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dgraph-io/badger/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -13,16 +12,17 @@ import (
 // Corrupter returns a function that stores raw for a key, for a minute.
 func Corrupter(t *testing.T, l *Layer) func(domain.Key, string) {
 	return func(k domain.Key, raw string) {
-		next := cut(k, append(make([]byte, deadlineBytes), raw...), l.now().Add(time.Minute))
-		require.NoError(t, l.db.Update(func(txn *badger.Txn) error { return change(txn, k, next, 0) }))
+		now := l.now()
+		require.NoError(t, l.store.put(t.Context(), k.String(), []byte(raw), now.Add(time.Minute).UnixMilli(), now.UnixMilli()))
 	}
 }
 
-// InUse returns the bytes that the account has booked.
+// InUse returns the bytes that a layer in memory counts.
 func InUse(l *Layer) int64 {
-	l.account.mu.Lock()
-	defer l.account.mu.Unlock()
-	return l.account.total
+	m := l.store.(*memory)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used
 }
 
 // Remembered returns how many leases and failures are kept.

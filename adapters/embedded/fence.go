@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -11,9 +12,9 @@ import (
 
 // Each write of a key has the key's lease while it lasts: a fill the one that its
 // caller holds, any other write one that it seizes. For that time the lease
-// neither runs out nor ends in another way. So the entry is written without
-// holding mu, there is one write of a key at a time, and who is woken by the end
-// of the lease finds what was written.
+// neither expires nor ends in another way. So the entry is written without holding
+// mu, there is one write of a key at a time, and waiters that are woken by the end
+// of the lease find what was written.
 
 // beginFill reserves the lease for one fill, until endWrite.
 func (ls *leases) beginFill(k domain.Key, token ports.Lease) (*lease, error) {
@@ -30,9 +31,9 @@ func (ls *leases) beginFill(k domain.Key, token ports.Lease) (*lease, error) {
 	return l, nil
 }
 
-// seize takes the lease of k from whoever has it, for one write, until endWrite,
-// and forgets the last failure. It waits for a write that is under way, until
-// that ends, or ctx.
+// seize takes the lease of k from its holder, for one write, until endWrite, and
+// forgets the last failure. It waits for a write in progress, until that ends, or
+// ctx.
 func (ls *leases) seize(ctx context.Context, k domain.Key) (*lease, error) {
 	for {
 		l, busy := ls.trySeize(k)
@@ -47,29 +48,28 @@ func (ls *leases) seize(ctx context.Context, k domain.Key) (*lease, error) {
 	}
 }
 
-// trySeize returns the lease, or what is closed at the end of the write that is
-// under way. A lease that is there passes to the new holder as it is, so that
-// those who wait for it are woken by his write.
+// trySeize returns the lease, or what is closed at the end of the write in
+// progress. A lease that is there passes to the new holder as it is, so that the
+// write wakes those that wait for it.
 func (ls *leases) trySeize(k domain.Key) (seized *lease, busy <-chan struct{}) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	l := ls.held[k]
+	l := ls.held[k.String()]
 	switch {
 	case l == nil:
 		l = &lease{ended: make(chan struct{})}
-		ls.held[k] = l
+		ls.held[strings.Clone(k.String())] = l
 	case l.writing != nil:
 		return nil, l.writing
 	}
 	l.giveLocked(time.Now().Add(ls.ttl))
 	l.writing = make(chan struct{})
-	delete(ls.failed, k)
+	delete(ls.failed, k.String())
 	return l, nil
 }
 
 // endWrite ends the write, and the lease with it, unless a fill failed: then it
-// stands for as long as it has left, and who waits for it looks again when that
-// is over.
+// stands for its remaining TTL, and waiters look again when that is over.
 func (ls *leases) endWrite(k domain.Key, l *lease, endsLease bool) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

@@ -30,7 +30,7 @@ func fillUnderWay(t *testing.T) (l *Layer, k domain.Key, end func(done bool)) {
 	require.NoError(t, err)
 	return l, k, func(done bool) {
 		if done {
-			assert.NoError(t, l.write(k, value("filled")))
+			assert.NoError(t, l.write(t.Context(), k, value("filled")))
 		}
 		l.leases.endWrite(k, held, done)
 	}

@@ -50,14 +50,7 @@ func keepsTheContract(t *testing.T, dir func(*testing.T) string) {
 	portstest.Bus(t, layer)
 }
 
-// Badger leaves two goroutines behind when it fails to open a directory, after
-// which the program ends. A layer that was closed must leave none: the contract
-// suite runs in bubbles, which do not end before all goroutines have.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreTopFunction("github.com/dgraph-io/badger/v4.(*DB).monitorCache"),
-		goleak.IgnoreTopFunction("github.com/dgraph-io/ristretto/v2/z.(*AllocatorPool).freeupAllocators"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestHealthNamesTheKind(t *testing.T) {
 	require.Equal(t, "embedded", open(t, options()).Health(t.Context()))

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,20 +13,25 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// leases is who may load which key, and which loads failed of late.
+// maxFailures bounds the failures that are remembered, and so their memory to
+// some 10 MB. One that is not remembered costs a load.
+const maxFailures = 16 << 10
+
+// leases holds the right to load each key, and the loads that failed of late. The
+// names in its maps are copies: a key may be part of a much longer string.
 type leases struct {
 	ttl, cooldown time.Duration
 
 	mu     sync.Mutex
-	held   map[domain.Key]*lease
-	failed map[domain.Key]failure
+	held   map[string]*lease
+	failed map[string]failure
 	swept  time.Time
 }
 
-// lease is one holder's right. It leaves the map when it ends; whoever waits
-// for it keeps it.
+// lease is one holder's right. It leaves the map when it ends; callers that wait
+// for it keep it.
 type lease struct {
-	ended chan struct{} // closed when the lease was ended, not when it ran out
+	ended chan struct{} // closed when the lease was ended, not when it expired
 	cause error         // the failure it ended with; set before ended is closed
 
 	// Guarded by leases.mu.
@@ -43,12 +49,12 @@ type failure struct {
 func newLeases(ttl, cooldown time.Duration) *leases {
 	return &leases{
 		ttl: ttl, cooldown: cooldown, swept: time.Now(),
-		held: map[domain.Key]*lease{}, failed: map[domain.Key]failure{},
+		held: map[string]*lease{}, failed: map[string]failure{},
 	}
 }
 
 // take gives out the lease of k or says why not: by an error, or by the lease to
-// wait for and the time for which to wait before asking again. Whoever asks
+// wait for and the time for which to wait before asking again. A caller that asks
 // again passes the lease waited for: it may have been ended at the very moment
 // when the patience was over, and that end must not be missed.
 func (ls *leases) take(k domain.Key, last *lease) (token ports.Lease, holder *lease, patience time.Duration, err error) {
@@ -58,16 +64,16 @@ func (ls *leases) take(k domain.Key, last *lease) (token ports.Lease, holder *le
 		return "", nil, 0, last.outcome()
 	}
 	now := time.Now()
-	if f, ok := ls.failed[k]; ok && now.Before(f.until) {
+	if f, ok := ls.failed[k.String()]; ok && now.Before(f.until) {
 		return "", nil, 0, f.cause
 	}
-	if l := ls.held[k]; l != nil && l.standsAt(now) {
+	if l := ls.held[k.String()]; l != nil && l.standsAt(now) {
 		return "", l, l.patience(now, ls.ttl), nil
 	}
 	ls.sweepLocked(now)
 	l := &lease{ended: make(chan struct{})}
 	l.giveLocked(now.Add(ls.ttl))
-	ls.held[k] = l
+	ls.held[strings.Clone(k.String())] = l
 	return l.token, nil, 0, nil
 }
 
@@ -78,9 +84,9 @@ func (l *lease) giveLocked(deadline time.Time) {
 
 func (l *lease) standsAt(now time.Time) bool { return l.writing != nil || now.Before(l.deadline) }
 
-// patience is the time until the lease may have run out. While a write keeps it
-// alive past its deadline that is not known: the write ends the lease and wakes,
-// and only for the case that a fill fails one looks again.
+// patience is the time until the lease may have expired. While a write holds it
+// past its deadline that is not known: the write ends the lease and wakes the
+// waiters, which look again only in case the fill fails.
 func (l *lease) patience(now time.Time, ttl time.Duration) time.Duration {
 	if left := l.deadline.Sub(now); left > 0 {
 		return left
@@ -89,7 +95,7 @@ func (l *lease) patience(now time.Time, ttl time.Duration) time.Duration {
 }
 
 // wait returns how the lease ended, the error of ctx, or nil when the lease may
-// have run out.
+// have expired.
 func (l *lease) wait(ctx context.Context, patience time.Duration) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -103,7 +109,7 @@ func (l *lease) wait(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-// wait is that of the lease, and counts who is in it.
+// wait is that of the lease, and counts the waiters.
 func (ls *leases) wait(ctx context.Context, l *lease, patience time.Duration) error {
 	ls.count(l, 1)
 	defer ls.count(l, -1)
@@ -119,7 +125,7 @@ func (ls *leases) count(l *lease, n int) {
 func (ls *leases) awaited(k domain.Key) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	l := ls.held[k]
+	l := ls.held[k.String()]
 	return l != nil && l.waiters > 0
 }
 
@@ -127,11 +133,11 @@ func (ls *leases) state(k domain.Key) (state domain.LeaseState) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	now := time.Now()
-	if l := ls.held[k]; l != nil && l.standsAt(now) {
+	if l := ls.held[k.String()]; l != nil && l.standsAt(now) {
 		state.Held, state.Holder, state.Here = true, "embedded", true
 		state.Left = max(0, l.deadline.Sub(now))
 	}
-	if f, ok := ls.failed[k]; ok && now.Before(f.until) {
+	if f, ok := ls.failed[k.String()]; ok && now.Before(f.until) {
 		state.Failure, state.FailureLeft = f.cause, f.until.Sub(now)
 	}
 	return state
@@ -146,7 +152,7 @@ func (l *lease) isEnded() bool {
 	}
 }
 
-// outcome is what those who waited are told. The lease must have been ended.
+// outcome is what waiters receive. The lease must have been ended.
 func (l *lease) outcome() error {
 	if l.cause != nil {
 		return l.cause
@@ -179,14 +185,20 @@ func (ls *leases) release(k domain.Key, token ports.Lease, cause error) error {
 	if cause != nil && ls.cooldown > 0 {
 		now := time.Now()
 		ls.sweepLocked(now)
-		ls.failed[k] = failure{cause: cause, until: now.Add(ls.cooldown)}
+		ls.rememberLocked(k, failure{cause: cause, until: now.Add(ls.cooldown)})
 	}
 	ls.endLocked(k, l, cause)
 	return nil
 }
 
+func (ls *leases) rememberLocked(k domain.Key, f failure) {
+	if _, known := ls.failed[k.String()]; known || len(ls.failed) < maxFailures {
+		ls.failed[strings.Clone(k.String())] = f
+	}
+}
+
 func (ls *leases) findLocked(k domain.Key, token ports.Lease) (*lease, error) {
-	l := ls.held[k]
+	l := ls.held[k.String()]
 	if l == nil || l.token != token || !l.standsAt(time.Now()) {
 		return nil, fmt.Errorf("lease of %q: %w", k, domain.ErrLeaseLost)
 	}
@@ -194,14 +206,14 @@ func (ls *leases) findLocked(k domain.Key, token ports.Lease) (*lease, error) {
 }
 
 func (ls *leases) endLocked(k domain.Key, l *lease, cause error) {
-	delete(ls.held, k)
+	delete(ls.held, k.String())
 	l.cause = cause
 	close(l.ended)
 }
 
-// sweepLocked forgets what nobody asked for again. It runs when something is
-// added, and not before all that the last sweep kept has had time to run out:
-// so each item is looked at twice at most, unless it is renewed.
+// sweepLocked forgets what has expired. It runs when something is added, and not
+// before all that the last sweep kept has had time to expire: so each item is
+// looked at twice at most, unless it is renewed.
 func (ls *leases) sweepLocked(now time.Time) {
 	if now.Sub(ls.swept) < max(ls.ttl, ls.cooldown) {
 		return

@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,19 +9,22 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/embedded"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-func TestARestartKeepsWhatIsFreshWithTheLifeItHasLeft(t *testing.T) {
+func disk(t *testing.T) embedded.Options {
+	o := options()
+	o.Dir = filepath.Join(t.TempDir(), "data")
+	return o
+}
+
+func TestARestartKeepsWhatIsFreshWithItsRemainingTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := options()
-		o.Dir = t.TempDir()
-		l, err := embedded.Open(o)
-		require.NoError(t, err)
+		o := disk(t)
+		l := open(t, o)
 		large := strings.Repeat("x", 1<<20)
 		fill(t, l, "ten", entry("ten", 10*time.Second))
 		fill(t, l, "two", entry("two", 2*time.Second))
@@ -39,12 +43,10 @@ func TestARestartKeepsWhatIsFreshWithTheLifeItHasLeft(t *testing.T) {
 	})
 }
 
-func TestARestartKeepsWhatIsStaleWithTheAgeThatItHas(t *testing.T) {
+func TestARestartKeepsWhatIsStaleWithItsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := options()
-		o.Dir = t.TempDir()
-		l, err := embedded.Open(o)
-		require.NoError(t, err)
+		o := disk(t)
+		l := open(t, o)
 		e := entry("v", 2*time.Second).Kept(10 * time.Second)
 		fill(t, l, "filled", e)
 		require.NoError(t, l.Put(t.Context(), key(t, "put"), e))
@@ -65,63 +67,12 @@ func TestARestartKeepsWhatIsStaleWithTheAgeThatItHas(t *testing.T) {
 }
 
 func TestWhatWasDeletedIsGoneAfterARestartToo(t *testing.T) {
-	o := options()
-	o.Dir = t.TempDir()
-	l, err := embedded.Open(o)
-	require.NoError(t, err)
+	o := disk(t)
+	l := open(t, o)
 	fill(t, l, "k", entry(strings.Repeat("x", 1<<20), time.Hour))
 	require.NoError(t, l.Delete(t.Context(), key(t, "k")))
 	require.NoError(t, l.Close())
-
-	l = open(t, o)
-	require.Zero(t, get(t, l, "k"))
-	require.Zero(t, embedded.InUse(l))
-}
-
-func TestABoundThatWasLoweredDoesNotForbidToDelete(t *testing.T) {
-	o := options()
-	o.Dir = t.TempDir()
-	l, err := embedded.Open(o)
-	require.NoError(t, err)
-	fill(t, l, "one", entry(strings.Repeat("x", 2000), time.Hour))
-	fill(t, l, "two", entry(strings.Repeat("x", 2000), time.Hour))
-	require.NoError(t, l.Close())
-
-	o.MaxBytes = 1000
-	l = open(t, o)
-	require.NoError(t, l.Delete(t.Context(), key(t, "one")))
-	require.Zero(t, get(t, l, "one"))
-	require.NotZero(t, get(t, l, "two"))
-}
-
-func TestARestartBooksWhatIsStored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := options()
-		o.Dir = t.TempDir()
-		l, err := embedded.Open(o)
-		require.NoError(t, err)
-		fill(t, l, "small", entry("v", time.Minute))
-		fill(t, l, "large", entry(strings.Repeat("x", 1<<20), time.Hour))
-		before := embedded.InUse(l)
-		require.NoError(t, l.Close())
-
-		l = open(t, o)
-		require.Equal(t, before, embedded.InUse(l))
-		fill(t, l, "large", entry("v", time.Hour))
-		require.Less(t, embedded.InUse(l), int64(500))
-		time.Sleep(2 * time.Hour)
-		fill(t, l, "large", domain.NewMissing(0, 0))
-		require.Zero(t, embedded.InUse(l))
-	})
-}
-
-func TestAKilledProcessLosesNothingThatTheSystemStillWrites(t *testing.T) {
-	o := options()
-	o.Dir = t.TempDir()
-	killed := open(t, o)
-	fill(t, killed, "k", entry("v", time.Hour))
-	o.Dir = copyOf(t, o.Dir)
-	require.Equal(t, entry("v", time.Hour), get(t, open(t, o), "k").Entry)
+	require.Zero(t, get(t, open(t, o), "k"))
 }
 
 func TestEntriesFromTheFutureAreNotServed(t *testing.T) {
@@ -135,69 +86,114 @@ func TestEntriesFromTheFutureAreNotServed(t *testing.T) {
 }
 
 func TestADirectoryInUseIsOneClearError(t *testing.T) {
-	o := options()
-	o.Dir = t.TempDir()
-	open(t, o)
+	o := disk(t)
+	l := open(t, o)
 	_, err := embedded.Open(o)
 	require.EqualError(t, err, `embedded layer: data directory "`+o.Dir+`" is in use by another process`)
+	fill(t, l, "k", entry("v", time.Hour)) // undisturbed
+	require.NoError(t, l.Close())
+	require.NotZero(t, get(t, open(t, o), "k"))
 }
 
-func TestADamagedDirectoryIsOneClearError(t *testing.T) {
-	whole := options()
-	whole.Dir = t.TempDir()
-	l, err := embedded.Open(whole)
+func TestOnlyTheOwnerMayReadTheData(t *testing.T) {
+	o := disk(t)
+	log := &lines{}
+	o.Logger = log.logger()
+	o.Dir = filepath.Join(o.Dir, "of", "our own")
+	l := open(t, o)
+	fill(t, l, "k", entry("v", time.Hour))
+	require.Equal(t, os.FileMode(0o700), mode(t, o.Dir))
+	files, err := os.ReadDir(o.Dir)
 	require.NoError(t, err)
-	fill(t, l, "k", entry(strings.Repeat("v", 10000), time.Hour))
+	require.Len(t, files, 2)
+	for _, f := range files {
+		require.Equal(t, os.FileMode(0o600), mode(t, filepath.Join(o.Dir, f.Name())), f.Name())
+	}
 	require.NoError(t, l.Close())
+	require.Empty(t, log.String())
 
-	for says, damage := range map[string]func(dir string) error{
-		"a manifest of something else": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "MANIFEST"), []byte("garbage, and some more of it"), 0o600)
-		},
-		"a table cut short": func(dir string) error { return os.Truncate(filepath.Join(dir, "000001.sst"), 100) },
-		"an empty table":    func(dir string) error { return os.Truncate(filepath.Join(dir, "000001.sst"), 0) },
-		"a lost table":      func(dir string) error { return os.Remove(filepath.Join(dir, "000001.sst")) },
-		"zeros at the end of a table": func(dir string) error {
-			return os.Truncate(filepath.Join(dir, "000001.sst"), 1<<20)
-		},
-	} {
-		t.Run(says, func(t *testing.T) {
+	require.NoError(t, os.Chmod(filepath.Join(o.Dir, "mlcache.db"), 0o644))
+	require.NoError(t, os.Chmod(o.Dir, 0o755))
+	open(t, o)
+	require.Equal(t, os.FileMode(0o600), mode(t, filepath.Join(o.Dir, "mlcache.db")))
+	require.Equal(t, os.FileMode(0o755), mode(t, o.Dir), "the user's choice")
+	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+	require.Contains(t, log.String(), "chmod 700")
+}
+
+func mode(t *testing.T, path string) os.FileMode {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info.Mode().Perm()
+}
+
+func TestAPathOfAnyKindWorks(t *testing.T) {
+	for _, name := range []string{"a b", "50%20", "what?", "#1", "ключ", "mode=memory", "file:x"} {
+		o := disk(t)
+		o.Dir = filepath.Join(o.Dir, name)
+		l := open(t, o)
+		fill(t, l, "k", entry("v", time.Hour))
+		require.NoError(t, l.Close())
+		require.FileExists(t, filepath.Join(o.Dir, "mlcache.db"))
+		require.NotZero(t, get(t, open(t, o), "k"))
+	}
+	t.Chdir(t.TempDir())
+	o := options()
+	o.Dir = "relative"
+	open(t, o)
+	require.FileExists(t, "relative/mlcache.db")
+}
+
+func TestADirectoryThatCannotBeUsedStopsTheStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	occupied := filepath.Join(t.TempDir(), "dir")
+	require.NoError(t, os.MkdirAll(filepath.Join(occupied, "mlcache.db"), 0o700))
+	for name, dir := range map[string]string{"a file": file, "below a file": filepath.Join(file, "x"), "without room": occupied} {
+		t.Run(name, func(t *testing.T) {
 			o := options()
-			o.Dir = copyOf(t, whole.Dir)
-			require.NoError(t, damage(o.Dir))
+			o.Dir = dir
 			_, err := embedded.Open(o)
-			require.Error(t, err)
-			assert.Contains(t, err.Error(), `embedded layer: cannot open data directory "`+o.Dir+`"`)
-			assert.NotContains(t, err.Error(), "\n")
+			require.ErrorContains(t, err, `embedded layer: data directory "`+dir+`" cannot be used: `)
+			require.NotContains(t, err.Error(), "\n")
 		})
 	}
 }
 
-func TestADamagedValueIsNotServed(t *testing.T) {
-	o := options()
-	o.Dir = t.TempDir()
-	l, err := embedded.Open(o)
-	require.NoError(t, err)
-	fill(t, l, "k", entry(strings.Repeat("v", 10000), time.Hour))
-	require.NoError(t, l.Close())
-	f, err := os.OpenFile(filepath.Join(o.Dir, "000001.sst"), os.O_RDWR, 0)
-	require.NoError(t, err)
-	_, err = f.WriteAt([]byte("V"), 5000)
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
-
-	l, err = embedded.Open(o)
-	if err != nil {
-		return // nor is this
+func TestTheFileKeepsToItsBoundAndNewValuesWin(t *testing.T) {
+	for name, size := range map[string]int{"tiny": 1, "1 KiB": 1 << 10, "100 KiB": 100 << 10, "900 KiB": 900 << 10} {
+		t.Run(name, func(t *testing.T) {
+			o := disk(t)
+			o.MaxBytes = 1 << 20
+			l := open(t, o)
+			n := int(3*o.MaxBytes) / (size + 500)
+			for i := range n {
+				fill(t, l, strings.Repeat("k", i%100)+time.Duration(i).String(), entry(strings.Repeat("v", size), time.Hour))
+				require.NotZero(t, get(t, l, strings.Repeat("k", i%100)+time.Duration(i).String()))
+			}
+			require.Zero(t, get(t, l, "0s"))
+			info, err := os.Stat(filepath.Join(o.Dir, "mlcache.db"))
+			require.NoError(t, err)
+			require.LessOrEqual(t, info.Size(), o.MaxBytes)
+			require.Greater(t, info.Size(), o.MaxBytes*8/10)
+			require.Equal(t, "embedded", l.Health(t.Context()))
+		})
 	}
-	_, ok, _ := l.Get(t.Context(), key(t, "k"))
-	require.False(t, ok)
-	require.NoError(t, l.Close())
 }
 
-func copyOf(t *testing.T, dir string) string {
-	t.Helper()
-	to := filepath.Join(t.TempDir(), "copy")
-	require.NoError(t, os.CopyFS(to, os.DirFS(dir)))
-	return to
+func TestAFileOfALargerBoundIsStartedAgain(t *testing.T) {
+	o := disk(t)
+	l := open(t, o)
+	fill(t, l, "k", entry(strings.Repeat("v", 1<<20), time.Hour))
+	require.NoError(t, l.Close())
+	o.MaxBytes = 512 << 10
+	l = open(t, o)
+	require.Zero(t, get(t, l, "k"))
+	fill(t, l, "k", entry("v", time.Hour))
 }
+
+// lines collects what is logged.
+type lines struct{ strings.Builder }
+
+func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }

@@ -2,10 +2,7 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/dgraph-io/badger/v4"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -13,24 +10,49 @@ import (
 
 var _ ports.L2Store = (*Layer)(nil)
 
-// Get returns what is stored for key and is alive or kept. Reads are local and
-// short, so ctx is looked at once, at the beginning.
+// store holds rows and knows nothing of leases: there is one write of a key at a
+// time, see fence.go. Times are Unix milliseconds. After close every call but
+// degraded fails with domain.ErrClosed.
+type store interface {
+	// get returns what is stored for key, expired or not.
+	get(ctx context.Context, key string) (row, bool, error)
+
+	// put stores a row in place of what was there, and evicts others if it needs
+	// their room. It keeps neither key nor form. The error wraps
+	// domain.ErrTooLarge when the row does not fit into an empty store: then
+	// nothing has changed.
+	put(ctx context.Context, key string, form []byte, deadline, now int64) error
+
+	remove(ctx context.Context, key string) error
+
+	// degraded reports whether the store fails, without asking it.
+	degraded() bool
+
+	// close waits for the calls under way. It is called once.
+	close() error
+}
+
+// expiredPerPut is how many expired rows each put deletes: more than are stored,
+// so that they do not pile up, and few enough for the put to be short.
+const expiredPerPut = 16
+
+func tooLarge(need, allowed int64) error {
+	return fmt.Errorf("%w: %d bytes to store, %d allowed", domain.ErrTooLarge, need, allowed)
+}
+
+// Get returns what is stored for key and is fresh or kept.
 func (l *Layer) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return domain.Copy{}, false, err
 	}
-	if err := l.using.enter(); err != nil {
-		return domain.Copy{}, false, err
-	}
-	defer l.using.leave()
-	form, err := l.read(key)
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return domain.Copy{}, false, nil
-	}
+	r, ok, err := l.store.get(ctx, key.String())
 	if err != nil {
 		return domain.Copy{}, false, fmt.Errorf("embedded layer: get: %w", err)
 	}
-	return decode(form, l.now())
+	if !ok {
+		return domain.Copy{}, false, nil
+	}
+	return decode(r, l.now())
 }
 
 // GetMany reads one after the other: no round trip is to be saved.
@@ -43,39 +65,25 @@ func (l *Layer) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
 	return found
 }
 
-func (l *Layer) read(key domain.Key) (form string, err error) {
-	err = l.db.View(func(txn *badger.Txn) (err error) {
-		form, err = join(txn, key)
-		return err
-	})
-	return form, err
-}
-
 // Fill stores e and ends the lease. The entry is there before the lease ends, so
-// whoever is woken, or finds the lease free, finds the entry as well.
+// callers that are woken, or find the lease free, find the entry as well.
 func (l *Layer) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := l.using.enter(); err != nil {
-		return err
-	}
-	defer l.using.leave()
 	held, err := l.leases.beginFill(key, lease)
 	if err != nil {
 		return err
 	}
-	done := false // also when Badger panics
+	done := false // also when the store panics
 	defer func() { l.leases.endWrite(key, held, done) }()
-	if err := l.write(key, e); err != nil {
-		return err
-	}
-	done = true
-	return nil
+	err = l.write(ctx, key, e)
+	done = err == nil
+	return err
 }
 
-// Put stores e whoever holds the lease. It waits for a fill that is under way:
-// what is put comes after it. A value that is too large changes nothing.
+// Put stores e whichever caller holds the lease. It waits for a fill that is in
+// progress: what is put comes after it. A value that is too large changes nothing.
 func (l *Layer) Put(ctx context.Context, key domain.Key, e *domain.Entry) error {
 	if err := l.checkSize(e); err != nil {
 		return err
@@ -83,19 +91,52 @@ func (l *Layer) Put(ctx context.Context, key domain.Key, e *domain.Entry) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := l.using.enter(); err != nil {
-		return err
-	}
-	defer l.using.leave()
 	seized, err := l.leases.seize(ctx, key)
 	if err != nil {
 		return err
 	}
 	defer l.leases.endWrite(key, seized, true)
-	return l.write(key, e)
+	return l.write(ctx, key, e)
 }
 
-// Delete puts an entry without life, which is not stored.
+// Delete puts an entry without TTL, which is not stored.
 func (l *Layer) Delete(ctx context.Context, key domain.Key) error {
 	return l.Put(ctx, key, domain.NewMissing(0, 0))
+}
+
+// write stores e for key in place of what was there. The caller has reserved the
+// key's lease.
+func (l *Layer) write(ctx context.Context, key domain.Key, e *domain.Entry) error {
+	err := l.checkSize(e)
+	switch {
+	case err != nil:
+		return err
+	case e.TTL() <= 0:
+		err = l.store.remove(ctx, key.String())
+	default:
+		err = l.put(ctx, key, e)
+	}
+	if err != nil {
+		return fmt.Errorf("embedded layer: write: %w", err)
+	}
+	return nil
+}
+
+func (l *Layer) put(ctx context.Context, key domain.Key, e *domain.Entry) error {
+	buffer, _ := l.buffers.Get().(*[]byte)
+	if buffer == nil {
+		buffer = new([]byte)
+	}
+	defer l.buffers.Put(buffer)
+	now := l.now()
+	form, deadline := encode((*buffer)[:0], e, now)
+	*buffer = form
+	return l.store.put(ctx, key.String(), form, deadline, now.UnixMilli())
+}
+
+func (l *Layer) checkSize(e *domain.Entry) error {
+	if len(e.Body()) > l.maxValue {
+		return fmt.Errorf("embedded layer: %w: %d bytes, %d allowed", domain.ErrTooLarge, len(e.Body()), l.maxValue)
+	}
+	return nil
 }

@@ -17,16 +17,16 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
+	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
 )
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
-	goleak.VerifyTestMain(m)
+	portstest.Main(m)
 }
 
 // traceKey is that of a value that something before the API put into a context.

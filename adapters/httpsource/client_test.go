@@ -66,12 +66,27 @@ func TestACancelledLoadEndsWithTheCauseAndTheBackendIsTold(t *testing.T) {
 }
 
 func TestAStatusIsKnownAlthoughItsBodyHangs(t *testing.T) {
-	_, err := load(t, func(w http.ResponseWriter, r *http.Request) {
+	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
-	}, func(o *Options) { o.Timeout = 100 * time.Millisecond })
+	})
+	s := newSource(t, srv.URL+"/{key}", func(o *Options) { o.Timeout = time.Hour })
+	ctx, giveUp := context.WithCancel(t.Context())
+	s.client.Transport = afterHeader{s.client.Transport, giveUp}
+	_, err := s.Load(ctx, key(t, "k"))
 	require.ErrorIs(t, err, domain.ErrSourceFailed)
+}
+
+// afterHeader calls then when the header of an answer is there.
+type afterHeader struct {
+	http.RoundTripper
+	then func()
+}
+
+func (a afterHeader) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer a.then()
+	return a.RoundTripper.RoundTrip(r)
 }
 
 // counting starts a server and counts the connections that are made to it.

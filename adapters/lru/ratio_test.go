@@ -106,7 +106,7 @@ func TestAdmissionResistsScansAndLosesLittleToRecency(t *testing.T) {
 				for range 4 {
 					got += hitRatio(t, keys, Options{MaxEntries: capacity, Admission: TinyLFU})
 				}
-				assert.Greater(t, got/5, plain+3, "%s, %d entries", name, capacity)
+				assert.Greater(t, got/5, plain+2.5, "%s, %d entries", name, capacity) // on average 3.2
 			}
 		}
 	}

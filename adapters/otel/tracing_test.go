@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,10 +51,18 @@ func attributeOf(s sdktrace.ReadOnlySpan, name string) attribute.Value {
 	return attribute.Value{}
 }
 
-func TestNothingIsWrappedWhenNothingIsTraced(t *testing.T) {
-	for _, name := range []string{"OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SDK_DISABLED"} {
-		t.Setenv(name, "")
+// forgetVariables removes what the user's own environment says, for the test.
+func forgetVariables(t *testing.T) {
+	t.Helper()
+	for _, pair := range os.Environ() {
+		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "OTEL_") {
+			t.Setenv(name, "")
+		}
 	}
+}
+
+func TestNothingIsWrappedWhenNothingIsTraced(t *testing.T) {
+	forgetVariables(t)
 	off, err := otel.FromEnvironment(t.Context(), "v9")
 	require.NoError(t, err)
 	require.Nil(t, off)
@@ -65,6 +75,7 @@ func TestNothingIsWrappedWhenNothingIsTraced(t *testing.T) {
 }
 
 func TestTheStandardVariablesTurnItOnAndOff(t *testing.T) {
+	forgetVariables(t)
 	for name, c := range map[string]struct {
 		env map[string]string
 		on  bool

@@ -182,10 +182,10 @@ func (c *Client) noteUsedLocked(used bool) {
 func (c *Client) reachable() bool { return c.nodes.anyUsed() }
 
 // changes is the channel on which instances tell each other what they changed.
-func (c *Client) changes() string { return c.prefix + "changes" }
+func (c *Client) changes() string { return channel(c.prefix, "changes", database(c.rdb)) }
 
 // own is the channel of this instance alone: wake-ups and beats.
-func (c *Client) own() string { return c.prefix + "wake:" + c.id }
+func (c *Client) own() string { return channel(c.prefix, "wake:"+c.id, database(c.rdb)) }
 
 // do has commands carried out in their order, within the budget, by the server that
 // has name. The commands' own errors are the server's; after an error of do itself

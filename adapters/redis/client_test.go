@@ -42,6 +42,8 @@ func TestABadURLIsRefusedWithoutItsPassword(t *testing.T) {
 	for _, url := range []string{
 		"localhost:6379", "http://u:hunter2@localhost", "redis://u:hunter2@localhost/x", "redis://u:hunter2@local host",
 		"redis://u:hunter2@localhost?nonsense=1", "://hunter2", "redis://u:hunter2@localhost:port",
+		"redis://localhost,redis://:hunter2@other", "redis://:1/hunter2@localhost", "redis://:1?hunter2@localhost", "redis://localhost?db=hunter2",
+		"redis://localhost?max_retries=hunter2", "redis://localhost/a/hunter2", "redis://localhost?master_name=m&addr=x:hunter2@y:1", "hunter2://localhost",
 	} {
 		_, err := NewClient(options(url))
 		require.Error(t, err, url)
@@ -61,12 +63,6 @@ func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "timeout")
 	_, err = NewLocker(nil, LockerOptions{})
 	require.ErrorContains(t, err, "lock TTL")
-}
-
-// eventually polls until holds does. It is no measurement: only what never comes fails.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	require.Eventually(t, holds, time.Minute, time.Millisecond, what)
 }
 
 // newClient returns a client that is used from the beginning.

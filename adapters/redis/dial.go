@@ -98,11 +98,9 @@ func parseURL(raw string, timeout time.Duration) (*url.URL, error) {
 	return u, nil
 }
 
-// refused keeps the password out of the error: url.Error quotes the whole URL.
+// refused keeps of go-redis' error what it is about and leaves out the value, which
+// may be the password or a part of it: in a URL that is wrong, that may be anywhere.
 func refused(err error) error {
-	var quoting *url.Error
-	if errors.As(err, &quoting) {
-		err = quoting.Err
-	}
-	return fmt.Errorf("redis: the URL is refused: %w", err)
+	about, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "redis: "), ":")
+	return fmt.Errorf("redis: the URL is refused: %s", about)
 }

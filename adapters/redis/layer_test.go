@@ -37,10 +37,12 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("SSL_CERT_FILE", certificate.CAFile); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { _ = os.RemoveAll(dir); os.Exit(code) }),
+	code := portstest.Run(m,
 		// A pool that failed to connect often tries once a second, and notices only
 		// then that it was closed.
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 const prefix = "mlc:"
@@ -72,10 +74,62 @@ func openAs(t *testing.T, url, prefix string, o LockerOptions) instance {
 	return instance{client: client, store: NewStore(client), bus: bus, locker: locker}
 }
 
-// awaitListening returns when in hears wake-ups and news.
+// patience is how long a test waits for what must come, on a machine that is busy
+// with other things.
+const patience = time.Minute
+
+// eventually polls until holds does, and returns how long that took. It is no
+// measurement: it fails only after patience.
+func eventually(t *testing.T, what string, holds func() bool) time.Duration {
+	t.Helper()
+	began := time.Now()
+	for ; !holds(); time.Sleep(time.Millisecond) {
+		if time.Since(began) > patience {
+			require.FailNow(t, "it does not happen: "+what)
+		}
+	}
+	return time.Since(began)
+}
+
+// awaitListening returns when in receives wake-ups and invalidations.
 func awaitListening(t *testing.T, in instance) {
 	t.Helper()
-	require.Eventually(t, in.bus.Connected, 10*time.Second, time.Millisecond, "no subscription")
+	eventually(t, "the subscription is up", in.bus.Connected)
+}
+
+// waiting returns how many Acquires of key wait in these instances, none of which
+// is asking the server at the moment.
+func waiting(key domain.Key, instances ...instance) (n int) {
+	for _, in := range instances {
+		if in.client.asking() {
+			return 0
+		}
+		in.bus.wakes.mu.Lock()
+		if w := in.bus.wakes.waiting[key.String()]; w != nil {
+			n += w.waiters
+		}
+		in.bus.wakes.mu.Unlock()
+	}
+	return n
+}
+
+// asking reports whether a call is under way.
+func (c *Client) asking() bool {
+	var all []*node
+	switch nodes := c.nodes.(type) {
+	case single:
+		all = []*node{nodes.node}
+	case *cluster:
+		all = nodes.all()
+	}
+	for _, n := range all {
+		for _, l := range n.lanes {
+			if queued, _ := l.load(); queued > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // older makes everything on the server whose name begins with prefix d older without
@@ -105,6 +159,7 @@ func corrupt(t *testing.T, rdb redis.Cmdable, prefix string, key domain.Key, raw
 }
 
 func TestTheContractsAreKeptOnARealServer(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	layer := portstest.Layer{
 		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
@@ -117,6 +172,7 @@ func TestTheContractsAreKeptOnARealServer(t *testing.T) {
 				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
 				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
 				Advance: func(d time.Duration) { older(t, a.client.rdb, prefix, d) },
+				Waiting: func(k domain.Key) int { return waiting(k, a, b) },
 				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client.rdb, prefix, k, raw) },
 			}
 		},

@@ -1,7 +1,10 @@
 package redis
 
 import (
+	"strconv"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
@@ -28,4 +31,23 @@ func namesOf(prefix string, key domain.Key) names {
 func probeNames(prefix, id, tag string) []string {
 	name := prefix + "probe:" + id + "{" + tag + "}"
 	return []string{name + ":value", name + ":set"}
+}
+
+// channel returns the name of a Pub/Sub channel. Channels belong to the server,
+// not to one of its databases: the number keeps apart caches that have a database
+// each. Database 0 has none, as in versions that knew no numbers.
+func channel(prefix, name string, database int) string {
+	if database == 0 {
+		return prefix + name
+	}
+	return prefix + name + ":" + strconv.Itoa(database)
+}
+
+// database returns the number of the database that a client uses; a Cluster has
+// no other than 0.
+func database(client redis.UniversalClient) int {
+	if single, ok := client.(*redis.Client); ok {
+		return single.Options().DB
+	}
+	return 0
 }

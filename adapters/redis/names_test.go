@@ -49,3 +49,21 @@ func TestNamesAreWhatTheDocumentationSays(t *testing.T) {
 		value: "mlc:{test}", lock: "mlc:{test}:lock", failure: "mlc:{test}:failure", waiters: "mlc:{test}:waiters", void: "mlc:{test}:void",
 	}, namesOf("mlc:", key))
 }
+
+func TestChannelsCarryTheNumberOfTheDatabase(t *testing.T) {
+	for url, want := range map[string]string{
+		"redis://localhost":                       "mlc:changes", // as versions without numbers have it
+		"redis://localhost/0":                     "mlc:changes",
+		"redis://localhost/3":                     "mlc:changes:3",
+		"redis://localhost?db=3":                  "mlc:changes:3",
+		"unix:///tmp/redis.sock?db=12":            "mlc:changes:12",
+		"redis://localhost/4?master_name=main":    "mlc:changes:4",
+		"redis://localhost:1,localhost:2":         "mlc:changes",
+		"redis://localhost?master_name=main&db=4": "mlc:changes:4",
+	} {
+		c, err := NewClient(options(url))
+		require.NoError(t, err, url)
+		require.Equal(t, want, c.changes(), url)
+		require.NoError(t, c.Close())
+	}
+}

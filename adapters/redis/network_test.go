@@ -70,6 +70,7 @@ func (n network) contracts(t *testing.T) {
 				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
 				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
 				Advance: func(d time.Duration) { older(t, direct.client.rdb, own, d) },
+				Waiting: func(k domain.Key) int { return waiting(k, a, b) },
 				Corrupt: func(k domain.Key, raw string) { corrupt(t, direct.client.rdb, own, k, raw) },
 			}
 		},

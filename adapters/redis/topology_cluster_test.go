@@ -14,6 +14,7 @@ import (
 )
 
 func TestTheContractsAreKeptOnACluster(t *testing.T) {
+	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	layer := portstest.Layer{
 		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
@@ -30,6 +31,7 @@ func TestTheContractsAreKeptOnACluster(t *testing.T) {
 				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
 				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
 				Advance: func(d time.Duration) { olderOnAll(t, a.client, d) },
+				Waiting: func(k domain.Key) int { return waiting(k, a, b) },
 				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client.rdb, prefix, k, raw) },
 			}
 		},
@@ -47,7 +49,7 @@ func awaitQuiet(t *testing.T, cluster *redistest.Cluster, in instance) {
 		master.Command("PUBLISH", in.client.own(), "probe")
 		select {
 		case <-heard:
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			require.FailNow(t, "a message is lost")
 		}
 		forget()
@@ -66,22 +68,23 @@ func olderOnAll(t *testing.T, c *Client, d time.Duration) {
 }
 
 func TestWhenMastersOfAClusterFailOverAllGoesOnByItself(t *testing.T) {
+	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	a, b := join(t, cluster.URL()), join(t, cluster.URL())
 	key, awaitGap := parse(t, "k"), b.gap(t)
 	require.NoError(t, exercise(t.Context(), a, b, key))
 
 	hasty := impatient(t, cluster.URL())
-	awaitGet(t, hasty, key, 5*time.Second)
+	awaitGet(t, hasty, key)
 	pair := cluster.Of(namesOf(prefix, key).value)
 	awaitReplicated(t, pair.Replica, key)
 	pair.KillMaster()
-	awaitGet(t, hasty, key, 5*time.Second) // and the replica has what the master had
-	awaitRecovery(t, a, b, 5*time.Second)
+	awaitGet(t, hasty, key) // and the replica has what the master had
+	awaitRecovery(t, a, b)
 
 	if subscribed := cluster.Of(b.client.own()); subscribed.Replica.Runs() {
 		subscribed.KillMaster()
-		awaitRecovery(t, a, b, 5*time.Second)
+		awaitRecovery(t, a, b)
 	}
 	awaitGap()
 }

@@ -51,7 +51,7 @@ func (m member) gap(t *testing.T) (await func()) {
 	before := m.news.gaps.Load()
 	return func() {
 		t.Helper()
-		require.Eventually(t, func() bool { return m.news.gaps.Load() > before }, 6*time.Second, 10*time.Millisecond, "no gap is told")
+		eventually(t, "a gap is told", func() bool { return m.news.gaps.Load() > before })
 	}
 }
 
@@ -64,25 +64,21 @@ func impatient(t *testing.T, url string) *Client {
 }
 
 // awaitGet waits until c can read key, which is stored.
-func awaitGet(t *testing.T, c *Client, key domain.Key, within time.Duration) {
+func awaitGet(t *testing.T, c *Client, key domain.Key) {
 	t.Helper()
-	began := time.Now()
-	require.Eventually(t, func() bool {
+	t.Log("readable after", eventually(t, "it is read within its budget", func() bool {
 		_, ok, err := NewStore(c).Get(t.Context(), key)
 		return err == nil && ok
-	}, within, 10*time.Millisecond, "not readable within its budget")
-	t.Logf("readable after %v", time.Since(began).Round(time.Millisecond))
+	}))
 }
 
 var entry = domain.NewEntry(domain.Value{Body: "v"}, time.Minute, 0)
 
 // awaitRecovery waits until a and b can be used again, without being helped,
 // and requires that from then on all works.
-func awaitRecovery(t *testing.T, a, b member, within time.Duration) {
+func awaitRecovery(t *testing.T, a, b member) {
 	t.Helper()
-	began := time.Now()
-	require.Eventually(t, func() bool { return usable(t, a) && usable(t, b) }, within, 10*time.Millisecond, "not usable again")
-	t.Logf("usable again after %v", time.Since(began).Round(time.Millisecond))
+	t.Log("usable again after", eventually(t, "both are usable again", func() bool { return usable(t, a) && usable(t, b) }))
 	for i := range someKeys {
 		require.NoError(t, exercise(t.Context(), a, b, parse(t, fmt.Sprintf("exercise %d", i))))
 	}
@@ -104,14 +100,14 @@ func usable(t *testing.T, in member) bool {
 // awaitReplicated waits until the replica has what the master has of key.
 func awaitReplicated(t *testing.T, replica *redistest.Server, key domain.Key) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	eventually(t, "it is replicated", func() bool {
 		return strings.Contains(replica.Command("KEYS", "*"), namesOf(prefix, key).value)
-	}, 10*time.Second, 10*time.Millisecond, "not replicated")
+	})
 }
 
 // exercise does all that two members can do for one key, which has to be new.
 func exercise(ctx context.Context, a, b member, key domain.Key) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for _, step := range []func(context.Context, member, member, domain.Key) error{write, load, fail} {
 		if err := step(ctx, a, b, key); err != nil {

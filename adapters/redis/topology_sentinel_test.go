@@ -2,7 +2,6 @@ package redis
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,16 +9,17 @@ import (
 )
 
 func TestWhenSentinelPromotesAReplicaAllGoesOnThereByItself(t *testing.T) {
+	t.Parallel()
 	sentinel := redistest.StartSentinel(t)
 	a, b := join(t, sentinel.URL()), join(t, sentinel.URL())
 	key, awaitGap := parse(t, "k"), b.gap(t)
 	require.NoError(t, exercise(t.Context(), a, b, key))
 
 	hasty := impatient(t, sentinel.URL())
-	awaitGet(t, hasty, key, 5*time.Second)
+	awaitGet(t, hasty, key)
 	awaitReplicated(t, sentinel.Replica, key)
 	sentinel.KillMaster()
-	awaitGet(t, hasty, key, 5*time.Second) // and the replica has what the master had
+	awaitGet(t, hasty, key) // and the replica has what the master had
 	awaitGap()
-	awaitRecovery(t, a, b, 5*time.Second)
+	awaitRecovery(t, a, b)
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +39,7 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 
 func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T) {
 	for flag, c := range map[string]struct{ value, want string }{
+		"addr":                   {"8000", "host:port"},
 		"redis-prefix":           {"a{b", "no braces"},
 		"l1-max-entries":         {"-1", "0 or more"},
 		"l1-max-bytes":           {"much", "a size"},
@@ -56,6 +59,7 @@ func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T)
 		"l2-timeout":             {"0s", "at least 1ms"},
 		"request-timeout":        {"30", "a duration such as"},
 		"max-value-bytes":        {"100MiB", "1 to 64MiB"},
+		"drain-delay":            {"-1s", "not negative"},
 		"shutdown-timeout":       {"-1s", "not negative"},
 		"log-level":              {"loud", "debug or info or warn or error"},
 		"log-format":             {"xml", "text or json"},
@@ -86,10 +90,11 @@ func TestTheHTTPSourceNeedsAURLWithAPlaceForTheKey(t *testing.T) {
 func TestUnknownFlagsAreRefused(t *testing.T) {
 	_, _, err := parse([]string{"--no-such-flag"}, io.Discard)
 	require.ErrorContains(t, err, "--no-such-flag")
+	require.ErrorAs(t, err, new(usageError))
 }
 
 func TestHelpShowsEverySettingWithItsDefault(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"help"}, {"serve", "--help"}, {"help", "serve"}} {
 		var out strings.Builder
 		_, done, err := parse(args, &out)
 		require.NoError(t, err)
@@ -106,23 +111,53 @@ func requireSettings(t *testing.T, help string) {
 }
 
 func TestTheVersionIsPrinted(t *testing.T) {
+	t.Setenv("MLCACHE_TTL", "whatever the settings are")
+	for _, arg := range []string{"--version", "-v", "version"} {
+		var out strings.Builder
+		_, done, err := parse([]string{arg}, &out)
+		require.NoError(t, err)
+		require.True(t, done)
+		require.Equal(t, programVersion()+"\n", out.String())
+	}
 	var out strings.Builder
-	_, done, err := parse([]string{"--version"}, &out)
+	_, done, err := parse([]string{"help", "version"}, &out)
 	require.NoError(t, err)
 	require.True(t, done)
-	require.Equal(t, programVersion()+"\n", out.String())
+	require.True(t, strings.HasPrefix(out.String(), "Usage: "), "help is asked for, not the version")
 }
 
 func TestWhatOnlyAPartCanJudgeNamesItsSettingToo(t *testing.T) {
 	for _, args := range [][]string{
 		{"--redis-url=http://u:hunter2@localhost"},
-		{"--source=http", "--source-url=ftp://u:hunter2@localhost/{key}"},
+		{"--source-url=ftp://u:hunter2@localhost/{key}"},
 		{"--data-dir=/dev/null/x"},
 	} {
 		err := run(t.Context(), args, io.Discard, io.Discard, nil)
 		flag, _, _ := strings.Cut(args[len(args)-1], "=")
 		require.ErrorContains(t, err, "("+flag+")")
+		require.Equal(t, flag != "--data-dir", errors.As(err, new(usageError)))
 		require.NotContains(t, err.Error(), "hunter2")
 		require.NotContains(t, err.Error(), "\n")
+	}
+}
+
+func TestEverySettingIsDocumentedAndComposePassesNoOther(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	compose, err := os.ReadFile("../../docker-compose.yml")
+	require.NoError(t, err)
+	_, flags, err := parseArgs(nil, io.Discard)
+	require.NoError(t, err)
+	var settings []string
+	for _, flag := range flags {
+		for _, name := range flag.Envs {
+			require.Contains(t, string(readme), "`"+name+"`")
+			settings = append(settings, name)
+		}
+	}
+	passed := regexp.MustCompile(`(?m)^\s+(MLCACHE_\w+):`).FindAllSubmatch(compose, -1)
+	require.NotEmpty(t, passed)
+	for _, name := range passed {
+		require.Contains(t, settings, string(name[1]))
 	}
 }

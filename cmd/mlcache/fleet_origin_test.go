@@ -28,6 +28,7 @@ type origin struct {
 
 // plan is how the origin answers.
 type plan struct {
+	held  <-chan struct{} // it answers when this is closed; nil: at once
 	delay time.Duration
 	how   func(o *origin, w http.ResponseWriter, r *http.Request) // nil: with the value
 }
@@ -57,7 +58,7 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p = o.usual
 	}
 	o.mu.Unlock()
-	if !o.pass(p.delay, r) {
+	if !o.await(p.held, r) || !o.pass(p.delay, r) {
 		return
 	}
 	if p.how != nil {
@@ -65,6 +66,21 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, valueOf(key, version))
+}
+
+// await waits until what is held may be answered, and reports whether the caller is
+// still there.
+func (o *origin) await(held <-chan struct{}, r *http.Request) bool {
+	if held == nil {
+		return true
+	}
+	select {
+	case <-held:
+		return true
+	case <-r.Context().Done():
+	case <-o.over:
+	}
+	return false
 }
 
 // pass lets time go by, and reports whether the caller is still there.
@@ -108,6 +124,15 @@ func (o *origin) answer(key string, p plan) {
 	o.plans[key] = p
 }
 
+// hold has the origin answer calls for key as the plan says, but not before
+// release is called.
+func (o *origin) hold(key string, p plan) (release func()) {
+	held := make(chan struct{})
+	p.held = held
+	o.answer(key, p)
+	return func() { close(held) }
+}
+
 // change makes version the value of key.
 func (o *origin) change(key string, version int) {
 	o.mu.Lock()
@@ -125,7 +150,7 @@ func (o *origin) called(key string) int {
 // awaitCall returns when key has been asked for n times.
 func (o *origin) awaitCall(t *testing.T, key string, n int) {
 	t.Helper()
-	within(t, 10*time.Second, "the origin is called", func() bool { return o.called(key) >= n })
+	eventually(t, "the origin is called", func() bool { return o.called(key) >= n })
 }
 
 func fails(_ *origin, w http.ResponseWriter, _ *http.Request) {

@@ -22,7 +22,7 @@ import (
 func startFleetAt(t *testing.T, url string, servers ...*redistest.Server) *fleet {
 	t.Helper()
 	f := &fleet{t: t, redis: servers[0], origin: startOrigin(t)}
-	f.members = launch(t, 3, f.flags(url, "--ttl=5m"))
+	f.members = launch(t, 3, f.flags(url, "--l2-timeout=500ms"))
 	f.awaitSubscribed(servers...)
 	f.origin.answer("", plan{delay: 200 * time.Millisecond})
 	f.requireEachAnswers("hot", http.StatusOK)
@@ -91,7 +91,7 @@ func TestFleetDeletesFromARedisThatIsFull(t *testing.T) {
 	server.Command("CONFIG", "SET", "maxmemory", "1kb")
 	f.origin.change("hot", 1)
 	f.members[0].remove("hot")
-	time.Sleep(100 * time.Millisecond)
+	f.awaitInvalidated(0)
 	for _, r := range f.ask(3, "hot") {
 		require.Equal(t, valueOf("hot", 1), r.body)
 	}
@@ -119,7 +119,7 @@ func TestFleetOutlivesTheLossOfAMasterOfACluster(t *testing.T) {
 // lose otherwise, and may.
 func (f *fleet) awaitReplica(replica *redistest.Server) {
 	f.t.Helper()
-	within(f.t, 10*time.Second, "the hot key is replicated", func() bool {
+	eventually(f.t, "the hot key is replicated", func() bool {
 		return strings.Contains(replica.Command("KEYS", "*"), "mlc:{hot}")
 	})
 }
@@ -132,7 +132,7 @@ func awaitAnnounced(t *testing.T, s *redistest.Sentinel) {
 	require.NoError(t, err)
 	client := goredis.NewSentinelClient(options)
 	defer func() { _ = client.Close() }()
-	within(t, 10*time.Second, "the sentinels announce the new master", func() bool {
+	eventually(t, "the sentinels announce the new master", func() bool {
 		address, err := client.GetMasterAddrByName(t.Context(), "main").Result()
 		return err == nil && net.JoinHostPort(address[0], address[1]) == s.Master.Addr()
 	})
@@ -158,23 +158,24 @@ func TestFleetLosesNoAnswerWhenRedisIsEmptiedOrFullDuringLoads(t *testing.T) {
 func (f *fleet) loadsThrough(trouble func()) {
 	f.t.Helper()
 	const keys = 5
-	f.origin.answer("", plan{delay: time.Second})
 	var all sync.WaitGroup
+	var releases []func()
 	replies := make([][]reply, keys)
 	for i := range keys {
+		releases = append(releases, f.origin.hold(fmt.Sprintf("k%d", i), plan{}))
 		all.Go(func() { replies[i] = f.ask(60, fmt.Sprintf("k%d", i)) })
 	}
-	for i := range keys {
-		f.origin.awaitCall(f.t, fmt.Sprintf("k%d", i), 1)
-	}
-	time.Sleep(300 * time.Millisecond)
+	f.awaitWaiting(60 * keys)
 	trouble()
 	f.requireEachAnswers("hot", http.StatusOK)
+	for _, release := range releases {
+		release()
+	}
 	all.Wait()
 	for i := range keys {
 		// Waiters elsewhere are not woken by a lock that vanishes; they ask again
 		// in their own time, and one of them loads once more.
-		requireAll(f.t, replies[i], http.StatusOK, 4*time.Second)
+		requireAll(f.t, replies[i], http.StatusOK)
 		require.LessOrEqual(f.t, f.origin.called(fmt.Sprintf("k%d", i)), len(f.members))
 	}
 	f.requireNoLeases()

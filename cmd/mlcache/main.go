@@ -1,10 +1,14 @@
 // Command mlcache is the cache as a service. "mlcache serve", or just
 // "mlcache", runs it; "mlcache healthcheck" asks a running one whether it
 // serves, for containers without a shell.
+//
+// The exit status is 2 when the command line or a setting is wrong, and 1 for
+// every other failure.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,10 +20,17 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr, nil); err != nil {
-		fmt.Fprintln(os.Stderr, "mlcache:", err)
-		os.Exit(1)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr, nil)
+	if err == nil {
+		return
 	}
+	if !errors.As(err, new(loggedError)) {
+		fmt.Fprintln(os.Stderr, "mlcache:", err)
+	}
+	if errors.As(err, new(usageError)) {
+		os.Exit(2)
+	}
+	os.Exit(1)
 }
 
 // run does what the arguments and the environment say, until it is done or ctx
@@ -30,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listening
 		return err
 	}
 	if command.name == "healthcheck" {
-		return checkHealth(ctx, command.Addr)
+		return checkHealth(ctx, serviceAddr(command, os.Args[0], "/proc/1/cmdline"))
 	}
 	return serve(ctx, command.Config, stderr, listening)
 }

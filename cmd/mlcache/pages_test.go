@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -14,7 +13,7 @@ import (
 // rendered returns the page as a real browser has it once its scripts have run.
 func rendered(t *testing.T, browser, url string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -32,7 +31,7 @@ func TestThePagesShowTheDescriptionInARealBrowser(t *testing.T) {
 	requireShown(t, docs, "Tell what was counted")
 
 	if in.mustGet("/redoc/redoc.standalone.js").status != 200 {
-		skip(t, "ReDoc's script is not embedded (make assets fetches it)")
+		skip(t, "embedded script of ReDoc (make assets)")
 	}
 	redoc := rendered(t, browser, in.base+"/redoc")
 	requireShown(t, redoc, "Where an answer came from stands in its")
@@ -51,15 +50,16 @@ func findBrowser(t *testing.T) string {
 			return path
 		}
 	}
-	skip(t, "there is no Chromium (Debian: apt-get install chromium)")
+	skip(t, "chromium (Debian: apt-get install chromium)")
 	return ""
 }
 
-// skip leaves a test out aloud, and never under CI.
-func skip(t *testing.T, why string) {
+// skip skips a test for want of something, in the words that make test counts, and
+// fails it under CI.
+func skip(t *testing.T, want string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
-		require.FailNow(t, "NOT TESTED IN A BROWSER: "+why)
+		require.FailNow(t, "NOT TESTED: no "+want)
 	}
-	t.Skip("NOT TESTED IN A BROWSER: " + why)
+	t.Skip("NOT TESTED: no " + want)
 }

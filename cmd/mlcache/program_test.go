@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
 )
 
 // TestMain runs the program instead of the tests where a test started this
@@ -23,10 +26,22 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) == "1" {
 		childMain()
 	}
-	goleak.VerifyTestMain(m,
+	forgetSettings()
+	portstest.Main(m,
 		// A pool that failed to connect often tries once a second, and notices only
 		// then that it was closed.
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
+
+// forgetSettings removes what the user's own environment says to the program.
+func forgetSettings() {
+	ofTests := []string{"MLCACHE_SOAK", "MLCACHE_SOAK_SEED", "MLCACHE_PICTURES"}
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		if (strings.HasPrefix(name, "MLCACHE_") || strings.HasPrefix(name, "OTEL_")) && !slices.Contains(ofTests, name) {
+			_ = os.Unsetenv(name)
+		}
+	}
 }
 
 // instance is the real program, run by the test on a port of its own.

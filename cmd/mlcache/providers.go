@@ -19,8 +19,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// embeddedMaxBytes bounds the live bytes that the embedded layer keeps. The
-// process takes several times as much, see docs/adr/0004.
+// embeddedMaxBytes bounds what the embedded layer occupies, on the heap or on disk.
 const embeddedMaxBytes = 64 << 20
 
 func newL1(cfg Config) (*lru.Cache, func(), error) {
@@ -57,10 +56,10 @@ func newL2(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, fu
 		return newEmbedded(cfg, tracing, log)
 	}
 	client, err := redis.NewClient(redis.Options{
-		URL: cfg.RedisURL, Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, Logger: log,
+		URL: string(cfg.RedisURL), Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, Logger: log,
 	})
 	if err != nil {
-		return sharedLayer{}, nil, fmt.Errorf("MLCACHE_REDIS_URL (--redis-url): %w", err)
+		return sharedLayer{}, nil, refused("redis-url", err)
 	}
 	// So that the first requests find it.
 	settle, cancel := context.WithTimeout(context.Background(), connectWithin)
@@ -107,15 +106,15 @@ func newEmbedded(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLay
 }
 
 func newSource(cfg Config, tracing *otel.Tracing) (ports.Source, func(), error) {
-	if cfg.Source == "http" {
+	if cfg.Source == sourceHTTP {
 		source, err := httpsource.New(httpsource.Options{
-			URL:      cfg.SourceURL,
+			URL:      string(cfg.SourceURL),
 			Timeout:  cfg.SourceTimeout,
 			MaxBytes: int64(cfg.MaxValueBytes),
 			MaxConns: cfg.SourceConcurrency,
 		})
 		if err != nil {
-			return nil, nil, fmt.Errorf("MLCACHE_SOURCE_URL (--source-url): %w", err)
+			return nil, nil, refused("source-url", err)
 		}
 		return tracing.Source(source), source.Close, nil
 	}
@@ -152,7 +151,7 @@ const tracingTimeout = 2 * time.Second
 func newTracing(log *slog.Logger) (*otel.Tracing, func(), error) {
 	tracing, err := otel.FromEnvironment(context.Background(), programVersion())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, usageError{err}
 	}
 	return tracing, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), tracingTimeout)
@@ -174,7 +173,7 @@ func newExposition(count *counters.Recorder, l1 *lru.Cache, s *app.Service, l2 h
 }
 
 func access(cfg Config) httpapi.Access {
-	return httpapi.Access{Token: cfg.Token, MaxValueBytes: int64(cfg.MaxValueBytes)}
+	return httpapi.Access{Token: string(cfg.Token), MaxValueBytes: int64(cfg.MaxValueBytes)}
 }
 
 func labels(cfg Config) httpapi.Labels {

@@ -11,10 +11,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
-	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
 	"github.com/multi-layer-cache/multi-layer-cache/app"
 )
 
@@ -25,12 +23,24 @@ type program struct {
 	l2      httpapi.SharedLayer
 }
 
-// serve runs the service until ctx ends, then shuts it down.
+// serve runs the service until ctx ends, then shuts it down. A failure is logged
+// too, unless a setting was refused.
 func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net.Addr)) error {
 	log := newLogger(cfg, stderr)
 	gin.SetMode(gin.ReleaseMode)
-	redis.UseLogger(log)
+	useEverywhere(log)
+	if cfg.Token != "" && len(cfg.Token) < minTokenBytes {
+		log.Warn("the token is so short that it may be guessed", "bytes", len(cfg.Token), "want", minTokenBytes)
+	}
+	err := listenAndServe(ctx, cfg, log, listening)
+	if err == nil || errors.As(err, new(usageError)) {
+		return err
+	}
+	log.Error("the service failed", "err", err)
+	return loggedError{err}
+}
 
+func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening func(net.Addr)) error {
 	p, cleanup, err := assemble(cfg, log)
 	if err != nil {
 		return err
@@ -50,17 +60,37 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 	if listening != nil {
 		listening(listener.Addr())
 	}
-	select {
-	case err = <-failed:
-		shutDown(p, server, cfg.ShutdownTimeout, log)
-	case <-ctx.Done():
-		shutDown(p, server, cfg.ShutdownTimeout, log)
+	err = drain(ctx, p.api, cfg.DrainDelay, failed, log)
+	shutDown(p, server, cfg.ShutdownTimeout, log)
+	if err == nil {
 		err = <-failed
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
+}
+
+// drain waits for the end of ctx, and then for load balancers to notice that this
+// instance is not ready any more. It returns early, with the reason, if the server
+// has failed.
+func drain(ctx context.Context, api *httpapi.API, delay time.Duration, failed <-chan error, log *slog.Logger) error {
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	api.SetReady(false)
+	if delay == 0 {
+		return nil
+	}
+	log.Info("not ready any more, still serving", "drain_delay", delay)
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(delay):
+		return nil
+	}
 }
 
 // newServer bounds what a client may take: headers in time and size, and idle
@@ -101,31 +131,3 @@ func shutDown(p *program, server *http.Server, timeout time.Duration, log *slog.
 	}
 	log.Info("bye")
 }
-
-func newLogger(cfg Config, w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // validated
-	opts := &slog.HandlerOptions{Level: level}
-	if cfg.LogFormat == "json" {
-		return slog.New(requestLog{slog.NewJSONHandler(w, opts)})
-	}
-	return slog.New(requestLog{slog.NewTextHandler(w, opts)})
-}
-
-// requestLog adds to each line which request it is about.
-type requestLog struct{ slog.Handler }
-
-func (h requestLog) Handle(ctx context.Context, r slog.Record) error {
-	if id := httpapi.RequestID(ctx); id != "" {
-		r.AddAttrs(slog.String("request_id", id))
-	}
-	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
-		r.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
-	}
-	return h.Handler.Handle(ctx, r)
-}
-
-func (h requestLog) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return requestLog{h.Handler.WithAttrs(attrs)}
-}
-func (h requestLog) WithGroup(name string) slog.Handler { return requestLog{h.Handler.WithGroup(name)} }

@@ -41,7 +41,7 @@ func comparable(s string) string {
 func TestTheTranscriptsInTheDocumentsAreTrue(t *testing.T) {
 	for _, tool := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			skip(t, "there is no "+tool)
+			skip(t, tool+" (Debian: apt-get install "+tool+")")
 		}
 	}
 	files, err := filepath.Glob("../../docs/*.md")
@@ -53,7 +53,12 @@ func TestTheTranscriptsInTheDocumentsAreTrue(t *testing.T) {
 			continue
 		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			in := start(t, "--token=secret")
+			t.Parallel()
+			settings := []string{"--token=secret"}
+			if os.Getenv("UPDATE_TRANSCRIPTS") == "" {
+				settings = append(settings, "--ttl=10m") // which a busy machine does not outlast
+			}
+			in := launch(t, 1, settings)[0]
 			shown := string(text)
 			for _, block := range transcript.FindAllStringSubmatch(shown, -1) {
 				ran := in.replay(block[1])
@@ -80,6 +85,8 @@ func (in *instance) replay(shown string) string {
 			continue
 		}
 		cmd := exec.CommandContext(in.t.Context(), "bash", "-c", strings.ReplaceAll(command, "http://localhost:8000", in.base))
+		home := in.t.TempDir() // no .curlrc, no proxy
+		cmd.Env = append(os.Environ(), "LC_ALL=C", "no_proxy=*", "HOME="+home, "CURL_HOME="+home, "XDG_CONFIG_HOME="+home)
 		var failure strings.Builder
 		cmd.Stderr = &failure // curl's progress
 		out, err := cmd.Output()

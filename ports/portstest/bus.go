@@ -146,7 +146,6 @@ func loadIsNotTold(b *bench) {
 	b.fill(b.A, k, lifeless())
 	lease := b.win(b.B, waking)
 	waiting := b.acquire(waking, 2, b.A, b.B)
-	waiting.wait(rest)
 	require.NoError(b, b.B.L2.Fill(b.soon(), waking, value("v"), lease))
 	waiting.end(domain.ErrLeaseEnded)
 	b.fail(b.A, k, domain.ErrSourceFailed)

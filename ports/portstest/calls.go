@@ -25,9 +25,18 @@ type calls struct {
 	cancel context.CancelFunc
 }
 
-// acquire starts n Acquires of k on each of the instances. Those that are still
-// under way when the test ends are cancelled and waited for.
+// acquire starts n Acquires of k, whose lease is held, on each of the instances,
+// and returns when all of them wait.
 func (b *bench) acquire(k domain.Key, n int, instances ...Instance) *calls {
+	b.Helper()
+	c := b.start(k, n, instances...)
+	c.begin()
+	return c
+}
+
+// start starts n Acquires of k on each of the instances. Those that are still
+// under way when the test ends are cancelled and waited for.
+func (b *bench) start(k domain.Key, n int, instances ...Instance) *calls {
 	ctx, cancel := context.WithCancel(b.Context())
 	c := &calls{bench: b, key: k, ended: make(chan acquired, n*len(instances)), open: n * len(instances), cancel: cancel}
 	for _, in := range instances {
@@ -40,6 +49,19 @@ func (b *bench) acquire(k domain.Key, n int, instances ...Instance) *calls {
 	}
 	b.Cleanup(c.drain)
 	return c
+}
+
+// begin returns when all calls wait, and requires that none ends.
+func (c *calls) begin() {
+	c.Helper()
+	if c.Waiting == nil {
+		c.wait(rest)
+		return
+	}
+	for began := time.Now(); c.Waiting(c.key) < c.open; {
+		require.Less(c, time.Since(began), promptly, "Acquires do not wait")
+		c.wait(time.Millisecond)
+	}
 }
 
 func (c *calls) drain() {
@@ -74,14 +96,19 @@ func (c *calls) next(d time.Duration) acquired {
 }
 
 // end requires that all calls end promptly, without a lease and with one of
-// these errors. Whoever waits for a lease that soon runs out asks by himself,
-// now and then, and may so win it in the moment in which it ends: that is no
-// fault, and he gives it back.
+// these errors. In real time, a waiter polls now and then, and may so win the
+// lease in the moment in which it ends. That is no fault, and it is given back;
+// but most have to be woken.
 func (c *calls) end(errs ...error) {
 	c.Helper()
+	polled := 0
+	if c.Waiting != nil || c.LockTTL == brief {
+		polled = c.open / 2
+	}
 	for c.open > 0 {
 		got := c.next(promptly)
-		if got.err == nil && c.LockTTL == brief {
+		if got.err == nil && polled > 0 {
+			polled--
 			require.NoError(c, c.A.Locker.Release(c.soon(), c.key, got.lease, nil))
 			continue
 		}

@@ -54,7 +54,6 @@ func failureWakes(b *bench) {
 	for _, failure := range []error{domain.ErrSourceFailed, domain.ErrTimeout} {
 		lease := b.win(b.A, k)
 		waiting := b.acquire(k, 10, b.A, b.B)
-		waiting.wait(rest)
 		require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, failure))
 		waiting.end(domain.ErrLeaseEnded, failure)
 		b.refused(k, failure)
@@ -97,7 +96,6 @@ func refusedReleaseHarmless(b *bench) {
 	forge()
 	lease := b.win(b.A, k)
 	waiting := b.acquire(k, 1, b.A, b.B)
-	waiting.wait(rest)
 	forge()
 	waiting.wait(rest)
 	require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, nil))

@@ -96,7 +96,6 @@ func refusedFillHarmless(b *bench) {
 	b.fill(b.A, k, value("old"))
 	lease := b.win(b.A, k)
 	waiting := b.acquire(k, 1, b.A, b.B)
-	waiting.wait(rest)
 	for _, in := range []Instance{b.A, b.B} {
 		b.lost(in, k, "")
 		b.lost(in, k, "forged")

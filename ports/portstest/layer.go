@@ -24,8 +24,9 @@ type Layer struct {
 	Alone bool
 }
 
-// Limits is what a server is opened with. Each test picks its own, so that the
-// few which must wait for a lease to run out in real time wait briefly.
+// Limits is what a server is opened with. They are long, so that nothing runs out
+// by itself; the few tests that wait for a lease to run out in real time pick a
+// brief one.
 type Limits struct{ LockTTL, Cooldown time.Duration }
 
 // Instance is the server as one instance of the service sees it.
@@ -45,6 +46,11 @@ type Harness struct {
 	// Advance makes everything that is stored d older: values, leases and
 	// cool-downs.
 	Advance func(d time.Duration)
+
+	// Waiting returns how many Acquires of key wait for its lease, on both
+	// instances together. It may be nil where Run makes time virtual: there all
+	// wait that can.
+	Waiting func(key domain.Key) int
 
 	// Corrupt puts raw in the place of the stored form of key, with the life
 	// that it had or, if it was not stored, a minute.
@@ -80,7 +86,7 @@ type contract struct {
 }
 
 func (c contract) limits() Limits {
-	l := Limits{LockTTL: 10 * time.Minute, Cooldown: 10 * time.Minute}
+	l := Limits{LockTTL: time.Hour, Cooldown: 10 * time.Minute}
 	if c.lockTTL > 0 {
 		l.LockTTL = c.lockTTL
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
-	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 func leaseContracts() []contract {
@@ -66,30 +64,14 @@ func stateOfFailure(b *bench) {
 
 func oneWins(b *bench) {
 	k := b.key("k")
-	ctx, cancel := context.WithTimeout(b.Context(), 3*rest)
-	defer cancel()
-	const each = 20
-	ended := make(chan acquired, 2*each)
-	for _, in := range []Instance{b.A, b.B} {
-		for range each {
-			go func() {
-				lease, err := in.Locker.Acquire(ctx, k)
-				ended <- acquired{lease, err}
-			}()
-		}
-	}
-	var won []ports.Lease
-	for range 2 * each {
-		got := <-ended
-		if got.err == nil {
-			won = append(won, got.lease)
-			continue
-		}
-		assert.ErrorIs(b, got.err, context.DeadlineExceeded)
-		assert.Empty(b, got.lease)
-	}
-	require.Len(b, won, 1)
-	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("v"), won[0]))
+	acquires := b.start(k, 20, b.A, b.B)
+	won := acquires.next(promptly)
+	require.NoError(b, won.err)
+	acquires.begin()
+	acquires.wait(rest)
+	acquires.cancel()
+	acquires.end(context.Canceled)
+	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("v"), won.lease))
 }
 
 func tokenTravels(b *bench) {

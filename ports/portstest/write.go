@@ -62,14 +62,14 @@ func putsExactly(b *bench) {
 }
 
 func putReplaces(b *bench) {
-	k, e := b.key("k"), domain.NewEntry(domain.Value{Body: "new"}, 10*time.Second, time.Second)
+	k, e := b.key("k"), domain.NewEntry(domain.Value{Body: "new"}, 10*time.Minute, time.Second)
 	b.fill(b.A, k, value("old"))
 	b.write(b.B, k, e)
-	require.Greater(b, b.holds(k, e), 5*time.Second)
-	b.Advance(5 * time.Second)
+	require.Greater(b, b.holds(k, e), 5*time.Minute)
+	b.Advance(5 * time.Minute)
 	b.write(b.A, k, e)
-	require.Greater(b, b.holds(k, e), 5*time.Second, "a life that is put is whole")
-	b.Advance(10 * time.Second)
+	require.Greater(b, b.holds(k, e), 5*time.Minute, "a life that is put is whole")
+	b.Advance(10 * time.Minute)
 	b.lacks(k)
 }
 
@@ -102,11 +102,11 @@ func putNoLife(b *bench) {
 }
 
 func writeEndsKept(b *bench) {
-	k, kept := b.key("k"), domain.NewEntry(domain.Value{Body: "v"}, 10*time.Second, time.Second).Kept(long)
+	k, kept := b.key("k"), domain.NewEntry(domain.Value{Body: "v"}, 10*time.Minute, time.Second).Kept(long)
 	for _, e := range written() {
 		b.fill(b.A, k, kept)
-		b.Advance(15 * time.Second)
-		b.keeps(k, kept, 5*time.Second)
+		b.Advance(15 * time.Minute)
+		b.keeps(k, kept, 5*time.Minute)
 		b.write(b.B, k, e)
 		b.has(k, e)
 	}
@@ -159,7 +159,6 @@ func writeWakes(b *bench) {
 	for _, e := range written() {
 		b.win(b.A, k)
 		waiting := b.acquire(k, 25, b.A, b.B)
-		waiting.wait(rest)
 		b.write(b.A, k, e)
 		waiting.end(domain.ErrLeaseEnded)
 		b.has(k, e)

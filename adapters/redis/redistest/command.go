@@ -12,7 +12,7 @@ import (
 )
 
 // commandTimeout ends commands of a server that hangs.
-const commandTimeout = 5 * time.Second
+const commandTimeout = time.Minute
 
 // Command has the server carry out one command, such as "CONFIG", "SET",
 // "maxmemory", "0", and returns its answer as text, a line per element. An error

@@ -78,7 +78,8 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-var listening = regexp.MustCompile(`msg=listening addr=(\S+) `)
+// listening matches the line that says where, in logs of both formats.
+var listening = regexp.MustCompile(`msg"?[=:]"?listening"?[ ,]"?addr"?[=:]"?([0-9.:]+)`)
 
 // start runs the program with these settings ("MLCACHE_TTL=1s"), and ends it with
 // the test.

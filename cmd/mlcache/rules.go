@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/dustin/go-humanize"
+)
+
+// usageError is an error of the command line or of a setting. It is one line and
+// shows no secret.
+type usageError struct{ error }
+
+// Unwrap returns the reason.
+func (e usageError) Unwrap() error { return e.error }
+
+// refused says which setting is wrong.
+func refused(flag string, reason error) error {
+	env := "MLCACHE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return usageError{fmt.Errorf("%s (--%s): %w", env, flag, reason)}
+}
+
+// The kinds of source.
+const (
+	sourceOracle = "oracle"
+	sourceHTTP   = "http"
+)
+
+// complete checks the settings and fills in those that follow from others. The
+// error names the setting, the value unless it is a secret, and what is allowed.
+func (c *Config) complete() error {
+	switch {
+	case c.Source == sourceOracle && c.SourceURL != "":
+		return refused("source", errors.New(`"oracle" is not allowed with MLCACHE_SOURCE_URL (--source-url), want http or no URL`))
+	case c.Source == "" && c.SourceURL != "":
+		c.Source = sourceHTTP
+	case c.Source == "":
+		c.Source = sourceOracle
+	}
+	for _, r := range c.rules() {
+		if !r.holds {
+			return refused(r.flag, fmt.Errorf("%q is not allowed, want %s", fmt.Sprint(r.value), r.want))
+		}
+	}
+	return c.readToken()
+}
+
+type rule struct {
+	flag  string
+	value any
+	holds bool
+	want  string
+}
+
+func (c *Config) rules() []rule {
+	positive := func(flag string, d time.Duration) rule {
+		return rule{flag, d, d >= time.Millisecond, "a duration of at least 1ms"}
+	}
+	notNegative := func(flag string, d time.Duration) rule {
+		return rule{flag, d, d >= 0, "a duration that is not negative"}
+	}
+	oneOf := func(flag, value string, allowed ...string) rule {
+		holds := false
+		for _, a := range allowed {
+			holds = holds || value == a
+		}
+		return rule{flag, value, holds, strings.Join(allowed, " or ")}
+	}
+	_, _, addrErr := net.SplitHostPort(c.Addr)
+	return []rule{
+		{"addr", c.Addr, addrErr == nil, "host:port or :port"},
+		{"redis-prefix", c.RedisPrefix, !strings.ContainsAny(c.RedisPrefix, "{}"), "no braces"},
+		{"l1-max-entries", c.L1MaxEntries, c.L1MaxEntries >= 0, "0 or more"},
+		oneOf("l1-admission", c.L1Admission, "none", "tinylfu"),
+		positive("ttl", c.TTL),
+		{"ttl-jitter", c.TTLJitter, c.TTLJitter >= 0 && c.TTLJitter < 1, "0 or more and below 1"},
+		notNegative("negative-ttl", c.NegativeTTL),
+		notNegative("stale-if-error", c.StaleIfError),
+		notNegative("stale-while-revalidate", c.StaleWhile),
+		notNegative("l2-stale", c.L2Stale),
+		{"refresh-ahead", c.RefreshAhead, c.RefreshAhead >= 0 && c.RefreshAhead <= 100, "0 to 100"},
+		notNegative("failure-cooldown", c.FailureCooldown),
+		oneOf("source", c.Source, sourceOracle, sourceHTTP),
+		notNegative("oracle-delay", c.OracleDelay),
+		{"source-url", c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
+		positive("source-timeout", c.SourceTimeout),
+		{"source-concurrency", c.SourceConcurrency, c.SourceConcurrency >= 1, "1 or more"},
+		{"lock-ttl", c.LockTTL, c.LockTTL >= 100*time.Millisecond, "a duration of at least 100ms"},
+		positive("l2-timeout", c.L2Timeout),
+		positive("request-timeout", c.RequestTimeout),
+		{"max-value-bytes", c.MaxValueBytes, c.MaxValueBytes >= 1 && c.MaxValueBytes <= 64<<20, "1 to 64MiB"},
+		notNegative("drain-delay", c.DrainDelay),
+		notNegative("shutdown-timeout", c.ShutdownTimeout),
+		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
+		oneOf("log-format", c.LogFormat, "text", "json"),
+	}
+}
+
+// size is a number of bytes, written as 64MiB, 1MB or 4096.
+type size int64
+
+// UnmarshalText reads a size.
+func (s *size) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n > 1<<50 {
+		return fmt.Errorf("%q is not allowed, want a size such as 64MiB or 4096", text)
+	}
+	*s = size(n)
+	return nil
+}
+
+func (s size) String() string { return strings.ReplaceAll(humanize.IBytes(uint64(s)), " ", "") }
+
+func durationSetting(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is not allowed, want a duration such as 30s or 500ms", text)
+	}
+	target.SetInt(int64(d))
+	return nil
+}
