@@ -2,9 +2,7 @@ package redis
 
 import (
 	"context"
-	"errors"
-	mathrand "math/rand/v2"
-	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,31 +10,19 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 var _ ports.Bus = (*Bus)(nil)
 
 const (
-	// beatEvery is how often an instance sends a message to itself, the whole
-	// way that others' messages take: through the server that is written to, and
-	// back on the subscription.
-	beatEvery = time.Second
-	// silence is after how long without any message the subscription is given up.
+	// silence is after how long without a beat of a server in use the subscription is
+	// given up.
 	silence = 3 * time.Second
-	// listenFor is how often, at least, it is looked at how long the silence lasts.
-	listenFor = 500 * time.Millisecond
-	// beatTimeout bounds one beat. A server that is slow to answer may still be
-	// quick to tell.
-	beatTimeout = 500 * time.Millisecond
-
-	// reconnectAfter is the pause after a failed try to subscribe, and up to as
-	// much again is added at random, so that instances do not come back in step.
-	reconnectAfter = 200 * time.Millisecond
-	// reconnectWithin is within which time, at random, the first try is made
-	// after a subscription that worked has ended.
-	reconnectWithin = 100 * time.Millisecond
+	// watchEvery is how often that is looked at.
+	watchEvery = 250 * time.Millisecond
+	// beatMark begins a beat. No key contains it.
+	beatMark = "\x00"
 )
 
 // Bus is this instance's subscription: one connection, on which the server tells
@@ -46,13 +32,13 @@ const (
 //
 // A Bus is safe for concurrent use and must be closed.
 type Bus struct {
-	client  *Client
-	own     string // channel of this instance: wake-ups and beats
-	changes string // channel of all instances
-
+	client    *Client
 	wakes     wakes
 	listener  atomic.Pointer[ports.Listener]
 	connected atomic.Bool
+
+	mu    sync.Mutex
+	beats map[string]time.Time // when the last one came, by the tag of the node
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -62,12 +48,8 @@ type Bus struct {
 // from then on, as soon as the server can be reached.
 func NewBus(c *Client) *Bus {
 	ctx, stop := context.WithCancel(context.Background())
-	b := &Bus{
-		client: c, own: channel(c.prefix, "wake:"+c.id, database(c.rdb)), changes: c.changes(),
-		wakes: wakes{waiting: make(map[string]*wake)}, stop: stop,
-	}
+	b := &Bus{client: c, wakes: wakes{waiting: make(map[string]*wake)}, stop: stop}
 	b.running.Go(func() { b.receive(ctx) })
-	b.running.Go(func() { b.beat(ctx) })
 	return b
 }
 
@@ -83,41 +65,40 @@ func (b *Bus) Listen(l ports.Listener) { b.listener.Store(&l) }
 // Connected reports whether the subscription stands.
 func (b *Bus) Connected() bool { return b.connected.Load() }
 
-// Reachable reports whether the circuit breaker lets calls through.
+// Reachable reports whether a server is used.
 func (b *Bus) Reachable() bool { return b.client.reachable() }
 
-// receive subscribes, anew after each end, until ctx ends.
+// receive subscribes, again after each end, until ctx ends. It asks no server that is
+// not used.
 func (b *Bus) receive(ctx context.Context) {
-	for ctx.Err() == nil {
-		worked := b.subscription(ctx)
+	for wait := (backoff{}); b.client.Await(ctx) == nil; wait.pause(ctx) {
+		if b.subscription(ctx) {
+			wait = backoff{}
+		}
 		b.connected.Store(false)
 		b.wakes.callAll()
-		if worked {
-			pause(ctx, mathrand.N(reconnectWithin))
-		} else {
-			pause(ctx, reconnectAfter+mathrand.N(reconnectAfter))
-		}
 	}
 }
 
 // subscription passes on what arrives until the connection breaks or is silent
 // for too long, or ctx ends. It reports whether it ever stood.
 func (b *Bus) subscription(ctx context.Context) (stood bool) {
+	ctx, end := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer end()
 	sub := b.client.rdb.Subscribe(ctx)
 	defer func() { _ = sub.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })() // ends a receive under way
-	if sub.Subscribe(ctx, b.own, b.changes) != nil {
+	watching.Go(func() { b.watch(ctx, end) })
+	if sub.Subscribe(ctx, b.client.own(), b.client.changes()) != nil {
 		return false
 	}
-	for heard := time.Now(); time.Since(heard) < silence; {
-		message, err := sub.ReceiveTimeout(ctx, listenFor)
-		switch {
-		case isTimeout(err):
-			continue
-		case err != nil:
+	for {
+		message, err := sub.ReceiveTimeout(ctx, 0)
+		if err != nil {
 			return stood
 		}
-		heard = time.Now()
 		switch m := message.(type) {
 		case *redis.Subscription:
 			if m.Count == 2 { // both channels
@@ -125,20 +106,55 @@ func (b *Bus) subscription(ctx context.Context) (stood bool) {
 				b.caughtUp()
 			}
 		case *redis.Message:
-			b.heard(m)
+			b.received(m)
+		default: // a piece of a message, or nothing that we asked for
+			return stood
 		}
 	}
-	return stood
 }
 
-func isTimeout(err error) bool {
-	var netErr net.Error
-	return errors.As(err, &netErr) && netErr.Timeout()
+// watch calls end when a server that is used is silent for too long, or is not used
+// any more: what it told meanwhile is lost.
+func (b *Bus) watch(ctx context.Context, end context.CancelFunc) {
+	b.mu.Lock()
+	b.beats = make(map[string]time.Time)
+	b.mu.Unlock()
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for b.allBeat(b.client.nodes.tags(), time.Now()) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+	end()
 }
 
-// caughtUp is called when, from now on, all news arrives.
+// allBeat reports whether each of the nodes has told something of late. A new one is
+// given time.
+func (b *Bus) allBeat(tags []string, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for tag := range b.beats {
+		if !slices.Contains(tags, tag) {
+			return false
+		}
+	}
+	for _, tag := range tags {
+		if _, known := b.beats[tag]; !known {
+			b.beats[tag] = now
+		}
+		if now.Sub(b.beats[tag]) > silence {
+			return false
+		}
+	}
+	return true
+}
+
+// caughtUp is called when, from now on, all invalidations arrive.
 func (b *Bus) caughtUp() {
-	b.client.answers()
+	b.client.writes.forget()
 	if l := b.listener.Load(); l != nil {
 		(*l).Gap()
 	}
@@ -146,45 +162,28 @@ func (b *Bus) caughtUp() {
 	b.wakes.callAll()
 }
 
-func (b *Bus) heard(m *redis.Message) {
-	if m.Channel == b.own {
-		b.wakes.call(m.Payload) // a beat is for the empty key, which nobody waits for
+func (b *Bus) received(m *redis.Message) {
+	if m.Channel == b.client.own() {
+		if tag, isBeat := strings.CutPrefix(m.Payload, beatMark); isBeat {
+			b.beat(tag)
+		} else {
+			b.wakes.call(m.Payload)
+		}
 		return
 	}
-	sender, name, _ := strings.Cut(m.Payload, " ")
-	key, err := domain.ParseKey(name)
-	if l := b.listener.Load(); err == nil && sender != b.client.id && l != nil {
+	sender, nonce, key, err := parseInvalidation(m.Payload)
+	if err != nil || sender == b.client.id && b.client.writes.receive(nonce) {
+		return
+	}
+	if l := b.listener.Load(); l != nil {
 		(*l).Changed(key)
 	}
 }
 
-// beat sends this instance a message now and then. The circuit breaker is not
-// asked, but told when the server hangs: so when the silence is noticed, it is
-// known already that no doubt can be settled there.
-func (b *Bus) beat(ctx context.Context) {
-	tick := time.NewTicker(beatEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		replies := b.client.replies.Load()
-		short, cancel := context.WithTimeout(ctx, beatTimeout)
-		err := b.client.rdb.Publish(short, b.own, "").Err() // what does not arrive is noticed
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
-			b.client.hangs(replies)
-		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+func (b *Bus) beat(tag string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, known := b.beats[tag]; known {
+		b.beats[tag] = time.Now()
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -22,53 +22,38 @@ type Options struct {
 	URL string
 	// Prefix stands before each key and channel. Braces are not allowed in it.
 	Prefix string
-	// Timeout bounds each call.
+	// Timeout bounds each call on an established connection: how long no byte
+	// arrives. It has to be longer than the round-trip time; connecting does not
+	// spend it.
 	Timeout time.Duration
 	// Logger is told when the server becomes unusable and usable again.
 	Logger *slog.Logger
 }
 
-// How the circuit breaker works: after so many failed calls in a row none is made
-// for a while, then a single one, whose outcome decides. Calls that fail at the
-// same time count once. So a server that hangs costs five timeouts one after the
-// other, then one in about a second, and not one per request.
-const (
-	failuresInARow = 5
-	breakFor       = 750 * time.Millisecond
-	breakJitter    = 100 * time.Millisecond // more or less, so that instances do not try in step
-)
-
-// clusterReload is how often, at least, it is asked which master has which keys.
-const clusterReload = time.Second
-
-// callsAtOnce is how many calls are under way at the most, so that thousands of
-// them at once do not use up each other's time.
-const callsAtOnce = 64
-
-// triesWhenBusy is how often a call is made at the most, see within.
-const triesWhenBusy = 3
-
-// errBroken is the error of the calls that the circuit breaker forbids.
-var errBroken = errors.New("redis: not asked, since the last calls failed")
-
 // Client is the connection to the server that Store, Locker and Bus share. It is
-// safe for concurrent use.
+// safe for concurrent use and must be closed.
 type Client struct {
 	rdb     redis.UniversalClient
-	line    *redis.AutoPipeliner // sends together what is asked at the same time
-	places  chan struct{}        // whoever makes a call has put one in
 	prefix  string
 	id      string // names this instance among all
 	timeout time.Duration
 	log     *slog.Logger
-	breaker circuitbreaker.CircuitBreaker[any]
-	down    atomic.Bool
-	failed  atomic.Pointer[time.Time] // when a call did that was counted
-	replies atomic.Uint64             // to calls, within their budget
+	nodes   nodes
+	writes  ownWrites
+	settled chan struct{} // closed when the first try to connect has ended
+	settle  func()
+	ctx     context.Context // of what goes on in the background
+	stop    context.CancelFunc
+	running sync.WaitGroup // every goroutine of the client
+
+	mu     sync.Mutex
+	fault  error // why it is not usable, nil while it is
+	isUsed bool
+	used   chan struct{} // closed while any server is used
 }
 
-// NewClient returns a client for o. It does not connect: a server that cannot
-// be reached now may come later. The error says what is wrong with o, without
+// NewClient returns a client for o, which connects in the background: a server that
+// cannot be reached now may come later. The error says what is wrong with o, without
 // the password.
 func NewClient(o Options) (*Client, error) {
 	if strings.ContainsAny(o.Prefix, "{}") {
@@ -81,16 +66,22 @@ func NewClient(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	line, err := rdb.AsyncAutoPipelineWithOptions(pipelining())
-	if err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
+	ctx, stop := context.WithCancel(context.Background())
+	c := &Client{
+		rdb: rdb, prefix: o.Prefix, id: rand.Text(), timeout: o.Timeout, log: o.Logger, ctx: ctx, stop: stop,
+		writes: ownWrites{open: make(map[string]ownWrite)},
+		fault:  errConnecting, used: make(chan struct{}),
 	}
-	breaker := circuitbreaker.NewBuilder[any]().
-		WithFailureThreshold(failuresInARow).WithSuccessThreshold(1).
-		WithDelay(breakFor).WithJitter(breakJitter).Build()
-	return &Client{
-		rdb: rdb, line: line, places: make(chan struct{}, callsAtOnce), prefix: o.Prefix, id: rand.Text(), timeout: o.Timeout, log: o.Logger, breaker: breaker,
-	}, nil
+	c.settled = make(chan struct{})
+	c.settle = sync.OnceFunc(func() { close(c.settled) })
+	switch rdb := rdb.(type) {
+	case *redis.ClusterClient:
+		c.nodes = newCluster(ctx, c, rdb)
+	case *redis.Client:
+		c.nodes = single{newNode(ctx, c, rdb, "")}
+	}
+	c.nodes.start()
+	return c, nil
 }
 
 // UseLogger sends what go-redis itself has to say to log, at debug level. That
@@ -103,118 +94,144 @@ func (d debugLog) Printf(ctx context.Context, format string, v ...any) {
 	d.log.DebugContext(ctx, fmt.Sprintf(format, v...))
 }
 
-// Health asks the server and returns "ok" or "degraded".
-func (c *Client) Health(ctx context.Context) string {
-	if err := c.call(ctx, func(ctx context.Context) error { return c.rdb.Ping(ctx).Err() }); err != nil {
+// Fault returns why the server is not used now, or nil while it is. It is cheap.
+func (c *Client) Fault() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fault
+}
+
+// Health returns "ok" or "degraded". It asks nobody.
+func (c *Client) Health(context.Context) string {
+	if c.Fault() != nil {
 		return "degraded"
 	}
 	return "ok"
 }
 
-// Breaker returns the state of the circuit breaker: closed, open or half-open.
-func (c *Client) Breaker() string { return c.breaker.State().String() }
+// Breaker returns "closed" while calls are made, else "open".
+func (c *Client) Breaker() string {
+	if c.reachable() {
+		return "closed"
+	}
+	return "open"
+}
 
-// Close closes all connections.
-func (c *Client) Close() error { return c.rdb.Close() }
+// Await waits until a server is used, or for ctx, whose error it then returns.
+func (c *Client) Await(ctx context.Context) error {
+	c.mu.Lock()
+	used := c.used
+	c.mu.Unlock()
+	select {
+	case <-used:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Settle waits until it is known whether a server can be used, or for ctx.
+func (c *Client) Settle(ctx context.Context) {
+	select {
+	case <-c.settled:
+	case <-ctx.Done():
+	}
+}
+
+// Close ends what goes on in the background and closes all connections.
+func (c *Client) Close() error {
+	c.stop()
+	err := c.rdb.Close()
+	c.running.Wait()
+	return err
+}
+
+// report takes note of a change of a node. One line of log says that the server
+// became unusable, and one that it is usable again, however many nodes it has.
+func (c *Client) report() {
+	c.mu.Lock()
+	last := c.fault
+	c.fault = c.nodes.fault()
+	fault := c.fault
+	c.noteUsedLocked(c.nodes.anyUsed())
+	c.mu.Unlock()
+	if !errors.Is(fault, errConnecting) {
+		c.settle()
+	}
+	connecting := errors.Is(last, errConnecting)
+	switch {
+	case fault == nil && last != nil && !connecting:
+		c.log.Info("redis is usable again")
+	case fault != nil && !errors.Is(fault, errConnecting) && (last == nil || connecting):
+		c.log.Warn("redis cannot be used, going on without it", "err", fault)
+	}
+}
+
+func (c *Client) noteUsedLocked(used bool) {
+	if used == c.isUsed {
+		return
+	}
+	if c.isUsed = used; used {
+		close(c.used)
+	} else {
+		c.used = make(chan struct{})
+	}
+}
+
+// reachable reports whether any server is used.
+func (c *Client) reachable() bool { return c.nodes.anyUsed() }
 
 // changes is the channel on which instances tell each other what they changed.
 func (c *Client) changes() string { return channel(c.prefix, "changes", database(c.rdb)) }
 
-// call runs one exchange within the client's budget, unless the circuit breaker
-// forbids it, and notes whether the server can be used.
-func (c *Client) call(ctx context.Context, exchange func(context.Context) error) error {
-	if err := c.takePlace(ctx); err != nil {
+// own is the channel of this instance alone: wake-ups and beats.
+func (c *Client) own() string { return channel(c.prefix, "wake:"+c.id, database(c.rdb)) }
+
+// do has commands carried out in their order, within the budget, by the server that
+// has name. The commands' own errors are the server's; after an error of do itself
+// they may not be looked at.
+func (c *Client) do(ctx context.Context, name string, bulk bool, cmds ...redis.Cmder) error {
+	return c.on(ctx, name, func(n *node) ([]redis.Cmder, error) { return cmds, n.do(ctx, bulk, cmds) })
+}
+
+// on calls exchange with the node that has name, and once more if that has moved.
+func (c *Client) on(ctx context.Context, name string, exchange func(*node) ([]redis.Cmder, error)) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer func() { <-c.places }()
-	if !c.breaker.TryAcquirePermit() {
-		return errBroken
-	}
-	began := time.Now()
-	err := c.within(ctx, exchange)
-	var reply redis.Error
-	switch {
-	case err == nil || errors.As(err, &reply): // it answers, whatever it says
-		c.replies.Add(1)
-		c.breaker.RecordSuccess()
-		if c.down.Load() && c.down.CompareAndSwap(true, false) {
-			c.log.Info("redis is usable again")
-		}
-	case ctx.Err() != nil: // the caller's end, not the server's
-		if c.breaker.IsHalfOpen() {
-			c.breaker.RecordFailure() // gives the permit back; the next try comes soon
-		}
-	default:
-		if c.breaker.IsHalfOpen() || c.isNews(began) {
-			c.breaker.RecordFailure()
-		}
-		if cluster, ok := c.rdb.(*redis.ClusterClient); ok {
-			cluster.ReloadState(context.WithoutCancel(ctx)) // a replica may have been promoted
-		}
-		if c.down.CompareAndSwap(false, true) {
-			c.log.Warn("redis cannot be used, going on without it", "err", err)
-		}
-	}
-	return err
-}
-
-// isNews reports whether a call that has failed now began after the last failure
-// that was news. All calls that one standstill of the server, or of this process,
-// cuts short are one failure.
-func (c *Client) isNews(began time.Time) bool {
-	last := c.failed.Load()
-	return (last == nil || began.After(*last)) && c.failed.CompareAndSwap(last, new(time.Now()))
-}
-
-// within runs an exchange within the budget. If this process was so busy that it
-// noticed the end of the budget late, that says nothing about the server, and the
-// exchange has another try. It must not use again what it used before.
-func (c *Client) within(ctx context.Context, exchange func(context.Context) error) (err error) {
-	for range triesWhenBusy {
-		budget, cancel := context.WithTimeout(ctx, c.timeout)
-		began := time.Now()
-		err = exchange(budget)
-		over := budget.Err() != nil
-		cancel()
-		if err == nil || !over || ctx.Err() != nil || time.Since(began) < c.timeout+c.timeout/2 {
+	for last := false; ; last = true {
+		n, err := c.nodes.of(ctx, name)
+		if err != nil {
 			return err
 		}
-	}
-	return err
-}
-
-// takePlace waits until one more call may be made. The wait is not part of the
-// call's budget: it says how much is asked here, not how the server is. When that
-// hangs, those who wait find the circuit breaker open.
-func (c *Client) takePlace(ctx context.Context) error {
-	select {
-	case c.places <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case c.places <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		cmds, err := exchange(n)
+		if err != nil {
+			return err
+		}
+		elsewhere := cmds[0].Err()
+		if !isElsewhere(elsewhere) {
+			return nil
+		}
+		if last {
+			return fmt.Errorf("redis: %w", elsewhere)
+		}
+		if err := c.nodes.moved(ctx, elsewhere); err != nil {
+			return fmt.Errorf("redis: %w", err)
+		}
 	}
 }
 
-// reachable reports whether a call would be made, if only to try. While one is
-// made to try, no other is.
-func (c *Client) reachable() bool {
-	return c.breaker.IsClosed() || c.breaker.IsOpen() && c.breaker.RemainingDelay() == 0
+// run runs a script on the server that has its keys and returns the first error, be
+// it the server's. The script's last argument is when it comes too late, by the
+// server's clock: nothing takes effect after the call has failed for want of time.
+func (c *Client) run(ctx context.Context, s script, bulk bool, keys []string, args ...any) (cmd *redis.Cmd, err error) {
+	failed := c.on(ctx, keys[0], func(n *node) ([]redis.Cmder, error) {
+		var failed error
+		cmd, err = evaluate(ctx, s, func(ctx context.Context, cmd redis.Cmder) error {
+			failed = n.do(ctx, bulk, []redis.Cmder{cmd})
+			return failed
+		}, keys, func() []any { return append(slices.Clip(args), n.clock.deadline(c.timeout)) })
+		return []redis.Cmder{cmd}, failed
+	})
+	return cmd, errors.Join(failed, err)
 }
-
-// hangs tells the circuit breaker that the server was seen not to answer, so
-// that no calls need to find out; unless some were answered since there had been
-// so many replies, by another node of a Cluster or after a failover.
-func (c *Client) hangs(since uint64) {
-	if c.replies.Load() == since {
-		c.breaker.Open()
-	}
-}
-
-// answers tells the circuit breaker that the server was seen to answer, so that
-// calls need not wait until it would try by itself.
-func (c *Client) answers() { c.breaker.Close() }

@@ -2,17 +2,14 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
@@ -68,115 +65,49 @@ func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "lock TTL")
 }
 
+// newClient returns a client that is used from the beginning.
+func newClient(t *testing.T, o Options) *Client {
+	t.Helper()
+	c, err := NewClient(o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, c.Await(ctx))
+	return c
+}
+
 func TestHealthFollowsTheServerAndEachChangeIsLoggedOnce(t *testing.T) {
 	server := redistest.Start(t)
-	var log strings.Builder
+	log := &syncLog{}
 	o := options(server.URL())
-	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
-	c, err := NewClient(o)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, c.Close()) }()
-
+	o.Logger = slog.New(slog.NewTextHandler(log, nil))
+	c := newClient(t, o)
 	require.Equal(t, "ok", c.Health(t.Context()))
-	server.Kill()
-	for range 3 {
-		require.Equal(t, "degraded", c.Health(t.Context()))
+	for range 2 {
+		server.Kill()
+		eventually(t, "degraded", func() bool { return c.Health(t.Context()) == "degraded" })
+		server.Restart()
+		eventually(t, "ok", func() bool { return c.Health(t.Context()) == "ok" })
 	}
-	server.Restart()
-	eventually(t, "the server is used again", func() bool { return c.Health(t.Context()) == "ok" })
-	require.Equal(t, 1, strings.Count(log.String(), "redis cannot be used"))
-	require.Equal(t, 1, strings.Count(log.String(), "usable again"))
+	require.Equal(t, 2, strings.Count(log.String(), "redis cannot be used"), log)
+	require.Equal(t, 2, strings.Count(log.String(), "usable again"), log)
 }
 
-func TestACallOfAServerThatHangsEndsWithinItsBudget(t *testing.T) {
-	server := redistest.Start(t)
-	o := options(server.URL())
-	o.Timeout = 50 * time.Millisecond
-	c, err := NewClient(o)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, c.Close()) }()
-	require.Equal(t, "ok", c.Health(t.Context()))
-	server.Pause()
-	defer server.Resume()
-	require.Equal(t, "degraded", c.Health(t.Context())) // without a budget it would hang
-	_, _, err = NewStore(c).Get(t.Context(), parse(t, "k"))
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+// syncLog is what was logged.
+type syncLog struct {
+	mu sync.Mutex
+	b  strings.Builder
 }
 
-func TestABudgetWhoseEndThisProcessNoticedLateIsNoFailureOfTheServer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &Client{timeout: 50 * time.Millisecond}
-		for _, busy := range []int{0, 1, 2, 3, 5} { // tries during which this process did not get to run
-			tries := 0
-			err := c.within(t.Context(), func(ctx context.Context) error {
-				if tries++; tries <= busy {
-					time.Sleep(100 * time.Millisecond)
-					return ctx.Err()
-				}
-				return nil
-			})
-			require.Equal(t, busy >= triesWhenBusy, err != nil)
-			require.Equal(t, min(busy+1, triesWhenBusy), tries)
-		}
-		tries := 0
-		err := c.within(t.Context(), func(ctx context.Context) error {
-			tries++
-			<-ctx.Done()
-			return ctx.Err()
-		})
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, 1, tries, "a server that hangs gets its time once")
-		gone, leave := context.WithCancel(t.Context())
-		require.ErrorIs(t, c.within(gone, func(ctx context.Context) error {
-			leave()
-			time.Sleep(100 * time.Millisecond)
-			return ctx.Err()
-		}), context.Canceled)
-	})
+func (l *syncLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
 }
 
-func TestCallsThatFailAtTheSameTimeAreOneFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, err := NewClient(options("redis://localhost:1"))
-		require.NoError(t, err)
-		defer func() { require.NoError(t, c.Close()) }()
-		hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-		for range failuresInARow {
-			require.Equal(t, "closed", c.Breaker())
-			var all sync.WaitGroup
-			for range 20 {
-				all.Go(func() { assert.ErrorIs(t, c.call(t.Context(), hangs), context.DeadlineExceeded) })
-			}
-			all.Wait()
-			time.Sleep(time.Millisecond) // the next calls begin later
-		}
-		require.Equal(t, "open", c.Breaker())
-		require.ErrorIs(t, c.call(t.Context(), hangs), errBroken)
-	})
-}
-
-func TestWhileTheBreakerIsOpenOneCallInAboutASecondIsMade(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, err := NewClient(options("redis://localhost:1"))
-		require.NoError(t, err)
-		defer func() { require.NoError(t, c.Close()) }()
-		made := 0
-		hangs := func(ctx context.Context) error { made++; <-ctx.Done(); return ctx.Err() }
-		for range failuresInARow {
-			require.ErrorIs(t, c.call(t.Context(), hangs), context.DeadlineExceeded)
-		}
-		made = 0
-		for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(time.Millisecond) {
-			if err := c.call(t.Context(), hangs); !errors.Is(err, errBroken) {
-				require.ErrorIs(t, err, context.DeadlineExceeded)
-			}
-		}
-		each := breakFor + c.timeout
-		require.InDelta(t, time.Minute/each, made, 5)
-		require.NoError(t, func() error {
-			time.Sleep(time.Second)
-			return c.call(t.Context(), func(context.Context) error { return nil })
-		}())
-		require.Equal(t, "closed", c.Breaker())
-	})
+func (l *syncLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

@@ -1,8 +1,10 @@
 package redis
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -11,10 +13,11 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// dial makes the client that the URL asks for, with what this program needs
-// unless the URL says otherwise: a call that meets a broken connection is tried
-// once more on a new one, contexts end calls, and a server that refuses the
-// connection is not asked again and again in the time of a call.
+// poolSize has room for the lanes of a node, its beat and its subscription.
+const poolSize = 4 * lanesPerNode
+
+// dial makes the client that the URL asks for. It repeats nothing: a command whose
+// reply did not come may have been carried out.
 func dial(raw string, timeout time.Duration) (redis.UniversalClient, error) {
 	u, err := parseURL(raw, timeout)
 	if err != nil {
@@ -27,44 +30,65 @@ func dial(raw string, timeout time.Duration) (redis.UniversalClient, error) {
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.ContextTimeoutEnabled, o.DialerRetries = true, 1
+		o.ContextTimeoutEnabled, o.DialerRetries, o.MaxRetries, o.PoolSize = true, 1, -1, poolSize
+		o.Dialer = dialer(redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig}))
 		return redis.NewFailoverClient(o), nil
 	case query.Has("addr"):
 		o, err := redis.ParseClusterURL(u.String())
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.ContextTimeoutEnabled, o.DialerRetries, o.MaintNotificationsConfig = true, 1, quiet
+		o.ContextTimeoutEnabled, o.DialerRetries, o.MaxRetries, o.PoolSize, o.MaintNotificationsConfig = true, 1, -1, poolSize, quiet
 		o.ClusterStateReloadInterval = clusterReload
+		o.Dialer = dialer(redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig}))
 		return redis.NewClusterClient(o), nil
 	default:
 		o, err := redis.ParseURL(u.String())
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.ContextTimeoutEnabled, o.DialerRetries, o.MaintNotificationsConfig = true, 1, quiet
+		o.ContextTimeoutEnabled, o.DialerRetries, o.MaxRetries, o.PoolSize, o.MaintNotificationsConfig = true, 1, -1, poolSize, quiet
+		o.Dialer = dialer(redis.NewDialer(o))
 		return redis.NewClient(o), nil
 	}
 }
 
+func dialer(inner func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := inner(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &quietConn{Conn: conn}, nil
+	}
+}
+
+// staleReads are options of go-redis by which a replica may answer, which knows
+// nothing of a write that has just succeeded.
+var staleReads = []string{"read_only", "route_by_latency", "route_randomly"}
+
 // parseURL reads the URL, turns addresses after commas into parameters and adds
 // the defaults of this package.
 func parseURL(raw string, timeout time.Duration) (*url.URL, error) {
-	first, more, _ := strings.Cut(raw, ",")
-	u, err := url.Parse(first)
+	address, parameters, _ := strings.Cut(raw, "?")
+	first, more, _ := strings.Cut(address, ",")
+	u, err := url.Parse(first + "?" + parameters)
 	if err != nil || u.Scheme == "" {
 		return nil, errors.New("redis: the URL cannot be read; want redis://, rediss:// or unix://")
 	}
 	query := u.Query()
+	for _, name := range staleReads {
+		if query.Has(name) {
+			return nil, fmt.Errorf("redis: the URL is refused: with %s a deleted value could be read from a replica", name)
+		}
+	}
 	for addr := range strings.SplitSeq(more, ",") {
 		if addr != "" {
 			query.Add("addr", addr)
 		}
 	}
 	for name, value := range map[string]string{
-		"max_retries": "1", "min_retry_backoff": "1ms", "dial_timeout": "1s",
-		// Commands are read and written for many callers at once, by nobody's context.
-		"read_timeout": timeout.String(), "write_timeout": timeout.String(),
+		"dial_timeout": dialTimeout.String(), "read_timeout": timeout.String(), "write_timeout": timeout.String(),
 	} {
 		if !query.Has(name) {
 			query.Set(name, value)

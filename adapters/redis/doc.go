@@ -3,12 +3,13 @@
 // stand in one package because value, lock, failure and waiters of a key are
 // one protocol, carried out by scripts that see all of them at once.
 //
-// Per cache key there are up to four Redis keys, in one hash slot:
+// Per cache key there are up to five Redis keys, in one hash slot:
 //
 //	mlc:{key}           the stored form of the entry, for its TTL
 //	mlc:{key}:lock      the token of the lease, for the lock's TTL
 //	mlc:{key}:failure   how the last load failed, for the cool-down
 //	mlc:{key}:waiters   the channels of the instances to wake when the lease ends
+//	mlc:{key}:void      that a write voided all leases, for a minute
 //
 // The lock is SET NX PX with a random token, ended only by whoever shows the
 // token (redis.io, "Distributed Locks with Redis", single instance). It is for
@@ -19,4 +20,7 @@
 // An instance that finds the lock taken leaves its channel in the waiters'
 // set, in the same script, so that no wake-up can fall between the two. It
 // polls as well, slowly, for the case that a message or its sender was lost.
+//
+// Commands go over lanes, established connections of a node, which a keeper opens
+// while the server does all that it is asked. docs/adr/0009 has the reasons.
 package redis

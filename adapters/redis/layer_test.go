@@ -2,12 +2,14 @@ package redis
 
 import (
 	"context"
+	"flag"
 	"io"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -16,11 +18,31 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
 )
 
+// certificate is what servers and proxies of this package's tests speak TLS with.
+var certificate *redistest.Certificate
+
 func TestMain(m *testing.M) {
-	portstest.Main(m,
+	// Tests that run in parallel wait for a slow network.
+	UseLogger(slog.New(slog.DiscardHandler))
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8")
+	dir, err := os.MkdirTemp("", "mlcache-redis")
+	if err != nil {
+		panic(err)
+	}
+	if certificate, err = redistest.NewCertificate(dir); err != nil {
+		panic(err)
+	}
+	// Which CAs are trusted is read once per process, before the first connection.
+	if err := os.Setenv("SSL_CERT_FILE", certificate.CAFile); err != nil {
+		panic(err)
+	}
+	code := portstest.Run(m,
 		// A pool that failed to connect often tries once a second, and notices only
 		// then that it was closed.
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 const prefix = "mlc:"
@@ -35,40 +57,21 @@ type instance struct {
 
 func open(t *testing.T, url string, o LockerOptions) instance {
 	t.Helper()
-	return openWith(t, url, o, func(*Client) {})
+	return openAs(t, url, prefix, o)
 }
 
-func openWith(t *testing.T, url string, o LockerOptions, change func(*Client)) instance {
+// openAs opens an instance whose names begin with prefix.
+func openAs(t *testing.T, url, prefix string, o LockerOptions) instance {
 	t.Helper()
-	client, err := NewClient(Options{
+	client := newClient(t, Options{
 		// Roomier than in production: a busy test machine must not look like a broken server.
-		URL: url, Prefix: prefix, Timeout: 20 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		URL: url, Prefix: prefix, Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
-	require.NoError(t, err)
-	change(client)
 	bus := NewBus(client)
+	t.Cleanup(bus.Close)
 	locker, err := NewLocker(bus, o)
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		bus.Close()
-		require.NoError(t, client.Close())
-	})
 	return instance{client: client, store: NewStore(client), bus: bus, locker: locker}
-}
-
-// steadfast is a circuit breaker that stays closed: what a busy machine makes look
-// like a server that hangs fails no call of a server that is well.
-type steadfast struct {
-	circuitbreaker.CircuitBreaker[any]
-}
-
-func (steadfast) Open()          {}
-func (steadfast) RecordFailure() {}
-
-// openSteadfast is open with such a circuit breaker.
-func openSteadfast(t *testing.T, url string, o LockerOptions) instance {
-	t.Helper()
-	return openWith(t, url, o, func(c *Client) { c.breaker = steadfast{c.breaker} })
 }
 
 // patience is how long a test waits for what must come, on a machine that is busy
@@ -88,6 +91,16 @@ func eventually(t *testing.T, what string, holds func() bool) time.Duration {
 	return time.Since(began)
 }
 
+// awaitClosed waits until a channel is closed.
+func awaitClosed(t *testing.T, happened <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-happened:
+	case <-time.After(patience):
+		require.FailNow(t, "it does not happen")
+	}
+}
+
 // awaitListening returns when in receives wake-ups and invalidations.
 func awaitListening(t *testing.T, in instance) {
 	t.Helper()
@@ -98,7 +111,7 @@ func awaitListening(t *testing.T, in instance) {
 // is asking the server at the moment.
 func waiting(key domain.Key, instances ...instance) (n int) {
 	for _, in := range instances {
-		if len(in.client.places) > 0 {
+		if in.client.asking() {
 			return 0
 		}
 		in.bus.wakes.mu.Lock()
@@ -110,29 +123,49 @@ func waiting(key domain.Key, instances ...instance) (n int) {
 	return n
 }
 
-// older makes everything on the server d older without waiting.
-func older(t *testing.T, c *Client, d time.Duration) {
+// asking reports whether a call is under way.
+func (c *Client) asking() bool {
+	var all []*node
+	switch nodes := c.nodes.(type) {
+	case single:
+		all = []*node{nodes.node}
+	case *cluster:
+		all = nodes.all()
+	}
+	for _, n := range all {
+		for _, l := range n.lanes {
+			if queued, _ := l.load(); queued > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// older makes everything on the server whose name begins with prefix d older without
+// waiting.
+func older(t *testing.T, rdb redis.Cmdable, prefix string, d time.Duration) {
 	t.Helper()
 	ctx := context.Background()
-	keys, err := c.rdb.Keys(ctx, "*").Result()
+	keys, err := rdb.Keys(ctx, prefix+"*").Result()
 	require.NoError(t, err)
 	for _, k := range keys {
-		left, err := c.rdb.PTTL(ctx, k).Result()
+		left, err := rdb.PTTL(ctx, k).Result()
 		require.NoError(t, err)
-		// A life that is not positive deletes.
-		require.NoError(t, c.rdb.PExpire(ctx, k, left-d).Err())
+		// A TTL that is not positive deletes.
+		require.NoError(t, rdb.PExpire(ctx, k, left-d).Err())
 	}
 }
 
-func corrupt(t *testing.T, c *Client, key domain.Key, raw string) {
+func corrupt(t *testing.T, rdb redis.Cmdable, prefix string, key domain.Key, raw string) {
 	t.Helper()
 	ctx, name := context.Background(), namesOf(prefix, key).value
-	left, err := c.rdb.PTTL(ctx, name).Result()
+	left, err := rdb.PTTL(ctx, name).Result()
 	require.NoError(t, err)
 	if left <= 0 {
 		left = time.Minute
 	}
-	require.NoError(t, c.rdb.Set(ctx, name, raw, left).Err())
+	require.NoError(t, rdb.Set(ctx, name, raw, left).Err())
 }
 
 func TestTheContractsAreKeptOnARealServer(t *testing.T) {
@@ -141,16 +174,16 @@ func TestTheContractsAreKeptOnARealServer(t *testing.T) {
 	layer := portstest.Layer{
 		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
 			o := LockerOptions{TTL: l.LockTTL, Cooldown: l.Cooldown}
-			a, b := openSteadfast(t, server.URL(), o), openSteadfast(t, server.URL(), o)
+			a, b := open(t, server.URL(), o), open(t, server.URL(), o)
 			require.NoError(t, a.client.rdb.FlushAll(t.Context()).Err())
 			awaitListening(t, a)
 			awaitListening(t, b)
 			return portstest.Harness{
 				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
 				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
-				Advance: func(d time.Duration) { older(t, a.client, d) },
+				Advance: func(d time.Duration) { older(t, a.client.rdb, prefix, d) },
 				Waiting: func(k domain.Key) int { return waiting(k, a, b) },
-				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client, k, raw) },
+				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client.rdb, prefix, k, raw) },
 			}
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,9 +24,9 @@ const (
 	pollEvery = time.Second
 	// staggered is up to how long after a lease ran out a waiter asks for it.
 	staggered = 20 * time.Millisecond
-	// waitersLife is how long a waiter's channel is remembered; each poll
+	// waitersTTL is how long a waiter's channel is remembered; each poll
 	// renews it.
-	waitersLife = 10 * time.Second
+	waitersTTL = 10 * time.Second
 )
 
 // LockerOptions are the times of a Locker.
@@ -51,7 +52,7 @@ func NewLocker(b *Bus, o LockerOptions) (*Locker, error) {
 
 // Acquire takes the lease of key, or waits for the end of another's.
 func (l *Locker) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
-	lease := ports.Lease(l.client.id + holderEnds + rand.Text())
+	token := l.client.id + holderEnds + rand.Text()
 	// Before asking, so that no wake-up can come in between.
 	woken, forget := l.bus.wakes.await(key)
 	defer forget()
@@ -60,16 +61,13 @@ func (l *Locker) Acquire(ctx context.Context, key domain.Key) (ports.Lease, erro
 			return "", err
 		}
 		// The question is not taken back when ctx ends: the lease may be ours by then.
-		left, err := l.ask(context.WithoutCancel(ctx), key, lease)
+		lease, left, err := l.ask(context.WithoutCancel(ctx), key, token)
 		if err == nil && ctx.Err() != nil {
-			_ = l.Release(ctx, key, lease, nil) // else it runs out
+			l.giveBack(key, token)
 			return "", ctx.Err()
 		}
-		if err == nil {
-			return lease, nil
-		}
 		if !errors.Is(err, errHeld) {
-			return "", err
+			return lease, err
 		}
 		pause := time.NewTimer(pollAfter(left))
 		select {
@@ -84,6 +82,29 @@ func (l *Locker) Acquire(ctx context.Context, key domain.Key) (ports.Lease, erro
 	}
 }
 
+// giveBack releases in the background a token that may have the lease: nobody has to
+// wait for a lease that nobody holds. It tries until the server has answered, or the
+// lease has expired.
+func (l *Locker) giveBack(key domain.Key, token string) {
+	l.client.running.Go(func() {
+		ctx, cancel := context.WithTimeout(l.client.ctx, l.opts.TTL)
+		defer cancel()
+		for wait := (backoff{}); ctx.Err() == nil; wait.pause(ctx) {
+			err := l.Release(ctx, key, ports.Lease(token), nil)
+			if err == nil || errors.Is(err, domain.ErrLeaseLost) {
+				return
+			}
+		}
+	})
+}
+
+// wonAt returns when a lease was won, by the server's clock in Unix milliseconds.
+func wonAt(lease ports.Lease) int64 {
+	_, at, _ := strings.Cut(string(lease), "@")
+	ms, _ := strconv.ParseInt(at, 10, 64)
+	return ms
+}
+
 // pollAfter returns when to ask again for a lease that has left to live.
 func pollAfter(left time.Duration) time.Duration {
 	poll := pollEvery + mathrand.N(pollEvery/2)
@@ -92,48 +113,44 @@ func pollAfter(left time.Duration) time.Duration {
 
 var errHeld = errors.New("held by another")
 
-// ask tries once to take the lease. errHeld comes with the life that the
-// other's lease has left.
-func (l *Locker) ask(ctx context.Context, key domain.Key, lease ports.Lease) (time.Duration, error) {
+// ask tries once to take the lease. errHeld comes with the TTL that the other's lease
+// has left.
+func (l *Locker) ask(ctx context.Context, key domain.Key, token string) (ports.Lease, time.Duration, error) {
 	n := namesOf(l.client.prefix, key)
-	var reply []any
-	err := l.client.call(ctx, func(ctx context.Context) error {
-		cmd, err := l.client.run(ctx, acquireScript, []string{n.lock, n.failure, n.waiters},
-			string(lease), l.opts.TTL.Milliseconds(), l.bus.own, waitersLife.Milliseconds())
-		if err == nil {
-			reply, err = cmd.Slice()
+	cmd, err := l.client.run(ctx, acquireScript, false, []string{n.lock, n.failure, n.waiters},
+		token, l.opts.TTL.Milliseconds(), l.client.own(), waitersTTL.Milliseconds())
+	if err != nil {
+		if errors.Is(err, errNoReply) {
+			l.giveBack(key, token)
 		}
-		return err
-	})
+		return "", 0, fmt.Errorf("redis acquire: %w", err)
+	}
+	reply, _ := cmd.Slice()
 	switch {
-	case err != nil:
-		return 0, fmt.Errorf("redis acquire: %w", err)
-	case len(reply) == 1 && reply[0] == "won":
-		return 0, nil
+	case len(reply) == 2 && reply[0] == "won":
+		lease, _ := reply[1].(string)
+		return ports.Lease(lease), 0, nil
 	case len(reply) == 2 && reply[0] == "failed":
-		return 0, recalled(reply[1])
+		return "", 0, recalled(reply[1])
 	case len(reply) == 2 && reply[0] == "held":
 		ms, _ := reply[1].(int64)
-		return time.Duration(max(0, ms)) * time.Millisecond, errHeld
+		return "", time.Duration(ms) * time.Millisecond, errHeld
+	case len(reply) == 1 && reply[0] == "late":
+		return "", 0, fmt.Errorf("redis acquire: %w", errNotSent)
 	}
-	return 0, fmt.Errorf("redis acquire: unexpected reply %v", reply)
+	return "", 0, fmt.Errorf("redis acquire: unexpected reply %v", reply)
 }
 
 // Renew gives the lease its full TTL again.
 func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) error {
-	n := namesOf(l.client.prefix, key)
-	var stands int
-	err := l.client.call(ctx, func(ctx context.Context) error {
-		cmd, err := l.client.run(ctx, renewScript, []string{n.lock}, string(lease), l.opts.TTL.Milliseconds())
-		if err == nil {
-			stands, err = cmd.Int()
-		}
-		return err
-	})
+	cmd, err := l.client.run(ctx, renewScript, false, []string{namesOf(l.client.prefix, key).lock}, string(lease), l.opts.TTL.Milliseconds())
+	if err == nil {
+		err = inTime(cmd)
+	}
 	if err != nil {
 		return fmt.Errorf("redis renew: %w", err)
 	}
-	if stands == 0 {
+	if stands, _ := cmd.Int(); stands == 0 {
 		return domain.ErrLeaseLost
 	}
 	return nil
@@ -142,18 +159,15 @@ func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) e
 // Awaited reports whether any instance has left its channel to be woken.
 func (l *Locker) Awaited(ctx context.Context, key domain.Key) (bool, error) {
 	n := namesOf(l.client.prefix, key)
-	var channels []string
-	err := l.client.call(ctx, func(ctx context.Context) error {
-		cmd := redis.NewStringSliceCmd(ctx, "smembers", n.waiters)
-		err := l.client.send(ctx, cmd)
-		if err == nil {
-			channels, err = cmd.Result()
-		}
-		return err
-	})
+	cmd := redis.NewStringSliceCmd(ctx, "smembers", n.waiters)
+	err := l.client.do(ctx, n.waiters, false, cmd)
+	if err == nil {
+		err = cmd.Err()
+	}
 	if err != nil {
 		return false, fmt.Errorf("redis awaited: %w", err)
 	}
+	channels := cmd.Val()
 	return len(channels) > 0, nil
 }
 
@@ -163,22 +177,15 @@ const holderEnds = "/"
 // State reads the lease and the failure at once.
 func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseState) {
 	n := namesOf(l.client.prefix, key)
-	var lock, failure *redis.StringCmd
-	var lockLeft, failureLeft *redis.DurationCmd
-	err := l.client.call(ctx, func(ctx context.Context) error {
-		_, err := l.client.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			lock, lockLeft = p.Get(ctx, n.lock), p.PTTL(ctx, n.lock)
-			failure, failureLeft = p.Get(ctx, n.failure), p.PTTL(ctx, n.failure)
-			return nil
-		})
-		if errors.Is(err, redis.Nil) {
-			return nil
-		}
-		return err
-	})
+	lock, lockLeft := redis.NewStringCmd(ctx, "get", n.lock), redis.NewDurationCmd(ctx, time.Millisecond, "pttl", n.lock)
+	failure, failureLeft := redis.NewStringCmd(ctx, "get", n.failure), redis.NewDurationCmd(ctx, time.Millisecond, "pttl", n.failure)
+	err := l.client.do(ctx, n.lock, false, lock, lockLeft, failure, failureLeft)
+	if err != nil {
+		return domain.LeaseState{Err: fmt.Errorf("redis lease state: %w", err)}
+	}
 	for _, cmd := range []redis.Cmder{lock, failure} {
 		if err == nil && cmd.Err() != nil && !errors.Is(cmd.Err(), redis.Nil) {
-			err = cmd.Err() // which came after one that is no error
+			err = cmd.Err()
 		}
 	}
 	if err != nil {
@@ -201,8 +208,10 @@ func (l *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease,
 	n := namesOf(l.client.prefix, key)
 	left := parting{name: n.failure}
 	if failure != nil {
-		left.text, left.life = domain.FailureKind(failure), domain.Cooldown(failure, l.opts.Cooldown)
-		left.withdrawn = errors.Is(failure, domain.ErrWithdrawn)
+		left.text, left.ttl = domain.FailureKind(failure), domain.Cooldown(failure, l.opts.Cooldown)
+		if errors.Is(failure, domain.ErrWithdrawn) {
+			left.withdraws = l.client.changes()
+		}
 	}
 	return l.client.endLease(context.WithoutCancel(ctx), n, key, lease, left)
 }

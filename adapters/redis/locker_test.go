@@ -42,7 +42,7 @@ func awaitWaiting(t *testing.T, in instance, key domain.Key) {
 }
 
 func TestAFillLeavesTheValueWithItsTTLAndNothingElse(t *testing.T) {
-	in := openSteadfast(t, redistest.Start(t).URL(), times)
+	in := open(t, redistest.Start(t).URL(), times)
 	key := parse(t, "k")
 	awaitListening(t, in) // which wakes all waiters
 	lease, err := in.locker.Acquire(t.Context(), key)
@@ -63,7 +63,7 @@ func TestAFillLeavesTheValueWithItsTTLAndNothingElse(t *testing.T) {
 }
 
 func TestAMissedWakeUpIsMadeUpForByThePoll(t *testing.T) {
-	in := openSteadfast(t, redistest.Start(t).URL(), times)
+	in := open(t, redistest.Start(t).URL(), times)
 	key := parse(t, "k")
 	awaitListening(t, in)
 	_, err := in.locker.Acquire(t.Context(), key)
@@ -76,7 +76,7 @@ func TestAMissedWakeUpIsMadeUpForByThePoll(t *testing.T) {
 }
 
 func TestASubscriptionThatBrokeMakesWaitersLookAgain(t *testing.T) {
-	in := openSteadfast(t, redistest.Start(t).URL(), times)
+	in := open(t, redistest.Start(t).URL(), times)
 	key := parse(t, "k")
 	awaitListening(t, in)
 	_, err := in.locker.Acquire(t.Context(), key)
@@ -146,7 +146,7 @@ func TestWithoutAServerEveryCallFailsAndMissesAreNotMistakenForIt(t *testing.T) 
 }
 
 func TestAForeignValueWithoutATTLIsNeverFresh(t *testing.T) {
-	in := openSteadfast(t, redistest.Start(t).URL(), times)
+	in := open(t, redistest.Start(t).URL(), times)
 	form := domain.AppendStored(nil, domain.NewEntry(domain.Value{Body: "v"}, time.Hour, 0))
 	require.NoError(t, in.client.rdb.Set(t.Context(), "mlc:{k}", form, 0).Err())
 	_, ok, err := in.store.Get(t.Context(), parse(t, "k"))

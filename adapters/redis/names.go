@@ -10,7 +10,7 @@ import (
 )
 
 // names are the Redis keys of one cache key.
-type names struct{ value, lock, failure, waiters string }
+type names struct{ value, lock, failure, waiters, void string }
 
 // namesOf puts the key into a hash tag, so that Redis Cluster keeps all names
 // in one slot. A tag ends at the first closing brace; for a key that begins
@@ -23,7 +23,14 @@ func namesOf(prefix string, key domain.Key) names {
 		open = "!{!"
 	}
 	value := prefix + open + key.String() + "}"
-	return names{value: value, lock: value + ":lock", failure: value + ":failure", waiters: value + ":waiters"}
+	return names{value: value, lock: value + ":lock", failure: value + ":failure", waiters: value + ":waiters", void: value + ":void"}
+}
+
+// probeNames are the keys that an instance probes a server with. The tag, if there
+// is one, leads to that server.
+func probeNames(prefix, id, tag string) []string {
+	name := prefix + "probe:" + id + "{" + tag + "}"
+	return []string{name + ":value", name + ":set"}
 }
 
 // channel returns the name of a Pub/Sub channel. Channels belong to the server,

@@ -18,11 +18,14 @@ var (
 	endSource string
 	//go:embed write.lua
 	writeSource string
+	//go:embed probe.lua
+	probeSource string
 
 	acquireScript = newScript(acquireSource)
 	renewScript   = newScript(renewSource)
 	endScript     = newScript(endSource)
 	writeScript   = newScript(writeSource)
+	probeScript   = newScript(probeSource)
 )
 
 type script struct{ source, digest string }
@@ -37,4 +40,21 @@ func (s script) command(ctx context.Context, verb, body string, keys []string, a
 		all = append(all, key)
 	}
 	return redis.NewCmd(ctx, append(all, args...)...)
+}
+
+// evaluate runs a script by its digest, or by its text if the server does not have
+// it. The arguments are made for each try. The error is that of send, or the server's.
+func evaluate(ctx context.Context, s script, send func(context.Context, redis.Cmder) error, keys []string, args func() []any) (*redis.Cmd, error) {
+	cmd := s.command(ctx, "evalsha", s.digest, keys, args())
+	err := send(ctx, cmd)
+	if err == nil {
+		err = cmd.Err()
+	}
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		cmd = s.command(ctx, "eval", s.source, keys, args())
+		if err = send(ctx, cmd); err == nil {
+			err = cmd.Err()
+		}
+	}
+	return cmd, err
 }

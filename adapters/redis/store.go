@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,57 +22,66 @@ type Store struct{ client *Client }
 // NewStore returns a Store on c, which stays the caller's to close.
 func NewStore(c *Client) *Store { return &Store{client: c} }
 
-// Get reads the entry of key and the life it has left in one round trip.
+// Get reads the entry of key and the TTL it has left in one round trip.
 func (s *Store) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
 	asked := time.Now()
-	var r reading
-	err := s.client.call(ctx, func(ctx context.Context) error {
-		r = s.reading(ctx, key)
-		return s.client.send(ctx, r.life, r.value)
-	})
-	if err != nil && !errors.Is(err, redis.Nil) { // r may not be looked at
-		return domain.Copy{}, false, fmt.Errorf("redis get: %w", err)
+	r := s.reading(ctx, key)
+	if err := s.client.do(ctx, namesOf(s.client.prefix, key).value, false, r.life, r.value); err != nil {
+		return domain.Copy{}, false, fmt.Errorf("redis get: %w", err) // r may not be looked at
 	}
 	return r.found(time.Since(asked))
 }
 
-// readsAtOnce is how many keys are read in one call at the most, so that a call
-// of many keeps within its budget while others make theirs.
+// readsAtOnce is how many keys are read in one exchange at the most.
 const readsAtOnce = 100
 
-// GetMany sends the reads of up to a hundred keys in one pipeline for each server.
+// GetMany reads up to a hundred keys in one round trip, from each server that has
+// some of them at the same time.
 func (s *Store) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
-	found := make([]ports.Found, 0, len(keys))
-	for some := range slices.Chunk(keys, readsAtOnce) {
-		found = append(found, s.getSome(ctx, some)...)
+	found := make([]ports.Found, len(keys))
+	var reads sync.WaitGroup
+	for n, places := range s.byNode(ctx, keys, found) {
+		reads.Go(func() {
+			for some := range slices.Chunk(places, readsAtOnce) {
+				s.getSome(ctx, n, keys, some, found)
+			}
+		})
 	}
+	reads.Wait()
 	return found
 }
 
-func (s *Store) getSome(ctx context.Context, keys []domain.Key) []ports.Found {
-	found := make([]ports.Found, len(keys))
-	readings := make([]reading, len(keys))
-	asked := time.Now()
-	err := s.client.call(ctx, func(ctx context.Context) error {
-		_, err := s.client.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, key := range keys {
-				readings[i] = s.beginning(ctx, key)
-				_ = p.Process(ctx, readings[i].life)
-				_ = p.Process(ctx, readings[i].value)
-			}
-			return nil
-		})
-		if errors.Is(err, redis.Nil) {
-			return nil // the first error of all; others are found below
+// byNode returns the places of the keys that each server has.
+func (s *Store) byNode(ctx context.Context, keys []domain.Key, found []ports.Found) map[*node][]int {
+	places := make(map[*node][]int)
+	for i, key := range keys {
+		n, err := s.client.nodes.of(ctx, namesOf(s.client.prefix, key).value)
+		if err != nil {
+			found[i].Err = fmt.Errorf("redis get: %w", err)
+			continue
 		}
-		return err
-	})
+		places[n] = append(places[n], i)
+	}
+	return places
+}
+
+func (s *Store) getSome(ctx context.Context, n *node, keys []domain.Key, places []int, found []ports.Found) {
+	readings := make([]reading, len(places))
+	cmds := make([]redis.Cmder, 0, 2*len(places))
+	for at, i := range places {
+		readings[at] = s.beginning(ctx, keys[i])
+		cmds = append(cmds, readings[at].life, readings[at].value)
+	}
+	asked := time.Now()
+	err := n.do(ctx, true, cmds)
 	took := time.Since(asked)
-	for i, r := range readings {
-		f := &found[i]
+	for at, i := range places {
+		f, r := &found[i], readings[at]
 		switch {
-		case r.value == nil: // not even asked
+		case err != nil:
 			f.Err = fmt.Errorf("redis get: %w", err)
+		case isElsewhere(r.value.Err()):
+			f.Copy, f.OK, f.Err = s.Get(ctx, keys[i])
 		case r.value.Err() == nil && r.value.Val() == "" && r.life.Err() == nil && r.life.Val() == noKey: // GETRANGE does not tell
 		case len(r.value.Val()) > ports.LargeBytes:
 			f.Large = true
@@ -79,7 +89,6 @@ func (s *Store) getSome(ctx context.Context, keys []domain.Key) []ports.Found {
 			f.Copy, f.OK, f.Err = r.found(took)
 		}
 	}
-	return found
 }
 
 // reading is how a value is read: its life first. If another value comes in
@@ -112,6 +121,8 @@ func (r reading) found(took time.Duration) (domain.Copy, bool, error) {
 	switch {
 	case errors.Is(err, redis.Nil):
 		return domain.Copy{}, false, nil
+	case redis.HasErrorPrefix(err, "WRONGTYPE"):
+		return domain.Copy{}, false, fmt.Errorf("%w: %w", domain.ErrUndecodable, err)
 	case err != nil || r.life.Err() != nil:
 		return domain.Copy{}, false, fmt.Errorf("redis get: %w", errors.Join(r.life.Err(), err))
 	}
@@ -119,26 +130,36 @@ func (r reading) found(took time.Duration) (domain.Copy, bool, error) {
 	if err != nil {
 		return domain.Copy{}, false, err
 	}
-	c := domain.Copy{Entry: e, Left: min(r.life.Val()-e.Keep(), e.TTL()) - took}
+	if r.life.Val() > e.TTL()+e.Keep() { // not as we stored it, so it says nothing of its age
+		return domain.Copy{}, false, nil
+	}
+	c := domain.Copy{Entry: e, Left: r.life.Val() - e.Keep() - took}
 	if !c.Fresh() && !c.UsableStale(e.Keep()) {
 		return domain.Copy{}, false, nil
 	}
 	return c, true, nil
 }
 
-// Fill stores e under the lease, ends the lease and wakes its waiters.
+// Fill stores e under the lease, ends the lease and wakes its waiters. When the lease
+// has expired, and no write voided it, e is still stored where nothing is.
 func (s *Store) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) error {
 	n := namesOf(s.client.prefix, key)
-	return s.client.endLease(ctx, n, key, lease, parting{name: n.value, text: storedForm(e), life: storedLife(e)})
+	return s.client.endLease(ctx, n, key, lease, parting{
+		name: n.value, text: storedForm(e), ttl: storedTTL(e), wonAt: wonAt(lease),
+	})
 }
+
+// fillWithin is how long after it was won a lease may fill although it has expired,
+// and for how long a write voids all leases that were won before.
+const fillWithin = time.Minute
 
 func storedForm(e *domain.Entry) []byte {
 	return domain.AppendStored(make([]byte, 0, e.Size()+64), e)
 }
 
-// storedLife is how long the server holds e: for its life and for as long as it
-// is kept after that.
-func storedLife(e *domain.Entry) time.Duration {
+// storedTTL is how long the server holds e: for its TTL and for as long as it is kept
+// after that.
+func storedTTL(e *domain.Entry) time.Duration {
 	if e.TTL() == 0 {
 		return 0
 	}
@@ -147,7 +168,7 @@ func storedLife(e *domain.Entry) time.Duration {
 
 // Put stores e whoever holds the lease.
 func (s *Store) Put(ctx context.Context, key domain.Key, e *domain.Entry) error {
-	return s.write(ctx, key, storedForm(e), storedLife(e))
+	return s.write(ctx, key, storedForm(e), storedTTL(e))
 }
 
 // Delete removes what is stored whoever holds the lease.
@@ -155,44 +176,64 @@ func (s *Store) Delete(ctx context.Context, key domain.Key) error {
 	return s.write(ctx, key, nil, 0)
 }
 
-func (s *Store) write(ctx context.Context, key domain.Key, form []byte, life time.Duration) error {
+// bulky is from how many bytes on a command goes where it holds up no others.
+const bulky = 64 << 10
+
+func (s *Store) write(ctx context.Context, key domain.Key, form []byte, ttl time.Duration) error {
 	c := s.client
 	n := namesOf(c.prefix, key)
-	err := c.call(ctx, func(ctx context.Context) error {
-		_, err := c.run(ctx, writeScript, []string{n.value, n.lock, n.failure, n.waiters},
-			key.String(), form, life.Milliseconds(), c.changes(), c.id+" "+key.String())
-		return err
-	})
+	nonce := c.writes.begin()
+	cmd, err := c.run(ctx, writeScript, len(form) > bulky, []string{n.value, n.lock, n.failure, n.waiters, n.void},
+		key.String(), form, ttl.Milliseconds(), c.changes(), invalidation(c.id, nonce, key), fillWithin.Milliseconds())
+	if err == nil {
+		err = inTime(cmd)
+	}
+	c.writes.end(nonce, err == nil)
 	if err != nil {
 		return fmt.Errorf("redis write: %w", err)
 	}
 	return nil
 }
 
+// inTime returns an error if a script says that it came too late and did nothing.
+func inTime(cmd *redis.Cmd) error {
+	n, err := cmd.Int()
+	if err == nil && n < 0 {
+		return errNotSent
+	}
+	return err
+}
+
 // parting is what the end of a lease leaves behind.
 type parting struct {
-	name      string
-	text      any // a string or bytes
-	life      time.Duration
-	withdrawn bool // what is stored is removed, and the other instances are told
+	name string
+	text any // a string or bytes
+	ttl  time.Duration
+	// wonAt is when the lease was won, by the server's clock in Unix milliseconds, if
+	// this may be left although it has expired.
+	wonAt int64
+	// withdraws is the channel on which the instances are told that the value is
+	// removed, too; empty: it is not.
+	withdraws string
 }
 
 func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease ports.Lease, left parting) error {
 	if lease == "" {
 		return domain.ErrLeaseLost
 	}
-	keys, args := []string{n.lock, n.waiters, left.name}, []any{string(lease), key.String(), left.text, left.life.Milliseconds()}
-	if left.withdrawn {
-		keys, args = append(keys, n.value), append(args, c.changes(), c.id+" "+key.String())
+	form, _ := left.text.([]byte)
+	nonce := ""
+	if left.withdraws != "" {
+		nonce = c.writes.begin()
 	}
-	var ended int
-	err := c.call(ctx, func(ctx context.Context) error {
-		cmd, err := c.run(ctx, endScript, keys, args...)
-		if err == nil {
-			ended, err = cmd.Int()
-		}
-		return err
-	})
+	cmd, err := c.run(ctx, endScript, len(form) > bulky, []string{n.lock, n.waiters, left.name, n.void, n.value},
+		string(lease), key.String(), left.text, left.ttl.Milliseconds(), left.wonAt, fillWithin.Milliseconds(),
+		left.withdraws, invalidation(c.id, nonce, key))
+	if err == nil {
+		err = inTime(cmd)
+	}
+	ended, _ := cmd.Int()
+	c.writes.end(nonce, err == nil && ended == 1)
 	if err != nil {
 		return fmt.Errorf("redis end lease: %w", err)
 	}

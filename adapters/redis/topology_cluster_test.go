@@ -22,7 +22,7 @@ func TestTheContractsAreKeptOnACluster(t *testing.T) {
 				master.Command("FLUSHALL")
 			}
 			o := LockerOptions{TTL: l.LockTTL, Cooldown: l.Cooldown}
-			a, b := openSteadfast(t, cluster.URL(), o), openSteadfast(t, cluster.URL(), o)
+			a, b := open(t, cluster.URL(), o), open(t, cluster.URL(), o)
 			awaitListening(t, a)
 			awaitListening(t, b)
 			awaitQuiet(t, cluster, a)
@@ -32,7 +32,7 @@ func TestTheContractsAreKeptOnACluster(t *testing.T) {
 				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
 				Advance: func(d time.Duration) { olderOnAll(t, a.client, d) },
 				Waiting: func(k domain.Key) int { return waiting(k, a, b) },
-				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client, k, raw) },
+				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client.rdb, prefix, k, raw) },
 			}
 		},
 	}
@@ -46,7 +46,7 @@ func awaitQuiet(t *testing.T, cluster *redistest.Cluster, in instance) {
 	t.Helper()
 	for _, master := range cluster.Masters() {
 		heard, forget := in.bus.wakes.await(parse(t, "probe"))
-		master.Command("PUBLISH", in.bus.own, "probe")
+		master.Command("PUBLISH", in.client.own(), "probe")
 		select {
 		case <-heard:
 		case <-time.After(patience):
@@ -62,7 +62,7 @@ func olderOnAll(t *testing.T, c *Client, d time.Duration) {
 	cluster, ok := c.rdb.(*redis.ClusterClient)
 	require.True(t, ok)
 	require.NoError(t, cluster.ForEachMaster(context.Background(), func(_ context.Context, master *redis.Client) error {
-		older(t, &Client{rdb: master}, d)
+		older(t, master, prefix, d)
 		return nil
 	}))
 }
@@ -82,7 +82,7 @@ func TestWhenMastersOfAClusterFailOverAllGoesOnByItself(t *testing.T) {
 	awaitGet(t, hasty, key) // and the replica has what the master had
 	awaitRecovery(t, a, b)
 
-	if subscribed := cluster.Of(b.bus.own); subscribed.Replica.Runs() {
+	if subscribed := cluster.Of(b.client.own()); subscribed.Replica.Runs() {
 		subscribed.KillMaster()
 		awaitRecovery(t, a, b)
 	}

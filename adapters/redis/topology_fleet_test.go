@@ -81,7 +81,7 @@ func TestFleetUnderSentinelLeavesAMasterThatHangsAndItsReturnDoesNoHarm(t *testi
 func TestFleetOnAClusterLeavesAMasterThatHangsAndItsReturnDoesNoHarm(t *testing.T) {
 	cluster := redistest.StartCluster(t)
 	a, b := join(t, cluster.URL()), join(t, cluster.URL())
-	pair := cluster.Of(b.bus.own)
+	pair := cluster.Of(b.client.own())
 	awaitB := b.gap(t)
 	pair.Master.Pause()
 	pair.AwaitFailover()

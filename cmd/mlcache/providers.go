@@ -39,6 +39,9 @@ func newL1(cfg Config) (*lru.Cache, func(), error) {
 	return cache, cache.Close, nil
 }
 
+// connectWithin is how long the start waits for Redis. It goes on without it.
+const connectWithin = 2 * time.Second
+
 // sharedLayer is the second layer in its roles, by Redis or embedded.
 type sharedLayer struct {
 	Store  ports.L2Store
@@ -57,6 +60,10 @@ func newL2(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, fu
 	if err != nil {
 		return sharedLayer{}, nil, refused("redis-url", err)
 	}
+	// So that the first requests find it.
+	settle, cancel := context.WithTimeout(context.Background(), connectWithin)
+	client.Settle(settle)
+	cancel()
 	bus := redis.NewBus(client)
 	closeAll := func() {
 		bus.Close()

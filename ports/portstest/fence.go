@@ -1,6 +1,8 @@
 package portstest
 
 import (
+	"time"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -10,8 +12,9 @@ import (
 func fenceContracts() []contract {
 	return []contract{
 		{says: "a fill without the lease stores nothing", check: fillWithoutLease},
-		{says: "a fill after the lease ran out stores nothing", check: fillAfterExpiry},
-		{says: "a fill after the lease was given back stores nothing", check: fillAfterRelease},
+		{says: "a fill after the lease has expired stores where nothing is", check: fillAfterExpiry},
+		{says: "a fill after the lease has expired replaces nothing", check: fillAfterAnother},
+		{says: "a fill after the lease has expired and a write voided it stores nothing", check: fillAfterVoid},
 		{says: "a fill ends the lease", check: fillEndsLease},
 		{says: "a refused fill leaves the holder its lease", check: refusedFillHarmless},
 		{says: "no two leases are the same", check: leasesDiffer},
@@ -22,19 +25,22 @@ func fenceContracts() []contract {
 func (b *bench) lost(in Instance, k domain.Key, lease ports.Lease) {
 	b.Helper()
 	require.ErrorIs(b, in.L2.Fill(b.soon(), k, value("stray"), lease), domain.ErrLeaseLost)
+	b.ended(in, k, lease)
+}
+
+// ended requires that lease can be neither renewed nor given back.
+func (b *bench) ended(in Instance, k domain.Key, lease ports.Lease) {
+	b.Helper()
 	require.ErrorIs(b, in.Locker.Renew(b.soon(), k, lease), domain.ErrLeaseLost)
 	require.ErrorIs(b, in.Locker.Release(b.soon(), k, lease, nil), domain.ErrLeaseLost)
 	require.ErrorIs(b, in.Locker.Release(b.soon(), k, lease, domain.ErrSourceFailed), domain.ErrLeaseLost)
 }
 
 func fillWithoutLease(b *bench) {
-	k, other := b.key("k"), b.key("other")
+	k := b.key("k")
 	b.lost(b.A, k, "")
 	b.lost(b.A, k, "forged")
-	foreign := b.win(b.A, other)
-	b.lost(b.A, k, foreign)
 	b.lacks(k)
-	b.lacks(other)
 	b.win(b.B, k)
 }
 
@@ -42,21 +48,36 @@ func fillAfterExpiry(b *bench) {
 	k := b.key("k")
 	lease := b.win(b.A, k)
 	b.Advance(b.LockTTL)
-	b.lost(b.A, k, lease)
-	b.lacks(k)
-	second := b.win(b.B, k)
-	b.lost(b.A, k, lease)
-	b.lacks(k)
-	require.NoError(b, b.B.L2.Fill(b.soon(), k, value("v"), second))
+	b.ended(b.A, k, lease)
+	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("v"), lease))
 	b.holds(k, value("v"))
+	b.win(b.B, k)
 }
 
-func fillAfterRelease(b *bench) {
+func fillAfterAnother(b *bench) {
 	k := b.key("k")
 	lease := b.win(b.A, k)
-	require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, nil))
+	b.Advance(b.LockTTL)
+	b.fill(b.B, k, value("newer"))
 	b.lost(b.A, k, lease)
-	b.lacks(k)
+	b.holds(k, value("newer"))
+}
+
+func fillAfterVoid(b *bench) {
+	for name, write := range map[string]func(k domain.Key){
+		"deleted": func(k domain.Key) { require.NoError(b, b.B.L2.Delete(b.soon(), k)) },
+		"put and gone": func(k domain.Key) {
+			require.NoError(b, b.B.L2.Put(b.soon(), k, domain.NewEntry(domain.Value{}, time.Second, 0)))
+			b.Advance(time.Second)
+		},
+	} {
+		k := b.key(name)
+		lease := b.win(b.A, k)
+		b.Advance(b.LockTTL)
+		write(k)
+		b.lost(b.A, k, lease)
+		b.lacks(k)
+	}
 }
 
 func fillEndsLease(b *bench) {

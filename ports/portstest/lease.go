@@ -98,8 +98,8 @@ func renewExtends(b *bench) {
 
 	lease = b.win(b.A, k)
 	require.NoError(b, b.A.Locker.Renew(b.soon(), k, lease))
-	b.Advance(b.LockTTL) // renewing must not make it longer than its full life
-	b.lost(b.A, k, lease)
+	b.Advance(b.LockTTL) // renewing must not make it longer than its full TTL
+	b.ended(b.A, k, lease)
 }
 
 func expiredIsFree(b *bench) {
@@ -109,7 +109,7 @@ func expiredIsFree(b *bench) {
 		b.Advance(b.LockTTL)
 		next := b.win(in, k)
 		require.NotEqual(b, lease, next)
-		b.lost(b.A, k, lease)
+		b.ended(b.A, k, lease)
 		require.NoError(b, in.Locker.Release(b.soon(), k, next, nil))
 	}
 }

@@ -98,7 +98,7 @@ func takeover(b *bench) {
 	require.GreaterOrEqual(b, time.Since(start), b.LockTTL-slack, "taken over before it ran out")
 	require.NoError(b, got.err)
 	require.NotEqual(b, stale, got.lease)
-	b.lost(b.A, k, stale)
+	b.ended(b.A, k, stale)
 	waiting.wait(rest)
 	require.NoError(b, b.B.L2.Fill(b.soon(), k, value("v"), got.lease))
 	waiting.end(domain.ErrLeaseEnded)

@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"crypto/tls"
 	"net"
 	"sync"
 	"testing"
@@ -8,13 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy stands between clients and a server and forwards what they send, unless
-// told otherwise. It ends with the test.
+// Proxy is a network of the test's own between clients and a server. It forwards
+// what they send, message by message and in order, as its Network has it, and
+// knows accidents that happen once. It ends with the test.
 type Proxy struct {
-	listener net.Listener
-	target   string
-	done     chan struct{}
-	running  sync.WaitGroup
+	listener  net.Listener
+	target    string
+	scheme    string
+	network   weather
+	accidents accidents // of requests and replies
+	messages  accidents // of what subscriptions are told
+	done      chan struct{}
+	running   sync.WaitGroup
 
 	mu    sync.Mutex
 	open  chan struct{} // closed while bytes may pass
@@ -24,12 +30,28 @@ type Proxy struct {
 // StartProxy starts a proxy in front of the address target.
 func StartProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
+	return startProxy(t, target, "redis", nil)
+}
+
+// StartTLSProxy starts a proxy that clients speak TLS with, by the certificate c. It
+// speaks plainly with the server.
+func StartTLSProxy(t testing.TB, target string, c *Certificate) *Proxy {
+	t.Helper()
+	return startProxy(t, target, "rediss", &tls.Config{Certificates: []tls.Certificate{c.pair(t)}, MinVersion: tls.VersionTLS12})
+}
+
+func startProxy(t testing.TB, target, scheme string, secure *tls.Config) *Proxy {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	if secure != nil {
+		l = tls.NewListener(l, secure)
+	}
 	p := &Proxy{
-		listener: l, target: target, done: make(chan struct{}),
+		listener: l, target: target, scheme: scheme, done: make(chan struct{}),
 		open: make(chan struct{}), conns: make(map[net.Conn]struct{}),
 	}
+	p.Become(Network{})
 	close(p.open)
 	p.running.Go(p.accept)
 	t.Cleanup(func() {
@@ -41,11 +63,22 @@ func StartProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
+// Become changes the network for what is sent from now on.
+func (p *Proxy) Become(n Network) { p.network.become(n) }
+
+// PointTo makes target the server of new connections. Those that stand stay where
+// they are, as when a name is switched to another address.
+func (p *Proxy) PointTo(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
 // Addr returns the host and port.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// URL returns the address as a redis:// URL.
-func (p *Proxy) URL() string { return "redis://" + p.Addr() }
+// URL returns the address as a redis:// or rediss:// URL.
+func (p *Proxy) URL() string { return p.scheme + "://" + p.Addr() }
 
 // Silence stops forwarding without a word, as a network does that loses each
 // packet: connections stay open, new ones are accepted, nothing passes and no
@@ -95,21 +128,22 @@ func (p *Proxy) accept() {
 	}
 }
 
-// serve forwards in both directions until both have ended.
+// serve joins a client with the server until either has left.
 func (p *Proxy) serve(client net.Conn) {
 	defer p.hold(client)()
-	if !p.mayPass() {
+	// The handshake of TCP takes a round trip as well.
+	if !p.pause(p.network.delay()) || !p.pause(p.network.delay()) || !p.mayPass() {
 		return
 	}
-	server, err := net.Dial("tcp", p.target)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", target)
 	if err != nil {
 		return
 	}
 	defer p.hold(server)()
-	var back sync.WaitGroup
-	back.Go(func() { p.forward(client, server) })
-	p.forward(server, client)
-	back.Wait()
+	newLink(p, client, server).run()
 }
 
 // hold has conn closed by Cut, and by the function that it returns.
@@ -140,21 +174,5 @@ func (p *Proxy) mayPass() bool {
 		return true
 	case <-p.done:
 		return false
-	}
-}
-
-// forward copies until from ends, and then ends both.
-func (p *Proxy) forward(to, from net.Conn) {
-	defer to.Close()
-	defer from.Close()
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buffer)
-		if !p.mayPass() {
-			return
-		}
-		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
-			return
-		}
 	}
 }

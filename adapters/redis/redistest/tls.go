@@ -4,9 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"net/url"
@@ -25,36 +27,51 @@ const (
 	adminUser, adminPassword = "admin", "admin"
 )
 
-// TLS is a server that speaks TLS only, with a certificate of its own CA, and
-// knows no default user.
-type TLS struct {
-	*Server
+// Certificate is one for 127.0.0.1, with a CA of its own.
+type Certificate struct {
 	// CAFile holds the CA's certificate. Go programs on Unix trust it when the
 	// environment variable SSL_CERT_FILE names it before the first connection.
-	CAFile string
+	CAFile            string
+	certFile, keyFile string
 }
+
+// NewCertificate makes a certificate whose files are in dir.
+func NewCertificate(dir string) (*Certificate, error) {
+	c := &Certificate{
+		CAFile: filepath.Join(dir, "ca.pem"), certFile: filepath.Join(dir, "server.pem"), keyFile: filepath.Join(dir, "server.key"),
+	}
+	return c, c.write()
+}
+
+func (c *Certificate) pair(t testing.TB) tls.Certificate {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	require.NoError(t, err)
+	return pair
+}
+
+// TLS is a server that speaks TLS only and knows no default user.
+type TLS struct{ *Server }
 
 // StartTLS starts such a server, with one user to whom the rules give its
 // rights, as in ACL SETUSER: "~mlc:*", "+get". See Start about a machine without
 // Redis.
-func StartTLS(t testing.TB, rules ...string) *TLS {
+func StartTLS(t testing.TB, c *Certificate, rules ...string) *TLS {
 	t.Helper()
 	needRedis(t)
-	dir := t.TempDir()
-	path := func(name string) string { return filepath.Join(dir, name) }
-	certify(t, path)
-	require.NoError(t, os.WriteFile(path("users"), []byte(strings.Join([]string{
+	users := filepath.Join(t.TempDir(), "users")
+	require.NoError(t, os.WriteFile(users, []byte(strings.Join([]string{
 		"user default off",
 		"user " + adminUser + " on >" + adminPassword + " ~* &* +@all",
 		"user " + aclUser + " on >" + aclPassword + " " + strings.Join(rules, " "),
 	}, "\n")+"\n"), 0o600))
 	s := Start(t, func(s *Server) {
-		s.cli = append(s.cli, "--tls", "--cacert", path("ca.pem"), "--user", adminUser, "--pass", adminPassword, "--no-auth-warning")
+		s.cli = append(s.cli, "--tls", "--cacert", c.CAFile, "--user", adminUser, "--pass", adminPassword, "--no-auth-warning")
 		s.args = append(s.args, "--port", "0", "--tls-port", strconv.Itoa(s.port), "--tls-auth-clients", "no",
-			"--tls-ca-cert-file", path("ca.pem"), "--tls-cert-file", path("server.pem"), "--tls-key-file", path("server.key"),
-			"--aclfile", path("users"))
+			"--tls-ca-cert-file", c.CAFile, "--tls-cert-file", c.certFile, "--tls-key-file", c.keyFile,
+			"--aclfile", users)
 	})
-	return &TLS{Server: s, CAFile: path("ca.pem")}
+	return &TLS{Server: s}
 }
 
 // URL returns the address as a rediss:// URL with the user and the password.
@@ -62,23 +79,21 @@ func (s *TLS) URL() string {
 	return (&url.URL{Scheme: "rediss", User: url.UserPassword(aclUser, aclPassword), Host: s.Addr()}).String()
 }
 
-// certify makes a CA and a certificate of it for 127.0.0.1.
-func certify(t testing.TB, path func(name string) string) {
-	t.Helper()
+// write makes the CA and the certificate.
+func (c *Certificate) write() error {
+	caKey, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	serverKey, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
 	ca, server := template("redistest CA"), template("redistest server")
 	ca.IsCA, ca.BasicConstraintsValid, ca.KeyUsage = true, true, x509.KeyUsageCertSign
 	server.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
-	caKey, serverKey := newKey(t), newKey(t)
-	sign := func(name string, c *x509.Certificate, of *ecdsa.PrivateKey) {
-		der, err := x509.CreateCertificate(rand.Reader, c, ca, of.Public(), caKey)
-		require.NoError(t, err)
-		writePEM(t, path(name), "CERTIFICATE", der)
-	}
-	sign("ca.pem", ca, caKey)
-	sign("server.pem", server, serverKey)
-	der, err := x509.MarshalPKCS8PrivateKey(serverKey)
-	require.NoError(t, err)
-	writePEM(t, path("server.key"), "PRIVATE KEY", der)
+	caDER, err1 := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	serverDER, err2 := x509.CreateCertificate(rand.Reader, server, ca, serverKey.Public(), caKey)
+	keyDER, err3 := x509.MarshalPKCS8PrivateKey(serverKey)
+	return errors.Join(err1, err2, err3,
+		writePEM(c.CAFile, "CERTIFICATE", caDER), writePEM(c.certFile, "CERTIFICATE", serverDER), writePEM(c.keyFile, "PRIVATE KEY", keyDER))
 }
 
 func template(name string) *x509.Certificate {
@@ -88,14 +103,6 @@ func template(name string) *x509.Certificate {
 	}
 }
 
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	return key
-}
-
-func writePEM(t testing.TB, file, kind string, der []byte) {
-	t.Helper()
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+func writePEM(file, kind string, der []byte) error {
+	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }

@@ -1,0 +1,372 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
+)
+
+// network is a Redis that is some way off.
+type network struct {
+	rtt    time.Duration
+	secure bool
+}
+
+func (n network) String() string {
+	if n.secure {
+		return n.rtt.String() + " TLS"
+	}
+	return n.rtt.String()
+}
+
+// start starts a server at the far end of such a network.
+func (n network) start(t *testing.T) (*redistest.Server, *redistest.Proxy) {
+	t.Helper()
+	server := redistest.Start(t)
+	proxy := n.proxy(t, server)
+	proxy.Become(redistest.Network{RTT: n.rtt, Jitter: 0.2, Seed: 1})
+	return server, proxy
+}
+
+func (n network) proxy(t *testing.T, server *redistest.Server) *redistest.Proxy {
+	t.Helper()
+	if n.secure {
+		return redistest.StartTLSProxy(t, server.Addr(), certificate)
+	}
+	return redistest.StartProxy(t, server.Addr())
+}
+
+// contracts runs all suites at the same time, each test with names of its own: over a
+// network they mostly wait.
+func (n network) contracts(t *testing.T) {
+	server, proxy := n.start(t)
+	direct := open(t, server.URL(), times)
+	var tests atomic.Int64
+	layer := portstest.Layer{
+		Run: func(t *testing.T, test func(t *testing.T)) {
+			t.Parallel()
+			test(t)
+		},
+		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
+			own := fmt.Sprintf("mlc:%d:", tests.Add(1))
+			o := LockerOptions{TTL: l.LockTTL, Cooldown: l.Cooldown}
+			a, b := openAs(t, proxy.URL(), own, o), openAs(t, proxy.URL(), own, o)
+			awaitListening(t, a)
+			awaitListening(t, b)
+			return portstest.Harness{
+				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
+				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
+				Advance: func(d time.Duration) { older(t, direct.client.rdb, own, d) },
+				Waiting: func(k domain.Key) int { return waiting(k, a, b) },
+				Corrupt: func(k domain.Key, raw string) { corrupt(t, direct.client.rdb, own, k, raw) },
+			}
+		},
+	}
+	t.Run("all", func(t *testing.T) { // returns when the parallel ones have ended
+		portstest.L2AndLocker(t, layer)
+		portstest.Bus(t, layer)
+	})
+}
+
+func TestTheContractsAreKeptOverANetwork(t *testing.T) {
+	network{rtt: 2 * time.Millisecond, secure: true}.contracts(t)
+}
+
+// far is a member whose budget is what is recommended for the network: three round
+// trips, at least 50 ms.
+func far(t *testing.T, n network, proxy *redistest.Proxy) member {
+	t.Helper()
+	o := options(proxy.URL())
+	o.Timeout = max(50*time.Millisecond, 3*n.rtt)
+	client := newClient(t, o)
+	bus := NewBus(client)
+	t.Cleanup(bus.Close)
+	locker, err := NewLocker(bus, times)
+	require.NoError(t, err)
+	return member{instance: instance{client: client, store: NewStore(client), bus: bus, locker: locker}}
+}
+
+// To connect takes five round trips or more, a call has three. The network is slower
+// than any real one, so that a busy machine makes no difference.
+func TestConnectingSpendsNoBudgetFromTheFirstCallOn(t *testing.T) {
+	n := network{rtt: 500 * time.Millisecond, secure: true}
+	server, proxy := n.start(t)
+	a, b := far(t, n, proxy), join(t, server.URL())
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			key := parse(t, fmt.Sprintf("cold %d", i))
+			lease, err := a.locker.Acquire(t.Context(), key)
+			assert.NoError(t, err)
+			assert.NoError(t, a.store.Fill(t.Context(), key, entry, lease))
+			assert.NoError(t, stored(t.Context(), a, key, true))
+			assert.NoError(t, stored(t.Context(), b, key, true))
+		})
+	}
+	all.Wait()
+	require.Equal(t, "ok", a.client.Health(t.Context()))
+}
+
+// refusing are ways in which a server answers nothing but errors, and how it is
+// mended. Each is told the server and a second one.
+var refusing = map[string]struct {
+	refuse, mend func(s, other *redistest.Server)
+}{
+	"READONLY": {
+		func(s, other *redistest.Server) {
+			host, port, _ := strings.Cut(other.Addr(), ":")
+			s.Command("REPLICAOF", host, port)
+		},
+		func(s, _ *redistest.Server) { s.Command("REPLICAOF", "NO", "ONE") },
+	},
+	"OOM": {
+		func(s, _ *redistest.Server) { s.Command("CONFIG", "SET", "maxmemory", "1") },
+		func(s, _ *redistest.Server) { s.Command("CONFIG", "SET", "maxmemory", "0") },
+	},
+	"NOPERM": {
+		func(s, _ *redistest.Server) { s.Command("ACL", "SETUSER", "default", "-set") },
+		func(s, _ *redistest.Server) { s.Command("ACL", "SETUSER", "default", "+@all") },
+	},
+	"NOPERM for EVAL": {
+		func(s, _ *redistest.Server) { s.Command("ACL", "SETUSER", "default", "-evalsha", "-eval") },
+		func(s, _ *redistest.Server) { s.Command("ACL", "SETUSER", "default", "+@all") },
+	},
+	"NOPERM for channels": {
+		func(s, _ *redistest.Server) { s.Command("ACL", "SETUSER", "default", "resetchannels") },
+		func(s, _ *redistest.Server) { s.Command("ACL", "SETUSER", "default", "allchannels") },
+	},
+	"MISCONF": {
+		func(s, _ *redistest.Server) {
+			s.Command("CONFIG", "SET", "min-replicas-to-write", "1") // NOREPLICAS, its kin
+		},
+		func(s, _ *redistest.Server) { s.Command("CONFIG", "SET", "min-replicas-to-write", "0") },
+	},
+}
+
+func TestAServerThatRefusesIsTreatedAsGoneAndUsedAgainWhenItObeys(t *testing.T) {
+	for name, way := range refusing {
+		t.Run(name, func(t *testing.T) {
+			server, other := redistest.Start(t), redistest.Start(t)
+			log := &syncLog{}
+			o := options(server.URL())
+			o.Logger = slog.New(slog.NewTextHandler(log, nil))
+			client := newClient(t, o)
+			bus := NewBus(client)
+			t.Cleanup(bus.Close)
+			eventually(t, "subscribed", bus.Connected)
+			began := time.Now()
+			way.refuse(server, other)
+			eventually(t, "degraded", func() bool { return client.Health(t.Context()) == "degraded" })
+			t.Logf("noticed after %v: %v", time.Since(began), client.Fault())
+			require.False(t, bus.Reachable())
+			_, _, err := NewStore(client).Get(t.Context(), parse(t, "k"))
+			require.Error(t, err, "it is not asked")
+			began = time.Now()
+			way.mend(server, other)
+			eventually(t, "ok", func() bool { return client.Health(t.Context()) == "ok" && bus.Connected() })
+			t.Logf("used again after %v", time.Since(began))
+			require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log)
+			require.Equal(t, 1, strings.Count(log.String(), "usable again"), log)
+		})
+	}
+}
+
+func TestARotatedPasswordCostsFewConnections(t *testing.T) {
+	server := redistest.Start(t)
+	url := strings.Replace(server.URL(), "redis://", "redis://mlcache:first@", 1)
+	server.Command("ACL", "SETUSER", "mlcache", "on", ">first", "~*", "&*", "+@all")
+	in := join(t, url)
+	server.Command("ACL", "SETUSER", "mlcache", "resetpass", ">second")
+	server.Command("CLIENT", "KILL", "USER", "mlcache")
+	eventually(t, "degraded", func() bool { return in.client.Fault() != nil })
+	before := connections(t, server)
+	for until := time.Now().Add(time.Second); time.Now().Before(until); {
+		_, _, err := in.store.Get(t.Context(), parse(t, "k"))
+		require.Error(t, err)
+	}
+	require.Less(t, connections(t, server)-before, 30)
+	require.ErrorContains(t, in.client.Fault(), "WRONGPASS")
+	require.NotContains(t, in.client.Fault().Error(), "first")
+	server.Command("ACL", "SETUSER", "mlcache", ">first")
+	eventually(t, "ok", func() bool { return in.client.Fault() == nil && in.bus.Connected() })
+}
+
+// connections returns how many the server has accepted.
+func connections(t *testing.T, s *redistest.Server) (n int) {
+	t.Helper()
+	_, after, _ := strings.Cut(s.Command("INFO", "stats"), "total_connections_received:")
+	_, err := fmt.Sscan(after, &n)
+	require.NoError(t, err)
+	return n
+}
+
+func TestAClusterThatIsNamedByOneAddressIsRefusedInPlainWords(t *testing.T) {
+	cluster := redistest.StartCluster(t)
+	c, err := NewClient(options(cluster.Masters()[0].URL()))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	eventually(t, "refused", func() bool {
+		return strings.Contains(c.Fault().Error(), "name at least two of its addresses")
+	})
+}
+
+func TestAWriteThatFailedDoesNotTakeEffectLater(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	a, b := far(t, network{}, proxy), join(t, server.URL())
+	key := parse(t, "k")
+	for trial := range 5 {
+		late := proxy.StallRequest("late value", 300*time.Millisecond)
+		err := a.store.Put(t.Context(), key, domain.NewEntry(domain.Value{Body: "late value"}, time.Minute, 0))
+		require.Error(t, err)
+		require.NoError(t, b.store.Delete(t.Context(), key))
+		awaitClosed(t, late.Over) // although the connection is closed, what was sent on it arrives
+		for range 3 {
+			require.NoError(t, stored(t.Context(), b, key, false), "trial %d", trial)
+		}
+	}
+}
+
+func TestAnInstanceReceivesTheInvalidationOfItsOwnWriteThatFailed(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	m := far(t, network{}, proxy)
+	m.news = &news{changed: make(chan domain.Key, 10)}
+	m.bus.Listen(m.news)
+	awaitListening(t, m.instance)
+	lucky, unlucky := parse(t, "lucky"), parse(t, "unlucky")
+	require.NoError(t, m.store.Put(t.Context(), lucky, entry))
+	// The server has done it; the reply is late, and the message later than the failure.
+	proxy.StallReply("{unlucky}", 300*time.Millisecond)
+	message := proxy.StallMessage("unlucky", 600*time.Millisecond)
+	require.ErrorIs(t, m.store.Put(t.Context(), unlucky, entry), errNoReply)
+	awaitClosed(t, message.Begun)
+	require.Equal(t, unlucky, <-m.news.changed, "and nothing of the write that succeeded")
+}
+
+func TestALostOrLateAnswerToAnAcquireLeavesNoLockBehind(t *testing.T) {
+	for name, accident := range map[string]func(*redistest.Proxy, string){
+		"lost": func(p *redistest.Proxy, text string) { p.LoseReply(text) },
+		"late": func(p *redistest.Proxy, text string) { p.StallReply(text, 2*time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := redistest.Start(t)
+			proxy := redistest.StartProxy(t, server.Addr())
+			a, b := far(t, network{}, proxy), join(t, server.URL())
+			key := parse(t, "k")
+			accident(proxy, "{k}:lock")
+			_, err := a.locker.Acquire(t.Context(), key)
+			require.ErrorIs(t, err, errNoReply)
+			// b does not wait for the TTL of 30 s.
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if _, err := b.locker.Acquire(ctx, key); err != nil {
+				require.ErrorIs(t, err, domain.ErrLeaseEnded)
+			}
+		})
+	}
+}
+
+func TestAnAcquireThatArrivesLateTakesNoLease(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	a, b := far(t, network{}, proxy), join(t, server.URL())
+	key := parse(t, "k")
+	late := proxy.StallRequest("{k}:lock", 300*time.Millisecond)
+	_, err := a.locker.Acquire(t.Context(), key)
+	require.Error(t, err)
+	awaitClosed(t, late.Over)
+	lease, err := b.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	require.NoError(t, b.locker.Release(t.Context(), key, lease, nil))
+}
+
+func TestABatchThatTakesLongerThanTheBudgetIsNoFailureWhileBytesArrive(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	in, direct := open(t, proxy.URL(), times), join(t, server.URL())
+	const size = 30 << 10
+	large, keys := domain.NewEntry(domain.Value{Body: strings.Repeat("x", size)}, time.Hour, 0), make([]domain.Key, readsAtOnce)
+	for i := range keys {
+		keys[i] = parse(t, fmt.Sprint(i))
+		require.NoError(t, direct.store.Put(t.Context(), keys[i], large))
+	}
+	proxy.Become(redistest.Network{Bandwidth: 1 << 20})
+	began := time.Now()
+	for _, f := range in.store.GetMany(t.Context(), keys) {
+		require.NoError(t, f.Err)
+		require.True(t, f.OK)
+	}
+	require.Greater(t, time.Since(began), in.client.timeout)
+	require.Equal(t, "ok", in.client.Health(t.Context()))
+}
+
+func TestALockThatNeverExpiresIsCappedAtTheLockTTL(t *testing.T) {
+	server := redistest.Start(t)
+	in := open(t, server.URL(), LockerOptions{TTL: 200 * time.Millisecond})
+	awaitListening(t, in)
+	for i, ttl := range []time.Duration{0, 24 * time.Hour} {
+		key := parse(t, fmt.Sprintf("k%d", i))
+		require.NoError(t, in.client.rdb.Set(t.Context(), namesOf(prefix, key).lock, "foreign", ttl).Err())
+		lease, err := in.locker.Acquire(t.Context(), key)
+		require.NoError(t, err)
+		require.NoError(t, in.locker.Release(t.Context(), key, lease, nil))
+	}
+}
+
+func TestAnAddressThatLeadsToAnotherServerIsNoticed(t *testing.T) {
+	first, second := redistest.Start(t), redistest.Start(t)
+	proxy := redistest.StartProxy(t, first.Addr())
+	in, there := join(t, proxy.URL()), join(t, second.URL())
+	key := parse(t, "k")
+	require.NoError(t, in.store.Put(t.Context(), key, entry))
+	awaitGap := in.gap(t)
+	proxy.PointTo(second.Addr()) // those that stand stay with the first
+	awaitGap()
+	eventually(t, "used again", func() bool { return in.client.Fault() == nil && in.bus.Connected() })
+	require.NoError(t, stored(t.Context(), in, key, false), "it is read from the second")
+	require.NoError(t, in.store.Put(t.Context(), key, entry))
+	require.NoError(t, stored(t.Context(), there, key, true), "and written there")
+}
+
+func TestAMessageThatIsNoneOfTheSubscriptionIsAGap(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	in := join(t, proxy.URL())
+	awaitGap := in.gap(t)
+	proxy.FreezeReply(beatMark) // a subscription that says nothing any more, or a probe
+	awaitGap()
+	eventually(t, "connected", in.bus.Connected)
+}
+
+func TestOptionsByWhichReplicasAnswerAreRefused(t *testing.T) {
+	for _, option := range staleReads {
+		_, err := NewClient(options("redis://a:1,b:2?" + option + "=true"))
+		require.ErrorContains(t, err, option)
+	}
+}
+
+func TestACallThatWaitsForATurnKeepsToItsBudgetAndHasNoEffectWhenItGotNone(t *testing.T) {
+	l := &lane{node: &node{client: &Client{timeout: 10 * time.Millisecond}}}
+	l.busy = true // by a batch that does not end
+	err := l.do(t.Context(), nil)
+	require.ErrorIs(t, err, errNotSent)
+	require.Empty(t, l.queue)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("gone")
+	cancel(gone)
+	require.ErrorIs(t, l.do(ctx, nil), gone)
+}

@@ -1,0 +1,152 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// lanesPerNode is how many connections carry commands to one server.
+	lanesPerNode = 8
+	// bulkLanes of them carry what is large, so that it holds up nothing else.
+	bulkLanes = 2
+)
+
+// node is one server that is written to. It is used only while it does all that it
+// is asked: a keeper connects, probes, opens the lanes, and closes them when a
+// probe fails or is refused.
+type node struct {
+	client *Client
+	rdb    *redis.Client
+	beats  *redis.Client // the same with the patience of beats
+	// tag names a key that the server has, of all those in a Cluster.
+	tag     string
+	lanes   []*lane
+	turn    atomic.Uint32
+	clock   serverClock
+	fault   atomic.Pointer[fault] // why it is not used; nil while it is
+	look    chan struct{}         // asks the keeper to probe now
+	running *sync.WaitGroup       // of the client
+	keeper  func()
+	stop    context.CancelFunc
+
+	mu      sync.Mutex
+	runID   string        // of the server, "" before it is known
+	changed chan struct{} // closed when a lane has connected
+}
+
+// fault is why a server is not used.
+type fault struct{ err error }
+
+var (
+	errConnecting = errors.New("redis: not connected yet")
+	errClosed     = errors.New("redis: closed")
+)
+
+func newNode(ctx context.Context, c *Client, rdb *redis.Client, tag string) *node {
+	ctx, stop := context.WithCancel(ctx)
+	n := &node{
+		client: c, rdb: rdb, beats: rdb.WithTimeout(max(beatTimeout, c.timeout)), tag: tag, look: make(chan struct{}, 1), running: &c.running, stop: stop, changed: make(chan struct{}),
+	}
+	n.fault.Store(&fault{errConnecting})
+	for range lanesPerNode {
+		n.lanes = append(n.lanes, &lane{node: n})
+	}
+	n.keeper = func() { n.keep(ctx) }
+	return n
+}
+
+// start begins to use the server.
+func (n *node) start() { n.running.Go(n.keeper) }
+
+// do has commands carried out within the client's budget.
+func (n *node) do(ctx context.Context, bulk bool, cmds []redis.Cmder) error {
+	budget := time.Now().Add(n.client.timeout)
+	for {
+		changed := n.changes()
+		if f := n.fault.Load(); f != nil {
+			return f.err
+		}
+		l := n.idlest(bulk)
+		var err error
+		if l == nil {
+			err = await(ctx, changed, time.Until(budget))
+		} else if err = l.do(ctx, cmds); err == nil || !errors.Is(err, errNotSent) {
+			return err
+		}
+		if ctx.Err() != nil || time.Now().After(budget) {
+			return err
+		}
+	}
+}
+
+// idlest returns a connected lane without a batch under way, else the one with the
+// shortest queue, or nil.
+func (n *node) idlest(bulk bool) (best *lane) {
+	lanes := n.lanes[bulkLanes:]
+	if bulk {
+		lanes = n.lanes[:bulkLanes]
+	}
+	first, shortest := int(n.turn.Add(1)), 0
+	for i := range lanes {
+		l := lanes[(first+i)%len(lanes)]
+		queued, connected := l.load()
+		if connected && (best == nil || queued < shortest) {
+			best, shortest = l, queued
+		}
+		if best != nil && shortest == 0 {
+			break
+		}
+	}
+	return best
+}
+
+// connected wakes who waits for a lane.
+func (n *node) connected() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
+
+// changes returns what is closed when the next lane has connected.
+func (n *node) changes() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.changed
+}
+
+// await waits until something happened.
+func await(ctx context.Context, happened <-chan struct{}, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-happened:
+		return nil
+	case <-timer.C:
+		return errNotSent
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errNotSent, context.Cause(ctx))
+	}
+}
+
+// awaitLanes waits until every kind of lane is connected.
+func (n *node) awaitLanes(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	for {
+		changed := n.changes()
+		if n.idlest(false) != nil && n.idlest(true) != nil {
+			return nil
+		}
+		if err := await(ctx, changed, connectTimeout); err != nil {
+			return err
+		}
+	}
+}

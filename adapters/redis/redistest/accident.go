@@ -1,0 +1,84 @@
+package redistest
+
+import (
+	"bytes"
+	"sync"
+	"time"
+)
+
+// Accident happens once, to the next request that contains a text, or to the reply to
+// it.
+type Accident struct {
+	// Begun is closed when it happens, and Over when what was late has been delivered.
+	Begun, Over chan struct{}
+
+	text   string
+	reply  bool          // it happens to the reply
+	stall  time.Duration // it is late by this, and so is all that follows it
+	lose   bool          // in its place the connection is reset
+	freeze bool          // in its place, and ever after, nothing passes
+}
+
+// accidents are those that have not happened yet.
+type accidents struct {
+	mu   sync.Mutex
+	open []*Accident
+}
+
+func (a *accidents) add(next Accident) *Accident {
+	next.Begun, next.Over = make(chan struct{}), make(chan struct{})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open = append(a.open, &next)
+	return &next
+}
+
+// of returns the accident of a request, or nil. It is that request's alone.
+func (a *accidents) of(request []byte) *Accident {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, candidate := range a.open {
+		if bytes.Contains(request, []byte(candidate.text)) {
+			a.open = append(a.open[:i:i], a.open[i+1:]...)
+			return candidate
+		}
+	}
+	return nil
+}
+
+// StallRequest delivers the next request that contains text later by d, and with it
+// all that follows on its connection.
+func (p *Proxy) StallRequest(text string, d time.Duration) *Accident {
+	return p.accidents.add(Accident{text: text, stall: d})
+}
+
+// StallReply does that to the reply to the next request that contains text: the
+// server has done what it was asked.
+func (p *Proxy) StallReply(text string, d time.Duration) *Accident {
+	return p.accidents.add(Accident{text: text, reply: true, stall: d})
+}
+
+// LoseRequest resets the connection in place of the next request that contains
+// text: the server never sees it.
+func (p *Proxy) LoseRequest(text string) *Accident {
+	return p.accidents.add(Accident{text: text, lose: true})
+}
+
+// LoseReply resets the connection in place of the reply to the next request that
+// contains text: the server has done what it was asked.
+func (p *Proxy) LoseReply(text string) *Accident {
+	return p.accidents.add(Accident{text: text, reply: true, lose: true})
+}
+
+// FreezeReply lets nothing pass any more on the connection of the next request that
+// contains text, from the reply to it on, and leaves it open (half-open, as after a
+// reboot of what is between).
+func (p *Proxy) FreezeReply(text string) *Accident {
+	return p.accidents.add(Accident{text: text, reply: true, freeze: true})
+}
+
+// StallMessage delivers the next message of a subscription that contains text later by
+// d, and with it all that follows there.
+func (p *Proxy) StallMessage(text string, d time.Duration) *Accident {
+	return p.messages.add(Accident{text: text, stall: d})
+}
