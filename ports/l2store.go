@@ -22,11 +22,12 @@ type L2Store interface {
 	// each key.
 	GetMany(ctx context.Context, keys []domain.Key) []Found
 
-	// Fill stores e for its whole TTL and Keep, ends the lease and wakes those who wait
-	// for it: all of it at once and only while lease stands. Otherwise it does
-	// nothing and the error wraps domain.ErrLeaseLost. An entry without life
-	// is not stored, and neither is its predecessor. After any other error the
-	// lease may still stand.
+	// Fill stores e for its whole TTL and Keep, ends the lease and wakes its waiters:
+	// all of it at once and only while lease stands. When lease has expired, and no
+	// write has voided it, e may still be stored where nothing is. Otherwise Fill does
+	// nothing and the error wraps domain.ErrLeaseLost. An entry without TTL is not
+	// stored, and neither is its predecessor. After any other error the lease may
+	// still stand.
 	Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease Lease) error
 
 	// Put stores e in place of whatever is there, as Fill does but without a

@@ -16,13 +16,14 @@ import (
 // mu, there is one write of a key at a time, and waiters that are woken by the end
 // of the lease find what was written.
 
-// beginFill reserves the lease for one fill, until endWrite.
+// beginFill reserves the lease for one fill, until endWrite. A lease that has expired
+// will do while it is remembered: every write, and every other lease, replaces it.
 func (ls *leases) beginFill(k domain.Key, token ports.Lease) (*lease, error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	l, err := ls.findLocked(k, token)
-	if err != nil {
-		return nil, err
+	l := ls.held[k.String()]
+	if l == nil || l.token != token {
+		return nil, fmt.Errorf("lease of %q: %w", k, domain.ErrLeaseLost)
 	}
 	if l.writing != nil {
 		return nil, fmt.Errorf("second fill of %q: %w", k, domain.ErrLeaseLost)
