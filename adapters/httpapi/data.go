@@ -94,7 +94,7 @@ type oracleValue struct { //nolint:unused // swag reads it
 func writeValue(c *gin.Context, v domain.Copy, status string) {
 	// All values of the header in one piece of memory: this is the path of each hit.
 	values := &[...]string{
-		status, v.Entry.ETag(), strconv.FormatInt(int64(v.Age()/time.Second), 10), "no-cache",
+		status, v.Entry.ETag(), strconv.FormatInt(int64(v.Age()/time.Second), 10), directiveNoCache,
 		mediaType(v.Entry.ContentType()), strconv.Itoa(len(v.Entry.Body())),
 	}
 	h := c.Writer.Header()

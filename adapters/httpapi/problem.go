@@ -143,4 +143,4 @@ func problem(c *gin.Context, p Problem) {
 func noStore(h http.Header) { h["Cache-Control"] = []string{directiveNoStore} }
 
 // revalidated lets caches keep the answer, to be used when this service confirms it.
-func revalidated(h http.Header) { h["Cache-Control"] = []string{"no-cache"} }
+func revalidated(h http.Header) { h["Cache-Control"] = []string{directiveNoCache} }
