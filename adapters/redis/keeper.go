@@ -167,9 +167,7 @@ func (n *node) identify(ctx context.Context, conn *redis.Conn) (string, error) {
 func (n *node) probe(ctx context.Context, conn *redis.Conn) error {
 	names := probeNames(n.client.prefix, n.client.id, n.tag)
 	asked := time.Now()
-	cmd, err := evaluate(ctx, probeScript, conn.Process, names, func() []any {
-		return []any{n.client.own(), beatMark + n.tag}
-	})
+	cmd, err := evaluate(ctx, probeScript, conn.Process, names, n.client.own(), beatMark+n.tag)
 	if err != nil {
 		return err
 	}

@@ -27,12 +27,16 @@ type lane struct {
 // exchange is the commands of one caller.
 type exchange struct {
 	cmds []redis.Cmder
+	sent chan struct{} // closed when the commands are about to be sent
 	done chan struct{} // closed when the commands have their replies, or err is set
 	err  error         // why there are no replies
+	// begin is called when the commands are about to be sent, if it is not nil.
+	begin func()
 }
 
-// maxBatch is how many commands share a round trip.
-const maxBatch = 512
+// maxBatch is how many commands share a round trip: few enough for the server to get
+// round all lanes well within a budget.
+const maxBatch = 128
 
 var (
 	// errNotSent: the commands have had no effect and will have none.
@@ -41,10 +45,15 @@ var (
 	errNoReply = errors.New("redis: no reply in time")
 )
 
+// turnTimeout is how long a call waits for its turn while the server answers others.
+// The budget of a call begins after that: the wait says how much is asked here, not
+// how the server is.
+const turnTimeout = time.Second
+
 // do has the commands carried out in their order. After an error they may not be
 // looked at; the error is errNotSent when they had no effect.
-func (l *lane) do(ctx context.Context, cmds []redis.Cmder) error {
-	x := &exchange{cmds: cmds, done: make(chan struct{})}
+func (l *lane) do(ctx context.Context, cmds []redis.Cmder, begin func()) error {
+	x := &exchange{cmds: cmds, begin: begin, sent: make(chan struct{}), done: make(chan struct{})}
 	l.mu.Lock()
 	l.queue = append(l.queue, x)
 	lead := !l.busy
@@ -54,19 +63,29 @@ func (l *lane) do(ctx context.Context, cmds []redis.Cmder) error {
 		l.sendQueued()
 		return x.err
 	}
-	budget := time.NewTimer(l.node.client.timeout)
-	defer budget.Stop()
+	turn := time.NewTimer(turnTimeout)
+	defer turn.Stop()
+	select {
+	case <-x.sent:
+	case <-ctx.Done():
+		return l.abandon(x, context.Cause(ctx))
+	case <-turn.C:
+		return l.abandon(x, nil)
+	}
+	return x.await(ctx)
+}
+
+// await waits for the replies, which the lane gives up in time.
+func (x *exchange) await(ctx context.Context) error {
 	select {
 	case <-x.done:
 		return x.err
 	case <-ctx.Done():
-		return l.abandon(x, context.Cause(ctx))
-	case <-budget.C:
-		return l.abandon(x, nil)
+		return fmt.Errorf("%w: %w", errNoReply, context.Cause(ctx))
 	}
 }
 
-// abandon takes x out of the queue, if it is still there.
+// abandon takes x out of the queue, or waits for its replies if it has just been sent.
 func (l *lane) abandon(x *exchange, cause error) error {
 	l.mu.Lock()
 	at := slices.Index(l.queue, x)
@@ -75,14 +94,14 @@ func (l *lane) abandon(x *exchange, cause error) error {
 	}
 	l.mu.Unlock()
 	switch {
-	case at >= 0 && cause != nil:
-		return fmt.Errorf("%w: %w", errNotSent, cause)
-	case at >= 0:
-		return errNotSent
-	case cause != nil:
+	case at < 0 && cause != nil:
 		return fmt.Errorf("%w: %w", errNoReply, cause)
+	case at < 0:
+		return x.await(context.Background())
+	case cause != nil:
+		return fmt.Errorf("%w: %w", errNotSent, cause)
 	}
-	return errNoReply
+	return errNotSent
 }
 
 // sendQueued sends the first batch and leaves what was queued meanwhile to a
@@ -100,6 +119,12 @@ func (l *lane) sendQueued() {
 // not, the lane is idle.
 func (l *lane) sendBatch() (more bool) {
 	batch, conn := l.take()
+	for _, x := range batch {
+		close(x.sent)
+		if x.begin != nil {
+			x.begin()
+		}
+	}
 	err := l.roundTrip(conn, batch)
 	for _, x := range batch {
 		x.err = err
@@ -156,21 +181,27 @@ func (l *lane) roundTrip(conn *redis.Conn, batch []*exchange) error {
 // roundTrip returns the error of the connection. Those of the server are the
 // commands' own.
 func roundTrip(ctx context.Context, conn *redis.Conn, cmds []redis.Cmder) error {
+	var err error
 	if len(cmds) == 1 {
-		_ = conn.Process(ctx, cmds[0])
+		err = conn.Process(ctx, cmds[0])
 	} else {
-		_, _ = conn.Pipelined(ctx, func(p redis.Pipeliner) error {
+		_, err = conn.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, cmd := range cmds {
 				_ = p.Process(ctx, cmd) // is queued
 			}
 			return nil
 		})
 	}
+	if err == nil {
+		return nil
+	}
 	for _, cmd := range cmds {
-		var reply redis.Error
-		if err := cmd.Err(); err != nil && !errors.As(err, &reply) {
-			return err
+		if !isReply(cmd.Err()) {
+			return cmd.Err()
 		}
+	}
+	if !isReply(err) { // of commands that were not even begun
+		return err
 	}
 	return nil
 }

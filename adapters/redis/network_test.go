@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -359,14 +360,18 @@ func TestOptionsByWhichReplicasAnswerAreRefused(t *testing.T) {
 	}
 }
 
-func TestACallThatWaitsForATurnKeepsToItsBudgetAndHasNoEffectWhenItGotNone(t *testing.T) {
-	l := &lane{node: &node{client: &Client{timeout: 10 * time.Millisecond}}}
-	l.busy = true // by a batch that does not end
-	err := l.do(t.Context(), nil)
-	require.ErrorIs(t, err, errNotSent)
-	require.Empty(t, l.queue)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	gone := errors.New("gone")
-	cancel(gone)
-	require.ErrorIs(t, l.do(ctx, nil), gone)
+func TestACallThatGetsNoTurnHasNoEffect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lane{node: &node{client: &Client{timeout: 10 * time.Millisecond}}}
+		l.busy = true // by a batch that does not end
+		began := time.Now()
+		require.ErrorIs(t, l.do(t.Context(), nil, nil), errNotSent)
+		require.Equal(t, turnTimeout, time.Since(began))
+		require.Empty(t, l.queue)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gone := errors.New("gone")
+		cancel(gone)
+		require.ErrorIs(t, l.do(ctx, nil, nil), gone)
+		require.Empty(t, l.queue)
+	})
 }
