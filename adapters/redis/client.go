@@ -226,14 +226,23 @@ func (c *Client) on(ctx context.Context, name string, exchange func(*node) ([]re
 // server's clock, and is set when it is sent: nothing takes effect after the call has
 // failed for want of time.
 func (c *Client) run(ctx context.Context, s script, t traffic, keys []string, args ...any) (cmd *redis.Cmd, err error) {
+	var sent time.Time
 	failed := c.on(ctx, keys[0], func(n *node) ([]redis.Cmder, error) {
 		var failed error
 		cmd, err = evaluate(ctx, s, func(ctx context.Context, cmd redis.Cmder) error {
 			all := cmd.Args()
-			failed = n.do(ctx, t, []redis.Cmder{cmd}, func() { all[len(all)-1] = n.clock.deadline(c.timeout) })
+			failed = n.do(ctx, t, []redis.Cmder{cmd}, func() {
+				sent = time.Now()
+				all[len(all)-1] = n.clock.deadline(c.timeout)
+			})
 			return failed
 		}, keys, append(slices.Clip(args), 0)...)
 		return []redis.Cmder{cmd}, failed
 	})
+	if errors.Is(failed, errNoReply) {
+		// The connection may have broken early, and what was sent on it still arrive.
+		// Whatever comes after this call must not be overtaken by it.
+		pause(context.WithoutCancel(ctx), time.Until(sent.Add(c.timeout)))
+	}
 	return cmd, errors.Join(failed, err)
 }

@@ -65,6 +65,9 @@ func (l *lane) abandon(x *exchange, cause error) error {
 		l.queue = slices.Delete(l.queue, at, at+1)
 	}
 	l.mu.Unlock()
+	if at < 0 {
+		<-x.sent
+	}
 	switch {
 	case at < 0 && cause != nil:
 		return fmt.Errorf("%w: %w", errNoReply, cause)
@@ -92,10 +95,10 @@ func (l *lane) sendQueued() {
 func (l *lane) sendBatch() (more bool) {
 	batch, conn := l.take()
 	for _, x := range batch {
-		close(x.sent)
 		if x.begin != nil {
 			x.begin()
 		}
+		close(x.sent)
 	}
 	err := l.roundTrip(conn, batch)
 	for _, x := range batch {
