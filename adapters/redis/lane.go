@@ -21,6 +21,10 @@ type lane struct {
 	broken chan struct{}
 	queue  []*exchange
 	busy   bool // a batch is under way
+	// inUse is the connection of the batch, and given those that were given up
+	// meanwhile: go-redis must not close one that is in use.
+	inUse *redis.Conn
+	given []*redis.Conn
 }
 
 // maxBatch is how many commands share a round trip: few enough for the server to get
@@ -92,7 +96,7 @@ func (l *lane) sendQueued() {
 
 // sendBatch sends what is queued and reports whether more was queued meanwhile. If
 // not, the lane is idle.
-func (l *lane) sendBatch() (more bool) {
+func (l *lane) sendBatch() bool {
 	batch, conn := l.take()
 	for _, x := range batch {
 		if x.begin != nil {
@@ -106,9 +110,14 @@ func (l *lane) sendBatch() (more bool) {
 		close(x.done)
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.busy = len(l.queue) > 0
-	return l.busy
+	more, given := l.busy, l.given
+	l.inUse, l.given = nil, nil
+	l.mu.Unlock()
+	for _, conn := range given {
+		_ = conn.Close()
+	}
+	return more
 }
 
 func (l *lane) take() (batch []*exchange, conn *redis.Conn) {
@@ -122,6 +131,7 @@ func (l *lane) take() (batch []*exchange, conn *redis.Conn) {
 	}
 	batch = slices.Clone(l.queue[:n])
 	l.queue = append(l.queue[:0:0], l.queue[n:]...)
+	l.inUse = l.conn
 	return batch, l.conn
 }
 
@@ -160,8 +170,7 @@ func (l *lane) drop(conn *redis.Conn) {
 	if l.conn == conn && conn != nil {
 		l.conn = nil
 		close(l.broken)
-		// Its bytes are of nobody's interest any more.
-		l.node.running.Go(func() { _ = conn.Close() })
+		l.giveUpLocked(conn)
 	}
 }
 
@@ -198,17 +207,25 @@ func (l *lane) keep(ctx context.Context) {
 	}
 }
 
-// use makes conn the lane's connection and closes the one before. A batch that is
-// under way there ends first.
+// use makes conn the lane's connection and gives up the one before.
 func (l *lane) use(conn *redis.Conn) (broken <-chan struct{}) {
 	l.mu.Lock()
 	last := l.conn
 	l.conn, l.broken = conn, make(chan struct{})
 	broken = l.broken
-	l.mu.Unlock()
 	if last != nil {
-		_ = last.Close()
+		l.giveUpLocked(last)
 	}
+	l.mu.Unlock()
 	l.node.connected()
 	return broken
+}
+
+// giveUpLocked closes a connection, when the batch that uses it has ended.
+func (l *lane) giveUpLocked(conn *redis.Conn) {
+	if conn == l.inUse {
+		l.given = append(l.given, conn)
+		return
+	}
+	l.node.running.Go(func() { _ = conn.Close() })
 }
