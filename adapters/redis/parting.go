@@ -37,11 +37,12 @@ func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease po
 	if err == nil {
 		err = inTime(cmd)
 	}
-	ended, _ := cmd.Int()
-	c.writes.end(nonce, err == nil && ended == 1)
 	if err != nil {
+		c.writes.end(nonce, false)
 		return fmt.Errorf("redis end lease: %w", err)
 	}
+	ended, _ := cmd.Int()
+	c.writes.end(nonce, ended == 1)
 	if ended == 0 {
 		return domain.ErrLeaseLost
 	}
