@@ -1660,6 +1660,11 @@ const docTemplate = `{
                     ],
                     "example": "embedded"
                 },
+                "l2_reason": {
+                    "description": "why it is degraded",
+                    "type": "string",
+                    "example": "the disk is full"
+                },
                 "source": {
                     "description": "the kind of source",
                     "type": "string",

@@ -119,3 +119,14 @@ func TestWithoutUPlotTheNumbersAreShown(t *testing.T) {
 	p.picture("dashboard-bare")
 	p.check(`document.querySelectorAll("#states li").length === 5`)
 }
+
+func TestTheStateOfADegradedLayerSaysWhy(t *testing.T) {
+	p := openScripted(t)
+	p.check(`(() => { say(1e9, 1); return document.querySelector("#states").textContent.startsWith("L2ok"); })()`)
+	p.check(`(() => {
+		Object.assign(rest.state, { l2: "degraded", l2_reason: "the disk is full" });
+		say(1e9 + 1, 2);
+		const chip = document.querySelector("#states li");
+		return chip.className === "bad" && chip.textContent === "L2degraded: the disk is full";
+	})()`)
+}

@@ -162,7 +162,7 @@ function showTiles(now) {
 
 function showStates({ state, metrics }) {
   const rows = [
-    ["L2", state.l2, state.l2 === "degraded" ? "bad" : "good"],
+    ["L2", state.l2_reason ? `${state.l2}: ${state.l2_reason}` : state.l2, state.l2 === "degraded" ? "bad" : "good"],
     ["Breaker", state.breaker, state.breaker === "closed" ? "good" : state.breaker === "open" ? "bad" : "warn"],
     ["Bus", metrics.bus_up ? "connected" : "down", metrics.bus_up ? "good" : "warn"],
     ["Source", state.source, metrics.source_calls_under_way < metrics.source_places ? "good" : "warn"],
