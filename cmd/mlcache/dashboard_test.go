@@ -154,7 +154,7 @@ func TestTheLivePageShowsWhatHappens(t *testing.T) {
 	p.do(chromedp.SetValue(chromedp.CSS("#key"), "<img src=x onerror=alert(1)>"), chromedp.Click(chromedp.CSS("button[value=get]")))
 	p.until(`document.querySelector("#answer pre")?.textContent.includes("Data for <img")`)
 	if os.Getenv("MLCACHE_TEST_PICTURES") != "" {
-		time.Sleep(45 * time.Second) // so that there is something to see
+		time.Sleep(65 * time.Second) // so that there is something to see
 	}
 	p.picture("dashboard-light")
 	const drawn = `[...document.querySelectorAll(".u-value")].every((v) => v.textContent !== "--") && [...document.querySelectorAll("canvas")].every(

@@ -6,6 +6,7 @@ const ROOT = new URL("..", document.currentScript.src); // of the service, also 
 const KEPT = 300;      // seconds in the charts, at most
 const SHOWN = 60;      // seconds in the charts, at least
 const WINDOW = 10;     // seconds that ratios and percentiles are taken over
+const SPACED = 0.5;    // seconds between two events that a rate is taken over, at least: a new stream begins with one at once
 const GAP = 3;         // seconds between two events after which some are missing
 const SILENCE = 5;     // seconds without an event after which the service is taken to be gone
 
@@ -177,7 +178,7 @@ function showStates({ state, metrics }) {
 function live(event) {
   const now = JSON.parse(event.data), last = latest();
   silent = 0;
-  if (last && now.instance === last.instance && now.at <= last.at) return;
+  if (last && now.instance === last.instance && now.at - last.at < SPACED) return here();
   if (last && (now.instance !== last.instance || now.at - last.at > GAP)) interrupt(last.at, now.at);
   history.push(now);
   while (history.length > 2 && history[1].at <= now.at - WINDOW) history.shift();
