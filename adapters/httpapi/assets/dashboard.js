@@ -17,7 +17,7 @@ const charts = [
   { id: "requests", stacked: true, height: 260, verb: rate,
     series: [["L1", "l1"], ["L2", "l2"], ["Loaded", "source"], ["Shared a load", "shared"], ["Stale", "stale"], ["Failed", "failed"]],
     point: rates("l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed") },
-  { id: "latency", log: true, verb: millis,
+  { id: "latency", log: true, verb: millis, tick: power,
     series: [["p50", "l1"], ["p90", "l2"], ["p99", "source"]],
     point: () => [0.5, 0.9, 0.99].map((q) => percentile(q)) },
   { id: "loads", verb: rate,
@@ -41,6 +41,7 @@ for (const c of charts) c.points = c.series.map(() => []);
 function rate(n) { return n == null ? "–" : n >= 1000 ? Math.round(n).toLocaleString("en") : String(Math.round(n * 10) / 10); }
 function whole(n) { return n == null ? "–" : Math.round(n).toLocaleString("en"); }
 function wholes(n) { return Number.isInteger(n) ? whole(n) : ""; }
+function power(n) { return String(Number(n.toPrecision(1))); }
 function millis(n) { return n == null ? "–" : n < 1 ? n.toFixed(2) : n < 10 ? n.toFixed(1) : String(Math.round(n)); }
 function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB"];
@@ -102,7 +103,7 @@ function draw(c) {
       { ...axis, size: 52, grid: c.log ? { ...axis.grid, filter: decades } : axis.grid, values: (u, ticks) => ticks.map((v) => v == null ? "" : (c.tick || c.verb)(v)) },
     ],
     series: [
-      { value: (u, t) => t == null ? "–" : clock(t) },
+      { value: (u, t) => clock(t ?? shown()[1]) },
       ...order.map((i) => ({
         label: c.series[i][0], stroke: color(c.series[i][1]), width: c.stacked ? 1 : 1.75, points: { show: false },
         fill: c.stacked ? color(c.series[i][1]) + "cc" : undefined,
