@@ -133,3 +133,13 @@ func TestTheIndexesOfTheDocumentsAreComplete(t *testing.T) {
 		}
 	}
 }
+
+func TestComposePublishesOnThisMachineOnly(t *testing.T) {
+	compose := readAll(t, "docker-compose.yml")
+	published := found(`ports:\s+(?:- |\[)"([^"]+)"`, compose)
+	require.NotEmpty(t, published)
+	require.Len(t, published, strings.Count(compose, "ports:"))
+	for _, port := range published {
+		require.True(t, strings.HasPrefix(port, "127.0.0.1:"), port)
+	}
+}
