@@ -109,6 +109,10 @@ func (c *Client) Health(context.Context) string {
 	return "ok"
 }
 
+// Reason says why Health is "degraded", in words that any client may read, see
+// reason. Otherwise it is empty.
+func (c *Client) Reason() string { return reason(c.Fault()) }
+
 // Breaker returns "closed" while calls are made, else "open".
 func (c *Client) Breaker() string {
 	if c.reachable() {

@@ -31,7 +31,11 @@ const (
 	beatTimeout = 500 * time.Millisecond
 )
 
-var errOtherRunID = errors.New("the address leads to another server now")
+var (
+	errOtherRunID = errors.New("the address leads to another server now")
+	errNoRunID    = errors.New("INFO does not tell the run_id")
+	errIsCluster  = errors.New("the server is one of a Cluster: name at least two of its addresses")
+)
 
 // keep uses the server whenever it can be used, until ctx ends.
 func (n *node) keep(ctx context.Context) {
@@ -155,10 +159,10 @@ func (n *node) identify(ctx context.Context, conn *redis.Conn) (string, error) {
 		}
 	}
 	if id == "" {
-		return "", errors.New("INFO does not tell the run_id")
+		return "", errNoRunID
 	}
 	if _, isSingle := n.client.nodes.(single); isSingle && mode == "cluster" {
-		return "", errors.New("the server is one of a Cluster: name at least two of its addresses")
+		return "", errIsCluster
 	}
 	return id, nil
 }

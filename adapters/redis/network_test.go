@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -157,6 +158,8 @@ var refusing = map[string]struct {
 	},
 }
 
+var refusalCode = regexp.MustCompile(`^the server answers [A-Z]+$`)
+
 func TestAServerThatRefusesIsTreatedAsGoneAndUsedAgainWhenItObeys(t *testing.T) {
 	for name, way := range refusing {
 		t.Run(name, func(t *testing.T) {
@@ -172,6 +175,7 @@ func TestAServerThatRefusesIsTreatedAsGoneAndUsedAgainWhenItObeys(t *testing.T) 
 			way.refuse(server, other)
 			eventually(t, "degraded", func() bool { return client.Health(t.Context()) == "degraded" })
 			t.Logf("noticed after %v: %v", time.Since(began), client.Fault())
+			eventually(t, "the reason", func() bool { return refusalCode.MatchString(client.Reason()) })
 			require.False(t, bus.Reachable())
 			_, _, err := NewStore(client).Get(t.Context(), parse(t, "k"))
 			require.Error(t, err, "it is not asked")
