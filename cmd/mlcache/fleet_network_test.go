@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestFleetWaitsForNoLockThatNobodyHoldsWhenAReplyComesLate(t *testing.T) {
 	proxy := redistest.StartProxy(t, f.redis.Addr())
 	near := launch(t, 1, f.flags(f.redis.URL(), "--l2-timeout=10s", "--lock-ttl=1m"))
 	far := launch(t, 1, f.flags(proxy.URL(), "--l2-timeout=200ms", "--lock-ttl=1m"))
-	f.members = append(near, far...)
+	f.members = slices.Concat(near, far)
 	f.awaitSubscribed(f.redis)
 	for i := range 3 {
 		key := fmt.Sprintf("late-%d", i)
