@@ -84,16 +84,6 @@ func NewClient(o Options) (*Client, error) {
 	return c, nil
 }
 
-// UseLogger sends what go-redis itself has to say to log, at debug level. That
-// logger is one for the whole program, so the program sets it, not a Client.
-func UseLogger(log *slog.Logger) { redis.SetLogger(debugLog{log}) }
-
-type debugLog struct{ log *slog.Logger }
-
-func (d debugLog) Printf(ctx context.Context, format string, v ...any) {
-	d.log.DebugContext(ctx, fmt.Sprintf(format, v...))
-}
-
 // Fault returns why the server is not used now, or nil while it is. It is cheap.
 func (c *Client) Fault() error {
 	c.mu.Lock()

@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// lane is one established connection. Whoever finds it idle sends at once, without
-// a change of goroutines; what is asked meanwhile is sent together when the replies
+// lane is one established connection. A caller that finds it idle sends at once,
+// without a change of goroutines; what is asked meanwhile is sent together when the replies
 // are there (group commit), so it waits for less than a round trip.
 type lane struct {
 	node *node

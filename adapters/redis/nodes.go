@@ -161,7 +161,7 @@ func (cl *cluster) of(ctx context.Context, name string) (*node, error) {
 	return nil, errConnecting
 }
 
-// moved looks anew which master has which keys.
+// moved looks again which master has which keys.
 func (cl *cluster) moved(ctx context.Context, _ error) error {
 	ctx, cancel := context.WithTimeout(ctx, cl.client.timeout)
 	defer cancel()
