@@ -100,10 +100,12 @@ func (l *lane) sendQueued() {
 // not, the lane is idle.
 func (l *lane) sendBatch() (more bool) {
 	batch, conn := l.take()
-	err := l.roundTrip(conn, batch)
-	for _, x := range batch {
-		x.err = err
-		close(x.done)
+	if len(batch) > 0 { // else all have left the queue
+		err := l.roundTrip(conn, batch)
+		for _, x := range batch {
+			x.err = err
+			close(x.done)
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
