@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // Listener returns l with connections on which what net/http refuses by itself,
 // before a request reaches the API, is answered with a problem as well. Such
-// answers are known by their header, which no answer of the API has.
+// answers are known by their header, which no answer of the API begins with. The
+// bytes of a value are never looked at: they may say anything.
 func (a *API) Listener(l net.Listener) net.Listener { return translating{l, a} }
 
 // translating is a listener of such connections.
@@ -24,17 +26,24 @@ func (l translating) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return translated{c, l.api}, nil
+	return &translated{Conn: c, api: l.api}, nil
 }
 
 type translated struct {
 	net.Conn
-	api *API
+	api   *API
+	begun bool // an answer is under way. One goroutine at a time writes
+}
+
+// SetWriteDeadline is how net/http says that an answer is complete.
+func (c *translated) SetWriteDeadline(t time.Time) error {
+	c.begun = false
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // CloseWrite ends this side of the connection. net/http does so before it closes a
 // connection on which more may arrive, so that its answer is not lost.
-func (c translated) CloseWrite() error {
+func (c *translated) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -48,8 +57,10 @@ const (
 	expects    = "HTTP/1.1 417 "
 )
 
-func (c translated) Write(b []byte) (int, error) {
-	if len(b) < len(expects) || string(b[:len(statusLine)]) != statusLine || b[len(statusLine)] < '4' {
+func (c *translated) Write(b []byte) (int, error) {
+	begun := c.begun
+	c.begun = true
+	if begun || len(b) < len(expects) || string(b[:len(statusLine)]) != statusLine || b[len(statusLine)] < '4' {
 		return c.Conn.Write(b)
 	}
 	line, _, _ := bytes.Cut(b, []byte("\r\n"))
