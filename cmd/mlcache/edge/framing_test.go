@@ -40,3 +40,13 @@ func TestAMalformedRequestAfterAGoodOneIsAProblem(t *testing.T) {
 	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"))
 	require.Contains(t, a.body, "urn:mlcache:malformed-request")
 }
+
+// net/http would answer it by itself, and wait for its body.
+func TestOptionsOfTheServerAreAnsweredByTheAPI(t *testing.T) {
+	p := start(t, "MLCACHE_ALLOWED_HOSTS=cache.example")
+	a := p.send("OPTIONS * HTTP/1.1\r\nHost: cache.example\r\nContent-Length: 5\r\n\r\n")
+	require.Equal(t, http.StatusNotFound, a.status)
+	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"))
+	require.NotEmpty(t, a.header.Get("X-Request-Id"))
+	require.Equal(t, http.StatusMisdirectedRequest, p.send("OPTIONS * HTTP/1.1\r\nHost: other.example\r\n\r\n").status)
+}
