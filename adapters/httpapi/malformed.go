@@ -84,13 +84,21 @@ func (a *API) malformed(status int) []byte {
 		p = Problem{Type: p.Type, Title: http.StatusText(status), Status: status}
 	}
 	p.Instance = a.ids.next()
-	body, _ := json.Marshal(p) // strings and a number always can be
-	var b bytes.Buffer
-	b.WriteString("HTTP/1.1 " + strconv.Itoa(status) + " " + http.StatusText(status) + "\r\n")
-	h := http.Header{
-		"Content-Type": {problemMedia}, "Content-Length": {strconv.Itoa(len(body))}, requestIDHeader: {p.Instance}, "Connection": {"close"},
-	}
+	h := http.Header{}
 	noStore(h)
+	return rawProblem(p, h)
+}
+
+// rawProblem returns a whole answer, with this header beside that of all problems.
+// The connection is closed after it.
+func rawProblem(p Problem, h http.Header) []byte {
+	body, _ := json.Marshal(p) // strings and a number always can be
+	h["Content-Type"] = []string{problemMedia}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	h[requestIDHeader] = []string{p.Instance}
+	h["Connection"] = []string{"close"}
+	var b bytes.Buffer
+	b.WriteString(statusLine + strconv.Itoa(p.Status) + " " + http.StatusText(p.Status) + "\r\n")
 	_ = h.Write(&b) // a buffer takes everything
 	b.WriteString("\r\n")
 	b.Write(body)
