@@ -6,7 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"time"
+	"sync"
 )
 
 // Listener returns l with connections on which what net/http refuses by itself,
@@ -26,19 +26,20 @@ func (l translating) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &translated{Conn: c, api: l.api}, nil
+	return &translated{Conn: c, api: l.api, unwatched: make(chan struct{})}, nil
 }
 
+// translated is such a connection. It also keeps requests alive whose client has
+// ended its side.
 type translated struct {
 	net.Conn
-	api   *API
-	begun bool // an answer is under way. One goroutine at a time writes
-}
+	api *API
 
-// SetWriteDeadline is how net/http says that an answer is complete.
-func (c *translated) SetWriteDeadline(t time.Time) error {
-	c.begun = false
-	return c.Conn.SetWriteDeadline(t)
+	mu        sync.Mutex
+	begun     bool          // an answer is under way
+	ahead     int           // how many of its bytes were sent before it began
+	over      bool          // the deadline of reads
+	unwatched chan struct{} // closed while it is
 }
 
 // CloseWrite ends this side of the connection. net/http does so before it closes a
@@ -58,9 +59,12 @@ const (
 )
 
 func (c *translated) Write(b []byte) (int, error) {
-	begun := c.begun
-	c.begun = true
-	if begun || len(b) < len(expects) || string(b[:len(statusLine)]) != statusLine || b[len(statusLine)] < '4' {
+	first, ahead := c.begin()
+	if ahead > 0 {
+		n, err := c.Conn.Write(b[ahead:])
+		return n + ahead, err
+	}
+	if !first || len(b) < len(expects) || string(b[:len(statusLine)]) != statusLine || b[len(statusLine)] < '4' {
 		return c.Conn.Write(b)
 	}
 	line, _, _ := bytes.Cut(b, []byte("\r\n"))
