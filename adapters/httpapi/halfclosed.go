@@ -52,14 +52,12 @@ func (c *translated) outlast() error {
 }
 
 // sendAhead sends one more byte of an answer that has not begun, if one is left. It
-// reports whether the client may still read.
+// reports whether the client may still read. Of an answer that has begun, the
+// answer's own writes find out.
 func (c *translated) sendAhead() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.begun {
-		return false
-	}
-	if c.ahead == len(everyAnswer) {
+	if c.begun || c.ahead == len(everyAnswer) {
 		return true
 	}
 	n, err := io.WriteString(c.Conn, everyAnswer[c.ahead:c.ahead+1])

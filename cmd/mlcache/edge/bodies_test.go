@@ -165,6 +165,22 @@ func TestAHalfClosedClientGetsItsAnswer(t *testing.T) {
 	p.modest()
 }
 
+// The end of what a client sends may arrive while an answer is being written.
+func TestAHalfClosedClientGetsAllItsAnswers(t *testing.T) {
+	p := start(t, "MLCACHE_ORACLE_DELAY=10ms")
+	p.put("large", strings.Repeat("v", mib))
+	conn := p.dial()
+	io.WriteString(conn, strings.Repeat("GET /data/large HTTP/1.1\r\nHost: x\r\n\r\n", 8)+"GET /data/last HTTP/1.1\r\nHost: x\r\n\r\n")
+	eventually(t, "the first is written", func() bool { return p.counted("l1_hits") > 0 })
+	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	pause(300)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	all, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Equal(t, 9, strings.Count(string(all), "HTTP/1.1 200 OK\r\n"))
+	require.Contains(t, string(all), "Data for last")
+}
+
 // Sending the first bytes of the answer ahead, the service notices who has left: the
 // load ends with its last waiter.
 func TestAClientThatHasLeftIsToldFromOneThatIsHalfClosed(t *testing.T) {
