@@ -43,7 +43,7 @@ run: assets ## run the service on port 8000, with an embedded second layer unles
 	go run -ldflags '$(LDFLAGS)' ./cmd/mlcache
 
 .PHONY: test
-test: ## run the tests, and say which are skipped for want of what; TESTFLAGS=-race for the race detector
+test: ## run the tests, and count those that are skipped; TESTFLAGS=-race for the race detector
 	@$(call SUMMARY,go test -v $(PARALLEL) $(TESTFLAGS) ./...)
 
 .PHONY: test-fleet
@@ -55,7 +55,7 @@ test-fleet: ## run the long tests of several processes on a real Redis (10 minut
 prove: prove-one-load prove-shared-failure prove-takeover prove-ttl prove-writes prove-outages prove-lru prove-limits prove-counts prove-api ## prove all promises of README.md, which takes as long as test-fleet; each alone:
 
 .PHONY: prove-one-load
-prove-one-load: ## one load per key, however many ask
+prove-one-load: ## one load per key, for any number of requests
 	$(call prove,'Fleet.*(Loads|FirstCaller)|Once|OneLoad',./app ./cmd/mlcache)
 
 .PHONY: prove-shared-failure
@@ -71,7 +71,7 @@ prove-ttl: ## nothing is served as fresh past its TTL
 	$(call prove,'TTL|Promoted|LifeLeft',./app ./domain)
 
 .PHONY: prove-writes
-prove-writes: ## after a PUT or DELETE nobody gets the old value, and no load brings it back
+prove-writes: ## after a PUT or DELETE no request gets the old value, and no load brings it back
 	$(call prove,'Delete|Write|FleetReturnsNothing|FleetServesNothingOld|FleetKeepsNothing',-tags fleet ./app ./cmd/mlcache)
 
 .PHONY: prove-outages
@@ -87,7 +87,7 @@ prove-limits: ## source calls and waiters are bounded
 	$(call prove,'Place|AtOnce|Waiters',./app)
 
 .PHONY: prove-counts
-prove-counts: ## each request is counted exactly once, and all views tell the same
+prove-counts: ## each request is counted exactly once, and all views show the same counters
 	$(call prove,'CountedExactlyOnce|TellTheSame',./app ./cmd/mlcache)
 
 .PHONY: prove-api
@@ -95,12 +95,12 @@ prove-api: ## the API is as it is described
 	$(call prove,'Contract',./cmd/mlcache)
 
 .PHONY: measure-fleet
-measure-fleet: ## print how long waiters, invalidations and takeovers take, on several processes and a real Redis (2 minutes)
+measure-fleet: ## print the latency of waiters, invalidations and takeovers, on several processes and a real Redis (2 minutes)
 	@command -v redis-server >/dev/null || { echo "measure-fleet needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
 	@go test -tags measure -run TestMeasure -v -count=1 -timeout 15m ./cmd/mlcache | grep -e '^|' -e FAIL -e '^$$'
 
 .PHONY: test-compare
-test-compare: ## run the tests of what compares with others, modules of their own
+test-compare: ## run the tests of the comparisons with others, which are modules of their own
 	cd $(COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
 	cd $(HTTP_COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
 
@@ -115,14 +115,14 @@ lint-api: ## lint the API description (needs npm)
 	cd docs && REDOCLY_TELEMETRY=off $(REDOCLY) lint --config .redocly.yaml swagger.json
 
 .PHONY: generate
-generate: ## make wire_gen.go, the API description and the mocks anew
+generate: ## regenerate wire_gen.go, the API description and the mocks
 	$(WIRE) ./cmd/mlcache
 	$(SWAG) fmt -g doc.go -d adapters/httpapi
 	$(SWAG) init --quiet -g doc.go -d adapters/httpapi -o docs
 	cd ports && $(MOCKERY) --log-level=error
 
 .PHONY: transcripts
-transcripts: ## run what the documents show, and write what came out into them
+transcripts: ## run the commands that the documents show, and write their output into them
 	UPDATE_TRANSCRIPTS=1 go test -count=1 -run Transcripts ./cmd/mlcache
 
 .PHONY: build
@@ -163,7 +163,7 @@ bench-http: ## compare the service with nginx, Varnish and bare Gin over HTTP, a
 	cd $(HTTP_COMPARE) && go run . -format markdown
 
 .PHONY: bench-smoke
-bench-smoke: ## run the benchmarks of the hot path shortly, and its tests, which fail if it allocates more than it should
+bench-smoke: ## run the benchmarks of the hot path briefly, and its tests, which fail if it allocates more than it should
 	go test -count=1 -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./app ./adapters/httpapi
 
 .PHONY: replay
@@ -172,7 +172,7 @@ replay: ## print hit ratios over a trace: make replay TRACE=file CAPACITY=n[,n..
 	cd $(COMPARE) && go run ./replay -capacity $(CAPACITY) $(abspath $(TRACE))
 
 .PHONY: scaling
-scaling: ## simulate what fleets ask of Redis and of the source: two tables, and docs/scaling-*.svg (half a minute)
+scaling: ## simulate the load of fleets on Redis and on the source: two tables, and docs/scaling-*.svg (half a minute)
 	cd $(COMPARE) && go run ./scale -format markdown -svg $(CURDIR)/docs
 
 .PHONY: cover

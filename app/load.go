@@ -186,7 +186,7 @@ func (s *Service) saw(ctx context.Context, key domain.Key, c domain.Copy, err er
 	switch {
 	case errors.Is(err, domain.ErrUndecodable):
 		s.rec.Event(ports.L2Undecodable)
-		s.log.DebugContext(ctx, "l2 entry unreadable", "key", key, "err", err)
+		s.log.DebugContext(ctx, "l2 entry undecodable", "key", key, "err", err)
 		return domain.Copy{}, nil
 	case err != nil:
 		s.l2Failed(ctx, "get", err)

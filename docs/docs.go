@@ -183,7 +183,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "Too many bodies of requests are under way",
+                        "description": "Too many bodies of requests are in memory",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },
@@ -293,7 +293,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -321,7 +321,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -350,7 +350,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -374,7 +374,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -398,7 +398,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -422,7 +422,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -446,7 +446,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -474,7 +474,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -498,7 +498,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     }
@@ -510,7 +510,7 @@ const docTemplate = `{
                         "Token": []
                     }
                 ],
-                "description": "Makes the body the value in every layer, with a new life. Once it has answered, this instance has forgotten the old value, and so have the others as soon as they were told. The source is not written to.",
+                "description": "Stores the body in every layer, with a new TTL. After 204 this instance serves the old value no more, nor do the others once they have received the invalidation. The source is not written to.",
                 "consumes": [
                     "application/json",
                     "application/octet-stream"
@@ -714,7 +714,7 @@ const docTemplate = `{
                         "Token": []
                     }
                 ],
-                "description": "Removes the value from every layer, and voids what is being loaded. Once it has answered, this instance has forgotten the value, and so have the others as soon as they were told. The next request loads from the source.",
+                "description": "Removes the value from every layer, and voids loads in flight. After 204 this instance serves the value no more, nor do the others once they have received the invalidation. The next request loads from the source.",
                 "tags": [
                     "data"
                 ],
@@ -922,7 +922,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -950,7 +950,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -979,7 +979,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -1003,7 +1003,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -1027,7 +1027,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -1051,7 +1051,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -1075,7 +1075,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -1103,7 +1103,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     },
@@ -1127,7 +1127,7 @@ const docTemplate = `{
                             },
                             "X-Request-Id": {
                                 "type": "string",
-                                "description": "Names this request: as it did itself, or anew"
+                                "description": "Names this request: the id that it brought, or a new one"
                             }
                         }
                     }
@@ -1136,7 +1136,7 @@ const docTemplate = `{
         },
         "/explain/{key}": {
             "get": {
-                "description": "What each layer holds, who loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.",
+                "description": "What each layer holds, which instance loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.",
                 "produces": [
                     "application/json"
                 ],
@@ -1192,7 +1192,7 @@ const docTemplate = `{
                 }
             },
             "head": {
-                "description": "What each layer holds, who loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.",
+                "description": "What each layer holds, which instance loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.",
                 "produces": [
                     "application/json"
                 ],
@@ -1604,7 +1604,7 @@ const docTemplate = `{
                     "example": "l1-hit"
                 },
                 "refresh_chance": {
-                    "description": "that it begins to load the key anew ahead of time",
+                    "description": "probability that the next hit starts a refresh",
                     "type": "number",
                     "example": 0.0003
                 }
@@ -1660,6 +1660,11 @@ const docTemplate = `{
                     ],
                     "example": "embedded"
                 },
+                "l2_reason": {
+                    "description": "why it is degraded",
+                    "type": "string",
+                    "example": "the disk is full"
+                },
                 "source": {
                     "description": "the kind of source",
                     "type": "string",
@@ -1698,7 +1703,7 @@ const docTemplate = `{
                     "example": "application/json"
                 },
                 "doubtful": {
-                    "description": "the shared layer has to confirm it, since news may have been missed",
+                    "description": "unverified: the shared layer has to confirm it, since invalidations may have been missed",
                     "type": "boolean"
                 },
                 "etag": {
@@ -1725,7 +1730,7 @@ const docTemplate = `{
                     "example": "fresh"
                 },
                 "ttl": {
-                    "description": "until its life ends; below 0: since then",
+                    "description": "until it expires; below 0: since then",
                     "type": "number",
                     "example": 21.5
                 }
@@ -1805,7 +1810,7 @@ const docTemplate = `{
                     "example": 200
                 },
                 "ttl": {
-                    "description": "seconds until its life ends; below 0: since then",
+                    "description": "seconds until it expires; below 0: since then",
                     "type": "integer",
                     "example": 30
                 },
@@ -1910,7 +1915,7 @@ const docTemplate = `{
                     "example": 0
                 },
                 "bus_up": {
-                    "description": "1 when news of changes arrives",
+                    "description": "1 while invalidations are received",
                     "type": "integer",
                     "example": 1
                 },
@@ -1920,7 +1925,7 @@ const docTemplate = `{
                     "example": 30
                 },
                 "changes_heard": {
-                    "description": "keys that other instances replaced or deleted",
+                    "description": "invalidations received: keys that other instances replaced or deleted",
                     "type": "integer",
                     "example": 0
                 },
@@ -1940,12 +1945,12 @@ const docTemplate = `{
                     "example": 0
                 },
                 "flights": {
-                    "description": "loads under way that requests wait for",
+                    "description": "loads in flight that requests wait for",
                     "type": "integer",
                     "example": 0
                 },
                 "gaps_heard": {
-                    "description": "times when such news may have been missed; the start is one",
+                    "description": "times when invalidations may have been missed; the start is one",
                     "type": "integer",
                     "example": 0
                 },
@@ -1960,7 +1965,7 @@ const docTemplate = `{
                     "example": 30
                 },
                 "l1_evictions": {
-                    "description": "entries that had to go: l1_evictions_entries + l1_evictions_bytes + l1_evictions_expired",
+                    "description": "evicted entries: l1_evictions_entries + l1_evictions_bytes + l1_evictions_expired",
                     "type": "integer",
                     "example": 3
                 },
@@ -1975,7 +1980,7 @@ const docTemplate = `{
                     "example": 1
                 },
                 "l1_evictions_expired": {
-                    "description": "past their life, to make room or because their time as stale was over",
+                    "description": "expired ones, to make room or because the time to serve them stale was over",
                     "type": "integer",
                     "example": 2
                 },
@@ -2035,12 +2040,12 @@ const docTemplate = `{
                     "example": 0
                 },
                 "refreshes": {
-                    "description": "loads in the background, before or after the end of a value's life",
+                    "description": "loads in the background, before or after a value expired",
                     "type": "integer",
                     "example": 0
                 },
                 "refreshes_under_way": {
-                    "description": "loads under way in the background",
+                    "description": "refreshes in flight",
                     "type": "integer",
                     "example": 0
                 },
@@ -2050,7 +2055,7 @@ const docTemplate = `{
                     "example": 1000
                 },
                 "source_calls_under_way": {
-                    "description": "calls of the source under way",
+                    "description": "calls of the source in flight",
                     "type": "integer",
                     "example": 0
                 },
@@ -2070,7 +2075,7 @@ const docTemplate = `{
                     "example": 60.02
                 },
                 "stale_served": {
-                    "description": "answered with a value past its life, because the load failed",
+                    "description": "answered with an expired value",
                     "type": "integer",
                     "example": 0
                 },

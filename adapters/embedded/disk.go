@@ -202,7 +202,7 @@ func isFailure(err error) bool {
 		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-func (d *disk) degraded() bool { return d.health.degraded.Load() }
+func (d *disk) fault() string { return d.health.reason() }
 
 func (d *disk) close() error {
 	d.turn <- struct{}{}

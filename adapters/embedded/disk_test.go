@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +70,7 @@ func TestOnAFullDiskNewValuesTakeTheRoomOfOldOnes(t *testing.T) {
 		require.NoError(t, l.Delete(t.Context(), keyOf(t, "299")))
 		require.Equal(t, "degraded", l.Health(t.Context()))
 		require.Contains(t, log.String(), "the disk is full: the file has")
+		require.Equal(t, "the disk is full", l.Reason())
 		limit(1000)
 		time.Sleep(retryEvery)
 		put(300)
@@ -87,6 +90,7 @@ func TestADiskThatFailsIsAMissUntilItWorksAgain(t *testing.T) {
 			require.ErrorContains(t, err, "embedded layer: get: ")
 			require.False(t, ok)
 			require.Equal(t, "degraded", l.Health(t.Context()))
+			require.Equal(t, "the disk fails", l.Reason())
 		}
 		require.Equal(t, [2]int{1, 0}, states(log))
 		time.Sleep(retryEvery)
@@ -177,9 +181,33 @@ func TestCallsDoNotWaitForADiskThatHangs(t *testing.T) {
 		require.ErrorIs(t, err, errHangs)
 		require.ErrorIs(t, l.Put(t.Context(), keyOf(t, "k"), value("v")), errHangs)
 		require.Equal(t, "degraded", l.Health(t.Context()))
+		require.Equal(t, "the disk hangs, or has more to do than it can", l.Reason())
 		<-d.turn
 		require.NoError(t, l.Put(t.Context(), keyOf(t, "k"), value("v")))
 		require.Equal(t, "embedded", l.Health(t.Context()))
 		require.Equal(t, [2]int{1, 1}, states(log))
 	})
+}
+
+func TestTheReasonOfADegradedDiskShowsNoPath(t *testing.T) {
+	path := func(err error) error { return &fs.PathError{Op: "open", Path: "/srv/secret/mlcache.db", Err: err} }
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{nil, ""},
+		{path(syscall.ENOSPC), "the disk is full"},
+		{path(syscall.EDQUOT), "the disk is full"},
+		{fmt.Errorf("%w: the file has 1 KiB", errFull), "the disk is full"},
+		{errHangs, errHangs.Error()},
+		{path(syscall.EACCES), "the data directory cannot be written to"},
+		{path(syscall.EROFS), "the data directory cannot be written to"},
+		{path(syscall.EIO), "the disk fails"},
+	} {
+		h := health{log: slog.New(slog.DiscardHandler)}
+		h.note(c.err)
+		require.Equal(t, c.want, h.reason(), c.err)
+		h.note(nil)
+		require.Empty(t, h.reason())
+	}
 }

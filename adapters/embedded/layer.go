@@ -52,11 +52,15 @@ func newLayer(values store, o Options) *Layer {
 // Health is "embedded", or "degraded" while the disk fails or is full. It tells
 // what is known, without asking the disk.
 func (l *Layer) Health(context.Context) string {
-	if l.store.degraded() {
+	if l.Reason() != "" {
 		return "degraded"
 	}
 	return "embedded"
 }
+
+// Reason says why the layer is degraded, in words that any client may read: no path
+// is in it. Otherwise it is empty.
+func (l *Layer) Reason() string { return l.store.fault() }
 
 // Breaker is closed: there is none, and nothing that it could keep from waiting.
 func (l *Layer) Breaker() string { return "closed" }

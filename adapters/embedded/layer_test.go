@@ -53,7 +53,9 @@ func keepsTheContract(t *testing.T, dir func(*testing.T) string) {
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestHealthNamesTheKind(t *testing.T) {
-	require.Equal(t, "embedded", open(t, options()).Health(t.Context()))
+	l := open(t, options())
+	require.Equal(t, "embedded", l.Health(t.Context()))
+	require.Empty(t, l.Reason())
 }
 
 func TestClosingTwiceIsClosingOnce(t *testing.T) {

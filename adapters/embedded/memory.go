@@ -127,7 +127,7 @@ func (m *memory) removeLocked(i *item) {
 	}
 }
 
-func (m *memory) degraded() bool { return false }
+func (m *memory) fault() string { return "" }
 
 func (m *memory) close() error {
 	m.mu.Lock()

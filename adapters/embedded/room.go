@@ -19,6 +19,8 @@ type room struct {
 	retry time.Time
 }
 
+var errFull = errors.New("the disk is full")
+
 // emptyPages is at least what an empty file has: its header, the schema, the roots
 // of its trees, and a page of the free list.
 const emptyPages = 8
@@ -79,7 +81,7 @@ func (r *room) shrink(ctx context.Context, t *table) error {
 		return err
 	}
 	r.limit, r.retry = pages, time.Now().Add(retryEvery)
-	r.full = fmt.Errorf("the disk is full: the file has %d KiB of the %d KiB that it may have", pages*pageBytes>>10, r.given*pageBytes>>10)
+	r.full = fmt.Errorf("%w: the file has %d KiB of the %d KiB that it may have", errFull, pages*pageBytes>>10, r.given*pageBytes>>10)
 	return nil
 }
 

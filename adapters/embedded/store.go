@@ -12,7 +12,7 @@ var _ ports.L2Store = (*Layer)(nil)
 
 // store holds rows and knows nothing of leases: there is one write of a key at a
 // time, see fence.go. Times are Unix milliseconds. After close every call but
-// degraded fails with domain.ErrClosed.
+// fault fails with domain.ErrClosed.
 type store interface {
 	// get returns what is stored for key, expired or not.
 	get(ctx context.Context, key string) (row, bool, error)
@@ -25,8 +25,9 @@ type store interface {
 
 	remove(ctx context.Context, key string) error
 
-	// degraded reports whether the store fails, without asking it.
-	degraded() bool
+	// fault says why the store fails, in words for anyone; empty while it works. It
+	// tells what is known, without asking the store.
+	fault() string
 
 	// close waits for the calls under way. It is called once.
 	close() error

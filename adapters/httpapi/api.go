@@ -35,6 +35,8 @@ type Memory interface{ Stats() ports.L1Stats }
 type SharedLayer interface {
 	// Health is ok, degraded or embedded.
 	Health(ctx context.Context) string
+	// Reason says why it is degraded, in words that any client may read.
+	Reason() string
 	// Breaker is closed, open or half-open.
 	Breaker() string
 }

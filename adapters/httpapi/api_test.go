@@ -123,6 +123,7 @@ func (p *parts) Delete(_ context.Context, key domain.Key) error {
 func (p *parts) Snapshot() ports.Counts        { return p.counts }
 func (p *parts) Stats() ports.L1Stats          { return p.l1 }
 func (p *parts) Health(context.Context) string { return p.health }
+func (p *parts) Reason() string                { return "the disk is full" }
 
 func (p *parts) api() *httpapi.API {
 	return httpapi.New(p.parts(), httpapi.Labels{Version: "v9", Source: "oracle"}, p.access)
@@ -419,7 +420,9 @@ func TestTheRootSaysWhatThisIs(t *testing.T) {
 func TestHealthNamesTheStateOfEachPart(t *testing.T) {
 	w := do(t, (&parts{health: "degraded"}).api(), "GET", "/health")
 	require.Equal(t, 200, w.Code, "a dead L2 does not make an instance unhealthy")
-	require.JSONEq(t, `{"status":"ok","l1":"ok","l2":"degraded","source":"oracle","version":"v9"}`, w.Body.String())
+	require.JSONEq(t, `{"status":"ok","l1":"ok","l2":"degraded","l2_reason":"the disk is full","source":"oracle","version":"v9"}`, w.Body.String())
+	w = do(t, (&parts{health: "ok"}).api(), "GET", "/health")
+	require.JSONEq(t, `{"status":"ok","l1":"ok","l2":"ok","source":"oracle","version":"v9"}`, w.Body.String(), "there is a reason for what is wrong only")
 }
 
 func TestReadinessIsWhatItWasSetTo(t *testing.T) {

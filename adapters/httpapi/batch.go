@@ -47,7 +47,7 @@ type KeyAnswer struct {
 	Layer       string          `json:"layer,omitempty" enums:"l1,l2,source,stale" example:"source"`        // where the answer came from
 	Collapsed   bool            `json:"collapsed,omitempty" example:"false"`                                // whether another request began the load
 	Age         *int64          `json:"age,omitempty" example:"0"`                                          // seconds since the value was loaded
-	TTL         *int64          `json:"ttl,omitempty" example:"30"`                                         // seconds until its life ends; below 0: since then
+	TTL         *int64          `json:"ttl,omitempty" example:"30"`                                         // seconds until it expires; below 0: since then
 	ETag        string          `json:"etag,omitempty" example:"\"2FTkqOyGLjj4yCbo3MCZFg\""`                // of the value
 	ContentType string          `json:"content_type,omitempty" example:"application/json"`                  // of the value
 	Value       json.RawMessage `json:"value,omitempty" swaggertype:"object"`                               // the value, if it is JSON
@@ -68,7 +68,7 @@ type KeyAnswer struct {
 //	@Failure		408		{object}	Problem			"The body did not arrive in time"
 //	@Failure		413		{object}	Problem			"The batch has too many keys or bytes"
 //	@Failure		415		{object}	Problem			"The body is not said to be application/json"
-//	@Failure		503		{object}	Problem			"Too many bodies of requests are under way"
+//	@Failure		503		{object}	Problem			"Too many bodies of requests are in memory"
 //	@Header			503		{integer}	Retry-After		"Seconds after which to try again"
 //	@Header			all		{string}	X-Request-Id	"Names this request"
 //	@Header			all		{string}	Cache-Control	"no-store, with a problem"

@@ -57,6 +57,7 @@ type Live struct {
 // State is what the parts are in.
 type State struct {
 	L2      string `json:"l2" enums:"ok,degraded,embedded"`
+	Reason  string `json:"l2_reason,omitempty"`
 	Breaker string `json:"breaker" enums:"closed,open,half-open"`
 	Ready   bool   `json:"ready"`
 	Source  string `json:"source"`
@@ -109,12 +110,13 @@ func (a *API) events(c *gin.Context) {
 }
 
 func (a *API) live(c *gin.Context) Live {
+	l2, reason := a.l2(c)
 	return Live{
 		Instance: a.ids.prefix,
 		At:       float64(a.started.Add(time.Since(a.started)).UnixMilli()) / 1000,
 		Metrics:  a.measure(),
 		State: State{
-			L2: a.parts.L2.Health(c.Request.Context()), Breaker: a.parts.L2.Breaker(), Ready: a.ready.Load(),
+			L2: l2, Reason: reason, Breaker: a.parts.L2.Breaker(), Ready: a.ready.Load(),
 			Source: a.labels.Source, Version: a.labels.Version,
 		},
 		Latency: latencyOf(dataRoute, a.parts.Answers.Durations()),

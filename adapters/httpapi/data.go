@@ -40,7 +40,7 @@ import (
 //	@Header			200,304			{integer}	Age					"Seconds since the value was loaded from the source"
 //	@Header			all				{string}	Cache-Control		"no-cache with a value: clients revalidate with the ETag; else no-store"
 //	@Header			all				{string}	Cache-Status		"Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
-//	@Header			all				{string}	X-Request-Id		"Names this request: as it did itself, or anew"
+//	@Header			all				{string}	X-Request-Id		"Names this request: the id that it brought, or a new one"
 //	@Header			all				{string}	Preference-Applied	"wait=N, if Prefer said so"
 //	@Header			202,503			{integer}	Retry-After			"Seconds after which to try again"
 //	@Router			/data/{key} [get]
@@ -94,7 +94,7 @@ type oracleValue struct { //nolint:unused // swag reads it
 func writeValue(c *gin.Context, v domain.Copy, status string) {
 	// All values of the header in one piece of memory: this is the path of each hit.
 	values := &[...]string{
-		status, v.Entry.ETag(), strconv.FormatInt(int64(v.Age()/time.Second), 10), "no-cache",
+		status, v.Entry.ETag(), strconv.FormatInt(int64(v.Age()/time.Second), 10), directiveNoCache,
 		mediaType(v.Entry.ContentType()), strconv.Itoa(len(v.Entry.Body())),
 	}
 	h := c.Writer.Header()

@@ -28,7 +28,10 @@ func (a *API) demandOf(h http.Header) (d domain.Demand, wait string) {
 	return d, wait
 }
 
-const directiveNoStore = "no-store"
+const (
+	directiveNoStore = "no-store"
+	directiveNoCache = "no-cache"
+)
 
 // cacheControl reads the request directives (RFC 9111, section 5.2.1), each by
 // itself. Of one that is there twice the first counts.
@@ -46,7 +49,7 @@ func cacheControl(lines []string) (d domain.Demand) {
 // obey adds one directive to d and reports whether that could be read.
 func obey(d *domain.Demand, name, argument string, given bool) bool {
 	switch name {
-	case "no-cache":
+	case directiveNoCache:
 		d.NoCache = true
 		return true
 	case directiveNoStore:

@@ -14,7 +14,7 @@ import (
 type Explanation struct {
 	Key           string  `json:"key" example:"test"`
 	Next          string  `json:"next" enums:"l1-hit,l2-hit,stale,join,wait,load,cools-down" example:"l1-hit"` // what the next GET comes to
-	RefreshChance float64 `json:"refresh_chance" example:"0.0003"`                                             // that it begins to load the key anew ahead of time
+	RefreshChance float64 `json:"refresh_chance" example:"0.0003"`                                             // probability that the next hit starts a refresh
 
 	L1      HeldIn      `json:"l1"`
 	L2      HeldIn      `json:"l2"`
@@ -27,9 +27,9 @@ type Explanation struct {
 type HeldIn struct {
 	State       string   `json:"state" enums:"fresh,stale,none,unknown" example:"fresh"` // unknown: the layer does not answer
 	Missing     bool     `json:"missing,omitempty"`                                      // it is that the source has no such key
-	Doubtful    bool     `json:"doubtful,omitempty"`                                     // the shared layer has to confirm it, since news may have been missed
+	Doubtful    bool     `json:"doubtful,omitempty"`                                     // unverified: the shared layer has to confirm it, since invalidations may have been missed
 	Age         *float64 `json:"age,omitempty" example:"8.5"`                            // since it was loaded
-	TTL         *float64 `json:"ttl,omitempty" example:"21.5"`                           // until its life ends; below 0: since then
+	TTL         *float64 `json:"ttl,omitempty" example:"21.5"`                           // until it expires; below 0: since then
 	LoadSeconds *float64 `json:"load_seconds,omitempty" example:"2.001"`                 // how long the source took
 	Bytes       *int     `json:"bytes,omitempty" example:"53"`                           // of the value
 	ETag        string   `json:"etag,omitempty"`
@@ -60,7 +60,7 @@ type Failure struct {
 // explain tells what is known of a key.
 //
 //	@Summary		Explain a key
-//	@Description	What each layer holds, who loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.
+//	@Description	What each layer holds, which instance loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.
 //	@Tags			data
 //	@Produce		json
 //	@Param			key	path		string			true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)

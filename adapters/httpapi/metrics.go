@@ -19,7 +19,7 @@ type Metrics struct {
 	L2Hits      uint64 `json:"l2_hits" example:"60"`     // answered from the shared layer
 	Loaded      uint64 `json:"loaded" example:"30"`      // answered by a load that the request began
 	Coalesced   uint64 `json:"coalesced" example:"10"`   // answered by a load that another request began
-	StaleServed uint64 `json:"stale_served" example:"0"` // answered with a value past its life, because the load failed
+	StaleServed uint64 `json:"stale_served" example:"0"` // answered with an expired value
 	Failed      uint64 `json:"failed" example:"0"`       // answered with an error
 	Deferred    uint64 `json:"deferred" example:"0"`     // answered with 202, since the client would not wait for the load
 	Abandoned   uint64 `json:"abandoned" example:"0"`    // the client left before the answer
@@ -31,28 +31,28 @@ type Metrics struct {
 	L1Misses           uint64 `json:"l1_misses" example:"100"`          // requests - l1_hits
 	L1Entries          int    `json:"l1_entries" example:"30"`          // entries in memory now
 	L1Bytes            int64  `json:"l1_bytes" example:"6120"`          // bytes that they occupy
-	L1Evictions        uint64 `json:"l1_evictions" example:"3"`         // entries that had to go: l1_evictions_entries + l1_evictions_bytes + l1_evictions_expired
+	L1Evictions        uint64 `json:"l1_evictions" example:"3"`         // evicted entries: l1_evictions_entries + l1_evictions_bytes + l1_evictions_expired
 	L1EvictionsEntries uint64 `json:"l1_evictions_entries" example:"1"` // fresh ones, because there were too many
 	L1EvictionsBytes   uint64 `json:"l1_evictions_bytes" example:"0"`   // fresh ones, because they took too much room
-	L1EvictionsExpired uint64 `json:"l1_evictions_expired" example:"2"` // past their life, to make room or because their time as stale was over
+	L1EvictionsExpired uint64 `json:"l1_evictions_expired" example:"2"` // expired ones, to make room or because the time to serve them stale was over
 
 	L2Failures    uint64 `json:"l2_failures" example:"0"`    // calls of the shared layer that failed
 	L2Undecodable uint64 `json:"l2_undecodable" example:"0"` // entries there that could not be read
 	LeasesWon     uint64 `json:"leases_won" example:"30"`    // rights to load a key that this instance got
 	LeaseWaits    uint64 `json:"lease_waits" example:"0"`    // waits for another instance's load
 	LeasesLost    uint64 `json:"leases_lost" example:"0"`    // loads whose value was not stored, because the lease was lost
-	Refreshes     uint64 `json:"refreshes" example:"0"`      // loads in the background, before or after the end of a value's life
-	ChangesHeard  uint64 `json:"changes_heard" example:"0"`  // keys that other instances replaced or deleted
-	GapsHeard     uint64 `json:"gaps_heard" example:"0"`     // times when such news may have been missed; the start is one
+	Refreshes     uint64 `json:"refreshes" example:"0"`      // loads in the background, before or after a value expired
+	ChangesHeard  uint64 `json:"changes_heard" example:"0"`  // invalidations received: keys that other instances replaced or deleted
+	GapsHeard     uint64 `json:"gaps_heard" example:"0"`     // times when invalidations may have been missed; the start is one
 	LoadsUnleased uint64 `json:"loads_unleased" example:"0"` // loads without a lease, because the shared layer failed
 
-	SourceCalls       int `json:"source_calls_under_way" example:"0"` // calls of the source under way
+	SourceCalls       int `json:"source_calls_under_way" example:"0"` // calls of the source in flight
 	SourcePlaces      int `json:"source_places" example:"256"`        // how many there may be
-	FlightsUnderWay   int `json:"flights" example:"0"`                // loads under way that requests wait for
-	RefreshesUnderWay int `json:"refreshes_under_way" example:"0"`    // loads under way in the background
+	FlightsUnderWay   int `json:"flights" example:"0"`                // loads in flight that requests wait for
+	RefreshesUnderWay int `json:"refreshes_under_way" example:"0"`    // refreshes in flight
 	Waiting           int `json:"waiting" example:"0"`                // requests that wait for loads
 	L2Up              int `json:"l2_up" example:"1"`                  // 1 when the shared layer can be asked
-	BusUp             int `json:"bus_up" example:"1"`                 // 1 when news of changes arrives
+	BusUp             int `json:"bus_up" example:"1"`                 // 1 while invalidations are received
 	BreakerOpen       int `json:"breaker_open" example:"0"`           // 1 when the shared layer is not asked, since it failed
 } //	@name	Metrics
 

@@ -41,7 +41,7 @@ var (
 	problemWithdrawn   = kind("withdrawn", http.StatusBadGateway, "The source withholds the value", "It answered that the value must not be given out.")
 	problemSourceSize  = kind("source-value-too-large", http.StatusBadGateway, "The source's value is too large", "It is larger than MLCACHE_MAX_VALUE_BYTES.")
 	problemTimeout     = kind("took-too-long", http.StatusGatewayTimeout, "The source took too long", "Try again later.")
-	problemOverloaded  = kind("overloaded", http.StatusServiceUnavailable, "Too many loads are under way", "Try again after the time in Retry-After.")
+	problemOverloaded  = kind("overloaded", http.StatusServiceUnavailable, "Too many loads are in flight", "Try again after the time in Retry-After.")
 	problemClosed      = kind("shutting-down", http.StatusServiceUnavailable, "This instance is shutting down", "Try again; another one may answer.")
 	problemNotReady    = kind("not-ready", http.StatusServiceUnavailable, "This instance is starting or shutting down", "")
 	problemNoToken     = kind("writing-disabled", http.StatusForbidden, "Writing is not enabled", "Start the service with MLCACHE_TOKEN, and send that as a bearer token.")
@@ -49,7 +49,7 @@ var (
 	problemTooLarge    = kind("value-too-large", http.StatusRequestEntityTooLarge, "The value is too large", "")
 	problemBody        = kind("body-broke-off", http.StatusBadRequest, "The body could not be read", "")
 	problemBodySlow    = kind("body-too-slow", http.StatusRequestTimeout, "The body did not arrive in time", "")
-	problemBodies      = kind("overloaded", http.StatusServiceUnavailable, "Too many bodies of requests are under way", "Try again after the time in Retry-After.")
+	problemBodies      = kind("overloaded", http.StatusServiceUnavailable, "Too many bodies of requests are in memory", "Try again after the time in Retry-After.")
 	problemL2          = kind("not-written-everywhere", http.StatusServiceUnavailable, "The shared layer did not take the write", "The write may or may not have been applied. Try again after the time in Retry-After.")
 	problemNotCached   = kind(kindNotCached, http.StatusGatewayTimeout, "Nothing is cached that will do", "The request has only-if-cached.")
 	problemHeader      = kind("header-too-large", http.StatusRequestHeaderFieldsTooLarge, "The header of the request is too large", "")
@@ -143,4 +143,4 @@ func problem(c *gin.Context, p Problem) {
 func noStore(h http.Header) { h["Cache-Control"] = []string{directiveNoStore} }
 
 // revalidated lets caches keep the answer, to be used when this service confirms it.
-func revalidated(h http.Header) { h["Cache-Control"] = []string{"no-cache"} }
+func revalidated(h http.Header) { h["Cache-Control"] = []string{directiveNoCache} }

@@ -54,6 +54,7 @@ type Health struct {
 	Status  string `json:"status" example:"ok"`                                // ok while the process serves
 	L1      string `json:"l1" example:"ok"`                                    // the memory of this instance
 	L2      string `json:"l2" enums:"ok,degraded,embedded" example:"embedded"` // degraded: it cannot be used now, the service goes on without
+	Reason  string `json:"l2_reason,omitempty" example:"the disk is full"`     // why it is degraded
 	Source  string `json:"source" enums:"oracle,http" example:"oracle"`        // the kind of source
 	Version string `json:"version" example:"v1.0.0"`
 } //	@name	Health
@@ -70,9 +71,18 @@ type Health struct {
 //	@Router			/health [get]
 //	@Router			/health [head]
 func (a *API) health(c *gin.Context) {
+	l2, reason := a.l2(c)
 	c.JSON(http.StatusOK, Health{
-		Status: "ok", L1: "ok", L2: a.parts.L2.Health(c.Request.Context()), Source: a.labels.Source, Version: a.labels.Version,
+		Status: "ok", L1: "ok", L2: l2, Reason: reason, Source: a.labels.Source, Version: a.labels.Version,
 	})
+}
+
+// l2 is the state of L2, and why it is degraded if it is.
+func (a *API) l2(c *gin.Context) (state, reason string) {
+	if state = a.parts.L2.Health(c.Request.Context()); state == "degraded" {
+		reason = a.parts.L2.Reason()
+	}
+	return state, reason
 }
 
 // Readiness says that the instance wants traffic.

@@ -26,7 +26,7 @@ type Access struct {
 // put stores the body as the value of a key.
 //
 //	@Summary		Write a key
-//	@Description	Makes the body the value in every layer, with a new life. Once it has answered, this instance has forgotten the old value, and so have the others as soon as they were told. The source is not written to.
+//	@Description	Stores the body in every layer, with a new TTL. After 204 this instance serves the old value no more, nor do the others once they have received the invalidation. The source is not written to.
 //	@Tags			data
 //	@Accept			json,octet-stream
 //	@Param			key				path	string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
@@ -117,7 +117,7 @@ func writtenTTL(h http.Header) time.Duration {
 // remove deletes a key.
 //
 //	@Summary		Delete a key
-//	@Description	Removes the value from every layer, and voids what is being loaded. Once it has answered, this instance has forgotten the value, and so have the others as soon as they were told. The next request loads from the source.
+//	@Description	Removes the value from every layer, and voids loads in flight. After 204 this instance serves the value no more, nor do the others once they have received the invalidation. The next request loads from the source.
 //	@Tags			data
 //	@Param			key	path	string	true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
 //	@Success		204	"It is gone, or was not there"

@@ -109,6 +109,10 @@ func (c *Client) Health(context.Context) string {
 	return "ok"
 }
 
+// Reason says why Health is "degraded", in words that any client may read, see
+// reason. Otherwise it is empty.
+func (c *Client) Reason() string { return reason(c.Fault()) }
+
 // Breaker returns "closed" while calls are made, else "open".
 func (c *Client) Breaker() string {
 	if c.reachable() {
@@ -190,8 +194,8 @@ func (c *Client) own() string { return channel(c.prefix, "wake:"+c.id, database(
 // do has commands carried out in their order, within the budget, by the server that
 // has name. The commands' own errors are the server's; after an error of do itself
 // they may not be looked at.
-func (c *Client) do(ctx context.Context, name string, bulk bool, cmds ...redis.Cmder) error {
-	return c.on(ctx, name, func(n *node) ([]redis.Cmder, error) { return cmds, n.do(ctx, bulk, cmds) })
+func (c *Client) do(ctx context.Context, name string, t traffic, cmds ...redis.Cmder) error {
+	return c.on(ctx, name, func(n *node) ([]redis.Cmder, error) { return cmds, n.do(ctx, t, cmds, nil) })
 }
 
 // on calls exchange with the node that has name, and once more if that has moved.
@@ -223,15 +227,26 @@ func (c *Client) on(ctx context.Context, name string, exchange func(*node) ([]re
 
 // run runs a script on the server that has its keys and returns the first error, be
 // it the server's. The script's last argument is when it comes too late, by the
-// server's clock: nothing takes effect after the call has failed for want of time.
-func (c *Client) run(ctx context.Context, s script, bulk bool, keys []string, args ...any) (cmd *redis.Cmd, err error) {
+// server's clock, and is set when it is sent: nothing takes effect after the call has
+// failed for want of time.
+func (c *Client) run(ctx context.Context, s script, t traffic, keys []string, args ...any) (cmd *redis.Cmd, err error) {
+	var sent time.Time
 	failed := c.on(ctx, keys[0], func(n *node) ([]redis.Cmder, error) {
 		var failed error
 		cmd, err = evaluate(ctx, s, func(ctx context.Context, cmd redis.Cmder) error {
-			failed = n.do(ctx, bulk, []redis.Cmder{cmd})
+			all := cmd.Args()
+			failed = n.do(ctx, t, []redis.Cmder{cmd}, func() {
+				sent = time.Now()
+				all[len(all)-1] = n.clock.deadline(c.timeout)
+			})
 			return failed
-		}, keys, func() []any { return append(slices.Clip(args), n.clock.deadline(c.timeout)) })
+		}, keys, append(slices.Clip(args), 0)...)
 		return []redis.Cmder{cmd}, failed
 	})
+	if errors.Is(failed, errNoReply) {
+		// The connection may have broken early, and what was sent on it still arrive.
+		// Whatever comes after this call must not be overtaken by it.
+		pause(context.WithoutCancel(ctx), time.Until(sent.Add(c.timeout)))
+	}
 	return cmd, errors.Join(failed, err)
 }

@@ -84,9 +84,11 @@ func TestHealthFollowsTheServerAndEachChangeIsLoggedOnce(t *testing.T) {
 	o.Logger = slog.New(slog.NewTextHandler(log, nil))
 	c := newClient(t, o)
 	require.Equal(t, "ok", c.Health(t.Context()))
+	require.Empty(t, c.Reason())
 	for range 2 {
 		server.Kill()
 		eventually(t, "degraded", func() bool { return c.Health(t.Context()) == "degraded" })
+		eventually(t, "the reason", func() bool { return c.Reason() == "the connection is refused" })
 		server.Restart()
 		eventually(t, "ok", func() bool { return c.Health(t.Context()) == "ok" })
 	}

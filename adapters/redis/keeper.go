@@ -31,7 +31,11 @@ const (
 	beatTimeout = 500 * time.Millisecond
 )
 
-var errOtherRunID = errors.New("the address leads to another server now")
+var (
+	errOtherRunID = errors.New("the address leads to another server now")
+	errNoRunID    = errors.New("INFO does not tell the run_id")
+	errIsCluster  = errors.New("the server is one of a Cluster: name at least two of its addresses")
+)
 
 // keep uses the server whenever it can be used, until ctx ends.
 func (n *node) keep(ctx context.Context) {
@@ -155,10 +159,10 @@ func (n *node) identify(ctx context.Context, conn *redis.Conn) (string, error) {
 		}
 	}
 	if id == "" {
-		return "", errors.New("INFO does not tell the run_id")
+		return "", errNoRunID
 	}
 	if _, isSingle := n.client.nodes.(single); isSingle && mode == "cluster" {
-		return "", errors.New("the server is one of a Cluster: name at least two of its addresses")
+		return "", errIsCluster
 	}
 	return id, nil
 }
@@ -167,9 +171,7 @@ func (n *node) identify(ctx context.Context, conn *redis.Conn) (string, error) {
 func (n *node) probe(ctx context.Context, conn *redis.Conn) error {
 	names := probeNames(n.client.prefix, n.client.id, n.tag)
 	asked := time.Now()
-	cmd, err := evaluate(ctx, probeScript, conn.Process, names, func() []any {
-		return []any{n.client.own(), beatMark + n.tag}
-	})
+	cmd, err := evaluate(ctx, probeScript, conn.Process, names, n.client.own(), beatMark+n.tag)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -22,29 +21,25 @@ type lane struct {
 	broken chan struct{}
 	queue  []*exchange
 	busy   bool // a batch is under way
+	// inUse is the connection of the batch, and given those that were given up
+	// meanwhile: go-redis must not close one that is in use.
+	inUse *redis.Conn
+	given []*redis.Conn
 }
 
-// exchange is the commands of one caller.
-type exchange struct {
-	cmds []redis.Cmder
-	done chan struct{} // closed when the commands have their replies, or err is set
-	err  error         // why there are no replies
-}
+// maxBatch is how many commands share a round trip: few enough for the server to get
+// round all lanes well within a budget.
+const maxBatch = 128
 
-// maxBatch is how many commands share a round trip.
-const maxBatch = 512
-
-var (
-	// errNotSent: the commands have had no effect and will have none.
-	errNotSent = errors.New("redis: not sent in time")
-	// errNoReply: the commands may have been carried out, or still may be.
-	errNoReply = errors.New("redis: no reply in time")
-)
+// turnTimeout is how long a call waits for its turn while the server answers others.
+// The budget of a call begins after that: the wait says how much is asked here, not
+// how the server is.
+const turnTimeout = time.Second
 
 // do has the commands carried out in their order. After an error they may not be
 // looked at; the error is errNotSent when they had no effect.
-func (l *lane) do(ctx context.Context, cmds []redis.Cmder) error {
-	x := &exchange{cmds: cmds, done: make(chan struct{})}
+func (l *lane) do(ctx context.Context, cmds []redis.Cmder, begin func()) error {
+	x := &exchange{cmds: cmds, begin: begin, sent: make(chan struct{}), done: make(chan struct{})}
 	l.mu.Lock()
 	l.queue = append(l.queue, x)
 	lead := !l.busy
@@ -54,19 +49,19 @@ func (l *lane) do(ctx context.Context, cmds []redis.Cmder) error {
 		l.sendQueued()
 		return x.err
 	}
-	budget := time.NewTimer(l.node.client.timeout)
-	defer budget.Stop()
+	turn := time.NewTimer(turnTimeout)
+	defer turn.Stop()
 	select {
-	case <-x.done:
-		return x.err
+	case <-x.sent:
 	case <-ctx.Done():
 		return l.abandon(x, context.Cause(ctx))
-	case <-budget.C:
+	case <-turn.C:
 		return l.abandon(x, nil)
 	}
+	return x.await(ctx)
 }
 
-// abandon takes x out of the queue, if it is still there.
+// abandon takes x out of the queue, or waits for its replies if it has just been sent.
 func (l *lane) abandon(x *exchange, cause error) error {
 	l.mu.Lock()
 	at := slices.Index(l.queue, x)
@@ -74,15 +69,18 @@ func (l *lane) abandon(x *exchange, cause error) error {
 		l.queue = slices.Delete(l.queue, at, at+1)
 	}
 	l.mu.Unlock()
-	switch {
-	case at >= 0 && cause != nil:
-		return fmt.Errorf("%w: %w", errNotSent, cause)
-	case at >= 0:
-		return errNotSent
-	case cause != nil:
-		return fmt.Errorf("%w: %w", errNoReply, cause)
+	if at < 0 {
+		<-x.sent
 	}
-	return errNoReply
+	switch {
+	case at < 0 && cause != nil:
+		return fmt.Errorf("%w: %w", errNoReply, cause)
+	case at < 0:
+		return x.await(context.Background())
+	case cause != nil:
+		return fmt.Errorf("%w: %w", errNotSent, cause)
+	}
+	return errNotSent
 }
 
 // sendQueued sends the first batch and leaves what was queued meanwhile to a
@@ -98,19 +96,35 @@ func (l *lane) sendQueued() {
 
 // sendBatch sends what is queued and reports whether more was queued meanwhile. If
 // not, the lane is idle.
-func (l *lane) sendBatch() (more bool) {
+func (l *lane) sendBatch() bool {
 	batch, conn := l.take()
 	if len(batch) > 0 { // else all have left the queue
-		err := l.roundTrip(conn, batch)
-		for _, x := range batch {
-			x.err = err
-			close(x.done)
-		}
+		l.carryOut(conn, batch)
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.busy = len(l.queue) > 0
-	return l.busy
+	more, given := l.busy, l.given
+	l.inUse, l.given = nil, nil
+	l.mu.Unlock()
+	for _, conn := range given {
+		_ = conn.Close()
+	}
+	return more
+}
+
+// carryOut sends a batch and says to its callers what came of it.
+func (l *lane) carryOut(conn *redis.Conn, batch []*exchange) {
+	for _, x := range batch {
+		if x.begin != nil {
+			x.begin()
+		}
+		close(x.sent)
+	}
+	err := l.roundTrip(conn, batch)
+	for _, x := range batch {
+		x.err = err
+		close(x.done)
+	}
 }
 
 func (l *lane) take() (batch []*exchange, conn *redis.Conn) {
@@ -124,6 +138,7 @@ func (l *lane) take() (batch []*exchange, conn *redis.Conn) {
 	}
 	batch = slices.Clone(l.queue[:n])
 	l.queue = append(l.queue[:0:0], l.queue[n:]...)
+	l.inUse = l.conn
 	return batch, l.conn
 }
 
@@ -155,28 +170,6 @@ func (l *lane) roundTrip(conn *redis.Conn, batch []*exchange) error {
 	return nil
 }
 
-// roundTrip returns the error of the connection. Those of the server are the
-// commands' own.
-func roundTrip(ctx context.Context, conn *redis.Conn, cmds []redis.Cmder) error {
-	if len(cmds) == 1 {
-		_ = conn.Process(ctx, cmds[0])
-	} else {
-		_, _ = conn.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for _, cmd := range cmds {
-				_ = p.Process(ctx, cmd) // is queued
-			}
-			return nil
-		})
-	}
-	for _, cmd := range cmds {
-		var reply redis.Error
-		if err := cmd.Err(); err != nil && !errors.As(err, &reply) {
-			return err
-		}
-	}
-	return nil
-}
-
 // drop gives conn up, if it is still the lane's. The lane's owner connects again.
 func (l *lane) drop(conn *redis.Conn) {
 	l.mu.Lock()
@@ -184,8 +177,7 @@ func (l *lane) drop(conn *redis.Conn) {
 	if l.conn == conn && conn != nil {
 		l.conn = nil
 		close(l.broken)
-		// Its bytes are of nobody's interest any more.
-		l.node.running.Go(func() { _ = conn.Close() })
+		l.giveUpLocked(conn)
 	}
 }
 
@@ -222,17 +214,25 @@ func (l *lane) keep(ctx context.Context) {
 	}
 }
 
-// use makes conn the lane's connection and closes the one before. A batch that is
-// under way there ends first.
+// use makes conn the lane's connection and gives up the one before.
 func (l *lane) use(conn *redis.Conn) (broken <-chan struct{}) {
 	l.mu.Lock()
 	last := l.conn
 	l.conn, l.broken = conn, make(chan struct{})
 	broken = l.broken
-	l.mu.Unlock()
 	if last != nil {
-		_ = last.Close()
+		l.giveUpLocked(last)
 	}
+	l.mu.Unlock()
 	l.node.connected()
 	return broken
+}
+
+// giveUpLocked closes a connection, when the batch that uses it has ended.
+func (l *lane) giveUpLocked(conn *redis.Conn) {
+	if conn == l.inUse {
+		l.given = append(l.given, conn)
+		return
+	}
+	l.node.running.Go(func() { _ = conn.Close() })
 }

@@ -16,7 +16,7 @@ func TestALaneWhoseCallersHaveAllLeftIsIdle(t *testing.T) {
 	l := &lane{node: &node{client: &Client{timeout: time.Minute}}, conn: rdb.Conn(), busy: true}
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
-	require.ErrorIs(t, l.do(ctx, []redis.Cmder{redis.NewStatusCmd(ctx, "ping")}), errNotSent)
+	require.ErrorIs(t, l.do(ctx, []redis.Cmder{redis.NewStatusCmd(ctx, "ping")}, nil), errNotSent)
 
 	require.False(t, l.sendBatch())
 	require.False(t, l.busy)

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	// Tests that run in parallel wait for a slow network.
 	UseLogger(slog.New(slog.DiscardHandler))
 	flag.Parse()
-	_ = flag.Set("test.parallel", "8")
+	_ = flag.Set("test.parallel", "16")
 	dir, err := os.MkdirTemp("", "mlcache-redis")
 	if err != nil {
 		panic(err)

@@ -117,7 +117,7 @@ var errHeld = errors.New("held by another")
 // has left.
 func (l *Locker) ask(ctx context.Context, key domain.Key, token string) (ports.Lease, time.Duration, error) {
 	n := namesOf(l.client.prefix, key)
-	cmd, err := l.client.run(ctx, acquireScript, false, []string{n.lock, n.failure, n.waiters},
+	cmd, err := l.client.run(ctx, acquireScript, leases, []string{n.lock, n.failure, n.waiters},
 		token, l.opts.TTL.Milliseconds(), l.client.own(), waitersTTL.Milliseconds())
 	if err != nil {
 		if errors.Is(err, errNoReply) {
@@ -143,7 +143,7 @@ func (l *Locker) ask(ctx context.Context, key domain.Key, token string) (ports.L
 
 // Renew gives the lease its full TTL again.
 func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) error {
-	cmd, err := l.client.run(ctx, renewScript, false, []string{namesOf(l.client.prefix, key).lock}, string(lease), l.opts.TTL.Milliseconds())
+	cmd, err := l.client.run(ctx, renewScript, leases, []string{namesOf(l.client.prefix, key).lock}, string(lease), l.opts.TTL.Milliseconds())
 	if err == nil {
 		err = inTime(cmd)
 	}
@@ -160,7 +160,7 @@ func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) e
 func (l *Locker) Awaited(ctx context.Context, key domain.Key) (bool, error) {
 	n := namesOf(l.client.prefix, key)
 	cmd := redis.NewStringSliceCmd(ctx, "smembers", n.waiters)
-	err := l.client.do(ctx, n.waiters, false, cmd)
+	err := l.client.do(ctx, n.waiters, leases, cmd)
 	if err == nil {
 		err = cmd.Err()
 	}
@@ -179,7 +179,7 @@ func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseS
 	n := namesOf(l.client.prefix, key)
 	lock, lockLeft := redis.NewStringCmd(ctx, "get", n.lock), redis.NewDurationCmd(ctx, time.Millisecond, "pttl", n.lock)
 	failure, failureLeft := redis.NewStringCmd(ctx, "get", n.failure), redis.NewDurationCmd(ctx, time.Millisecond, "pttl", n.failure)
-	err := l.client.do(ctx, n.lock, false, lock, lockLeft, failure, failureLeft)
+	err := l.client.do(ctx, n.lock, leases, lock, lockLeft, failure, failureLeft)
 	if err != nil {
 		return domain.LeaseState{Err: fmt.Errorf("redis lease state: %w", err)}
 	}

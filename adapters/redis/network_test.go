@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -156,6 +158,8 @@ var refusing = map[string]struct {
 	},
 }
 
+var refusalCode = regexp.MustCompile(`^the server answers [A-Z]+$`)
+
 func TestAServerThatRefusesIsTreatedAsGoneAndUsedAgainWhenItObeys(t *testing.T) {
 	for name, way := range refusing {
 		t.Run(name, func(t *testing.T) {
@@ -171,6 +175,7 @@ func TestAServerThatRefusesIsTreatedAsGoneAndUsedAgainWhenItObeys(t *testing.T) 
 			way.refuse(server, other)
 			eventually(t, "degraded", func() bool { return client.Health(t.Context()) == "degraded" })
 			t.Logf("noticed after %v: %v", time.Since(began), client.Fault())
+			eventually(t, "the reason", func() bool { return refusalCode.MatchString(client.Reason()) })
 			require.False(t, bus.Reachable())
 			_, _, err := NewStore(client).Get(t.Context(), parse(t, "k"))
 			require.Error(t, err, "it is not asked")
@@ -359,14 +364,18 @@ func TestOptionsByWhichReplicasAnswerAreRefused(t *testing.T) {
 	}
 }
 
-func TestACallThatWaitsForATurnKeepsToItsBudgetAndHasNoEffectWhenItGotNone(t *testing.T) {
-	l := &lane{node: &node{client: &Client{timeout: 10 * time.Millisecond}}}
-	l.busy = true // by a batch that does not end
-	err := l.do(t.Context(), nil)
-	require.ErrorIs(t, err, errNotSent)
-	require.Empty(t, l.queue)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	gone := errors.New("gone")
-	cancel(gone)
-	require.ErrorIs(t, l.do(ctx, nil), gone)
+func TestACallThatGetsNoTurnHasNoEffect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lane{node: &node{client: &Client{timeout: 10 * time.Millisecond}}}
+		l.busy = true // by a batch that does not end
+		began := time.Now()
+		require.ErrorIs(t, l.do(t.Context(), nil, nil), errNotSent)
+		require.Equal(t, turnTimeout, time.Since(began))
+		require.Empty(t, l.queue)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gone := errors.New("gone")
+		cancel(gone)
+		require.ErrorIs(t, l.do(ctx, nil, nil), gone)
+		require.Empty(t, l.queue)
+	})
 }

@@ -14,9 +14,31 @@ import (
 const (
 	// lanesPerNode is how many connections carry commands to one server.
 	lanesPerNode = 8
-	// bulkLanes of them carry what is large, so that it holds up nothing else.
-	bulkLanes = 2
+	// bulkLanes of them carry what is large, and leaseLanes what scripts do, so that
+	// neither large values nor many reads hold up a renewal.
+	bulkLanes, leaseLanes = 2, 3
 )
+
+// traffic is what shares lanes.
+type traffic uint8
+
+const (
+	reads traffic = iota
+	leases
+	bulk
+)
+
+// of returns the lanes of that traffic.
+func (t traffic) of(lanes []*lane) []*lane {
+	switch t {
+	case bulk:
+		return lanes[:bulkLanes]
+	case leases:
+		return lanes[bulkLanes : bulkLanes+leaseLanes]
+	default:
+		return lanes[bulkLanes+leaseLanes:]
+	}
+}
 
 // node is one server that is written to. It is used only while it does all that it
 // is asked: a keeper connects, probes, opens the lanes, and closes them when a
@@ -66,18 +88,18 @@ func newNode(ctx context.Context, c *Client, rdb *redis.Client, tag string) *nod
 func (n *node) start() { n.running.Go(n.keeper) }
 
 // do has commands carried out within the client's budget.
-func (n *node) do(ctx context.Context, bulk bool, cmds []redis.Cmder) error {
+func (n *node) do(ctx context.Context, t traffic, cmds []redis.Cmder, begin func()) error {
 	budget := time.Now().Add(n.client.timeout)
 	for {
 		changed := n.changes()
 		if f := n.fault.Load(); f != nil {
 			return f.err
 		}
-		l := n.idlest(bulk)
+		l := n.idlest(t)
 		var err error
 		if l == nil {
 			err = await(ctx, changed, time.Until(budget))
-		} else if err = l.do(ctx, cmds); err == nil || !errors.Is(err, errNotSent) {
+		} else if err = l.do(ctx, cmds, begin); err == nil || !errors.Is(err, errNotSent) {
 			return err
 		}
 		if ctx.Err() != nil || time.Now().After(budget) {
@@ -88,11 +110,8 @@ func (n *node) do(ctx context.Context, bulk bool, cmds []redis.Cmder) error {
 
 // idlest returns a connected lane without a batch under way, else the one with the
 // shortest queue, or nil.
-func (n *node) idlest(bulk bool) (best *lane) {
-	lanes := n.lanes[bulkLanes:]
-	if bulk {
-		lanes = n.lanes[:bulkLanes]
-	}
+func (n *node) idlest(t traffic) (best *lane) {
+	lanes := t.of(n.lanes)
 	first, shortest := int(n.turn.Add(1)), 0
 	for i := range lanes {
 		l := lanes[(first+i)%len(lanes)]
@@ -142,7 +161,7 @@ func (n *node) awaitLanes(ctx context.Context) error {
 	defer cancel()
 	for {
 		changed := n.changes()
-		if n.idlest(false) != nil && n.idlest(true) != nil {
+		if n.idlest(reads) != nil && n.idlest(leases) != nil && n.idlest(bulk) != nil {
 			return nil
 		}
 		if err := await(ctx, changed, connectTimeout); err != nil {

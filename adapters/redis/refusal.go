@@ -23,6 +23,12 @@ func isRefusal(err error) bool {
 	return true
 }
 
+// isReply reports whether err is what the server answered, or nothing.
+func isReply(err error) bool {
+	var reply redis.Error
+	return err == nil || errors.As(err, &reply)
+}
+
 // isElsewhere reports whether another node of the Cluster has the key. What was
 // asked was not done.
 func isElsewhere(err error) bool {

@@ -43,15 +43,15 @@ func (s script) command(ctx context.Context, verb, body string, keys []string, a
 }
 
 // evaluate runs a script by its digest, or by its text if the server does not have
-// it. The arguments are made for each try. The error is that of send, or the server's.
-func evaluate(ctx context.Context, s script, send func(context.Context, redis.Cmder) error, keys []string, args func() []any) (*redis.Cmd, error) {
-	cmd := s.command(ctx, "evalsha", s.digest, keys, args())
+// it. The error is that of send, or the server's.
+func evaluate(ctx context.Context, s script, send func(context.Context, redis.Cmder) error, keys []string, args ...any) (*redis.Cmd, error) {
+	cmd := s.command(ctx, "evalsha", s.digest, keys, args)
 	err := send(ctx, cmd)
 	if err == nil {
 		err = cmd.Err()
 	}
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		cmd = s.command(ctx, "eval", s.source, keys, args())
+		cmd = s.command(ctx, "eval", s.source, keys, args)
 		if err = send(ctx, cmd); err == nil {
 			err = cmd.Err()
 		}

@@ -26,7 +26,7 @@ func NewStore(c *Client) *Store { return &Store{client: c} }
 func (s *Store) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
 	asked := time.Now()
 	r := s.reading(ctx, key)
-	if err := s.client.do(ctx, namesOf(s.client.prefix, key).value, false, r.life, r.value); err != nil {
+	if err := s.client.do(ctx, namesOf(s.client.prefix, key).value, reads, r.life, r.value); err != nil {
 		return domain.Copy{}, false, fmt.Errorf("redis get: %w", err) // r may not be looked at
 	}
 	return r.found(time.Since(asked))
@@ -73,7 +73,7 @@ func (s *Store) getSome(ctx context.Context, n *node, keys []domain.Key, places 
 		cmds = append(cmds, readings[at].life, readings[at].value)
 	}
 	asked := time.Now()
-	err := n.do(ctx, true, cmds)
+	err := n.do(ctx, bulk, cmds, nil)
 	took := time.Since(asked)
 	for at, i := range places {
 		f, r := &found[i], readings[at]
@@ -179,11 +179,18 @@ func (s *Store) Delete(ctx context.Context, key domain.Key) error {
 // bulky is from how many bytes on a command goes where it holds up no others.
 const bulky = 64 << 10
 
+func trafficOf(form []byte) traffic {
+	if len(form) > bulky {
+		return bulk
+	}
+	return leases
+}
+
 func (s *Store) write(ctx context.Context, key domain.Key, form []byte, ttl time.Duration) error {
 	c := s.client
 	n := namesOf(c.prefix, key)
 	nonce := c.writes.begin()
-	cmd, err := c.run(ctx, writeScript, len(form) > bulky, []string{n.value, n.lock, n.failure, n.waiters, n.void},
+	cmd, err := c.run(ctx, writeScript, trafficOf(form), []string{n.value, n.lock, n.failure, n.waiters, n.void},
 		key.String(), form, ttl.Milliseconds(), c.changes(), invalidation(c.id, nonce, key), fillWithin.Milliseconds())
 	if err == nil {
 		err = inTime(cmd)
@@ -202,43 +209,4 @@ func inTime(cmd *redis.Cmd) error {
 		return errNotSent
 	}
 	return err
-}
-
-// parting is what the end of a lease leaves behind.
-type parting struct {
-	name string
-	text any // a string or bytes
-	ttl  time.Duration
-	// wonAt is when the lease was won, by the server's clock in Unix milliseconds, if
-	// this may be left although it has expired.
-	wonAt int64
-	// withdraws is the channel on which the instances are told that the value is
-	// removed, too; empty: it is not.
-	withdraws string
-}
-
-func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease ports.Lease, left parting) error {
-	if lease == "" {
-		return domain.ErrLeaseLost
-	}
-	form, _ := left.text.([]byte)
-	nonce := ""
-	if left.withdraws != "" {
-		nonce = c.writes.begin()
-	}
-	cmd, err := c.run(ctx, endScript, len(form) > bulky, []string{n.lock, n.waiters, left.name, n.void, n.value},
-		string(lease), key.String(), left.text, left.ttl.Milliseconds(), left.wonAt, fillWithin.Milliseconds(),
-		left.withdraws, invalidation(c.id, nonce, key))
-	if err == nil {
-		err = inTime(cmd)
-	}
-	ended, _ := cmd.Int()
-	c.writes.end(nonce, err == nil && ended == 1)
-	if err != nil {
-		return fmt.Errorf("redis end lease: %w", err)
-	}
-	if ended == 0 {
-		return domain.ErrLeaseLost
-	}
-	return nil
 }

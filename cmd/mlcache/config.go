@@ -42,20 +42,20 @@ type Config struct {
 	Addr string `default:":8000" env:"MLCACHE_ADDR" help:"Address to listen on."`
 
 	RedisURL    hidden `default:"" env:"MLCACHE_REDIS_URL" help:"redis://, rediss:// or unix:// URL of the shared layer; several addresses, separated by commas, for Cluster. Empty: an embedded layer, for this instance alone."`
-	RedisPrefix string `default:"mlc:" env:"MLCACHE_REDIS_PREFIX" help:"Stands before each Redis key and channel."`
+	RedisPrefix string `default:"mlc:" env:"MLCACHE_REDIS_PREFIX" help:"Prefix of each Redis key and channel."`
 	DataDir     string `default:"" env:"MLCACHE_DATA_DIR" help:"Folder of the embedded layer, kept over restarts. Empty: in memory."`
 
-	L1MaxEntries int    `name:"l1-max-entries" default:"10000" env:"MLCACHE_L1_MAX_ENTRIES" help:"Entries in this instance's memory, at most; 0 turns that layer off."`
-	L1MaxBytes   size   `name:"l1-max-bytes" default:"64MiB" env:"MLCACHE_L1_MAX_BYTES" help:"Bytes that they may occupy."`
-	L1Admission  string `name:"l1-admission" default:"none" env:"MLCACHE_L1_ADMISSION" help:"Who gets a place there when it is full: none (everyone) or tinylfu (who was asked for more often)."`
+	L1MaxEntries int    `name:"l1-max-entries" default:"10000" env:"MLCACHE_L1_MAX_ENTRIES" help:"Entries in this instance's memory (L1), at most; 0 turns that layer off."`
+	L1MaxBytes   size   `name:"l1-max-bytes" default:"64MiB" env:"MLCACHE_L1_MAX_BYTES" help:"Bytes of these entries, at most."`
+	L1Admission  string `name:"l1-admission" default:"none" env:"MLCACHE_L1_ADMISSION" help:"Which entries a full L1 admits: none (all) or tinylfu (those requested more often than what they would evict)."`
 
-	TTL             time.Duration `name:"ttl" default:"30s" env:"MLCACHE_TTL" help:"Life of a value in both layers."`
-	TTLJitter       float64       `name:"ttl-jitter" default:"0" env:"MLCACHE_TTL_JITTER" help:"Up to this fraction of the life is taken off, at random."`
-	NegativeTTL     time.Duration `name:"negative-ttl" default:"5s" env:"MLCACHE_NEGATIVE_TTL" help:"Life of the knowledge that the source has no such key; 0: not remembered."`
-	StaleIfError    time.Duration `default:"5m" env:"MLCACHE_STALE_IF_ERROR" help:"How long past its life a value in memory is kept, to serve when the source fails."`
-	StaleWhile      time.Duration `name:"stale-while-revalidate" default:"0" env:"MLCACHE_STALE_WHILE_REVALIDATE" help:"How long past its life a value is served at once, while it is loaded anew."`
-	L2Stale         time.Duration `name:"l2-stale" default:"0" env:"MLCACHE_L2_STALE" help:"How long past its life a value is kept in the shared layer too, for these two."`
-	RefreshAhead    float64       `default:"1" env:"MLCACHE_REFRESH_AHEAD" help:"How eagerly a value that is read is loaded anew before its life ends: beta of XFetch; 0: never."`
+	TTL             time.Duration `name:"ttl" default:"30s" env:"MLCACHE_TTL" help:"TTL of a value in both layers."`
+	TTLJitter       float64       `name:"ttl-jitter" default:"0" env:"MLCACHE_TTL_JITTER" help:"Up to this fraction of the TTL is subtracted, at random."`
+	NegativeTTL     time.Duration `name:"negative-ttl" default:"5s" env:"MLCACHE_NEGATIVE_TTL" help:"How long it is remembered that the source has no such key; 0: not remembered."`
+	StaleIfError    time.Duration `default:"5m" env:"MLCACHE_STALE_IF_ERROR" help:"How long L1 keeps expired values, to serve them when the source fails."`
+	StaleWhile      time.Duration `name:"stale-while-revalidate" default:"0" env:"MLCACHE_STALE_WHILE_REVALIDATE" help:"How long an expired value is served at once while it is refreshed in the background."`
+	L2Stale         time.Duration `name:"l2-stale" default:"0" env:"MLCACHE_L2_STALE" help:"How long the shared layer keeps expired values for stale serving."`
+	RefreshAhead    float64       `default:"1" env:"MLCACHE_REFRESH_AHEAD" help:"How early a value that is read is refreshed before it expires: beta of XFetch; 0: never."`
 	FailureCooldown time.Duration `default:"1s" env:"MLCACHE_FAILURE_COOLDOWN" help:"How long a key whose load failed is not loaded again."`
 
 	ReloadInterval time.Duration `default:"1s" env:"MLCACHE_RELOAD_INTERVAL" help:"How often requests without the token may force a load of a key; 0: as often as they like."`
@@ -63,15 +63,15 @@ type Config struct {
 	Source            string        `default:"" env:"MLCACHE_SOURCE" help:"oracle (simulated) or http. Empty: http when there is a source URL, else oracle."`
 	OracleDelay       time.Duration `default:"2s" env:"MLCACHE_ORACLE_DELAY" help:"How long the simulated Oracle takes."`
 	SourceURL         hidden        `name:"source-url" default:"" env:"MLCACHE_SOURCE_URL" help:"For http: a URL with {key} in it."`
-	SourceTimeout     time.Duration `default:"5s" env:"MLCACHE_SOURCE_TIMEOUT" help:"Hard end of one call of the source."`
+	SourceTimeout     time.Duration `default:"5s" env:"MLCACHE_SOURCE_TIMEOUT" help:"How long one call of the source may take."`
 	SourceConcurrency int           `default:"256" env:"MLCACHE_SOURCE_CONCURRENCY" help:"Calls of the source at once, at most."`
 
-	LockTTL         time.Duration `name:"lock-ttl" default:"5s" env:"MLCACHE_LOCK_TTL" help:"Life of the lock on a key that is being loaded; renewed meanwhile."`
-	L2Timeout       time.Duration `name:"l2-timeout" default:"50ms" env:"MLCACHE_L2_TIMEOUT" help:"Hard end of one call of Redis."`
-	RequestTimeout  time.Duration `default:"10s" env:"MLCACHE_REQUEST_TIMEOUT" help:"Hard end of one request."`
-	MaxValueBytes   size          `default:"1MiB" env:"MLCACHE_MAX_VALUE_BYTES" help:"A larger value from the source is a failure."`
+	LockTTL         time.Duration `name:"lock-ttl" default:"5s" env:"MLCACHE_LOCK_TTL" help:"TTL of the lock on a key that is being loaded; it is renewed during the load."`
+	L2Timeout       time.Duration `name:"l2-timeout" default:"50ms" env:"MLCACHE_L2_TIMEOUT" help:"How long one call of Redis may take on an established connection."`
+	RequestTimeout  time.Duration `default:"10s" env:"MLCACHE_REQUEST_TIMEOUT" help:"How long one request may take."`
+	MaxValueBytes   size          `default:"1MiB" env:"MLCACHE_MAX_VALUE_BYTES" help:"Size of a value, at most: a larger one from the source is a failure, a larger one that is written is refused."`
 	MaxBatchBytes   size          `default:"16MiB" env:"MLCACHE_MAX_BATCH_BYTES" help:"Bytes of the values in one answer to a batch, at most."`
-	MaxConnections  int           `default:"1024" env:"MLCACHE_MAX_CONNECTIONS" help:"Connections of clients at once, at most; further ones are answered 503."`
+	MaxConnections  int           `default:"1024" env:"MLCACHE_MAX_CONNECTIONS" help:"Connections of clients at once, at most; further ones get 503 and are closed."`
 	DrainDelay      time.Duration `default:"0" env:"MLCACHE_DRAIN_DELAY" help:"How long after SIGTERM requests are served while /ready answers 503, so that load balancers notice."`
 	ShutdownTimeout time.Duration `default:"15s" env:"MLCACHE_SHUTDOWN_TIMEOUT" help:"Time for requests and loads to finish after that."`
 

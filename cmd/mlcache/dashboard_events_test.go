@@ -82,18 +82,19 @@ func TestAServiceThatIsGoneIsGreyUntilItIsBack(t *testing.T) {
 	p := openScripted(t)
 	const grey = `(document.querySelector("#offline").hidden === false && ["#states", "main"].every((s) => getComputedStyle(document.querySelector(s)).filter.includes("grayscale")))`
 	const normal = `(document.querySelector("#offline").hidden && ["#states", "main"].every((s) => getComputedStyle(document.querySelector(s)).filter === "none"))`
-	const seen = `document.querySelector("#offline").textContent.includes("last seen " + new Date(1e12 + 1000).toTimeString().slice(0, 8))`
+	const seen = `document.querySelector("#offline").textContent.includes("last seen " + new Date(1e12 + 2000).toTimeString().slice(0, 8))`
 	p.check(normal)
 	p.check(`(() => { say(1e9, 10); say(1e9 + 1, 20); return ` + normal + `; })()`)
 	// The service ends a stream now and then, and takes a new one at once.
 	p.check(`(() => { breakOff(); return sources.length === 2 && ` + normal + `; })()`)
-	p.check(`(() => { breakOff(); return ` + grey + ` && ` + seen + `; })()`)
+	p.check(`(() => { say(1e9 + 1.01, 21); say(1e9 + 2, 30); return charts[0].points[0].join() === "10,10" && ` + normal + `; })()`)
+	p.check(`(() => { breakOff(); breakOff(); return ` + grey + ` && ` + seen + `; })()`)
 	p.picture("dashboard-gone")
-	p.until(`sources.length === 3`) // it tries again
+	p.until(`sources.length === 4`) // it tries again
 	p.check(`(() => { say(1e9 + 20, 300); return ` + normal + `; })()`)
 	// A connection that falls silent is given up.
-	p.check(`(() => { say(1e9 + 1, 20, "d"); for (let i = 0; i < 5; i++) tick(); return sources.length === 3 && ` + normal + `; })()`)
-	p.check(`(() => { tick(); return sources.length === 4 && sources[2].closed && ` + grey + ` && ` + seen + `; })()`)
+	p.check(`(() => { say(1e9 + 1, 20, "d"); for (let i = 0; i < 5; i++) tick(); return sources.length === 4 && ` + normal + `; })()`)
+	p.check(`(() => { tick(); return sources.length === 5 && sources[3].closed && ` + grey + `; })()`)
 	p.check(`(() => { say(1e9 + 2, 20, "d"); return ` + normal + `; })()`)
 }
 
@@ -118,4 +119,15 @@ func TestWithoutUPlotTheNumbersAreShown(t *testing.T) {
 	p.prefer("dark")
 	p.picture("dashboard-bare")
 	p.check(`document.querySelectorAll("#states li").length === 5`)
+}
+
+func TestTheStateOfADegradedLayerSaysWhy(t *testing.T) {
+	p := openScripted(t)
+	p.check(`(() => { say(1e9, 1); return document.querySelector("#states").textContent.startsWith("L2ok"); })()`)
+	p.check(`(() => {
+		Object.assign(rest.state, { l2: "degraded", l2_reason: "the disk is full" });
+		say(1e9 + 1, 2);
+		const chip = document.querySelector("#states li");
+		return chip.className === "bad" && chip.textContent === "L2degraded: the disk is full";
+	})()`)
 }

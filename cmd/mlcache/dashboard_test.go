@@ -143,6 +143,8 @@ func TestTheLivePageShowsWhatHappens(t *testing.T) {
 	p.until(`charts[1].points[0].some((n) => n > 0)`)
 	require.Contains(t, p.text("#requests .u-legend"), "Shared a load")
 
+	p.do(chromedp.SetValue(chromedp.CSS("#key"), "<img src=x onerror=alert(1)>"), chromedp.Click(chromedp.CSS("button[value=get]")))
+	p.until(`document.querySelector("#answer pre")?.textContent.includes("Data for <img")`)
 	p.do(chromedp.SetValue(chromedp.CSS("#key"), "hot 1"), chromedp.Click(chromedp.CSS("button[value=get]")))
 	p.until(`document.querySelector("#answer pre")?.textContent.includes("Data for hot 1")`)
 	require.Contains(t, p.text("#answer"), "mlcache; hit")
@@ -151,10 +153,8 @@ func TestTheLivePageShowsWhatHappens(t *testing.T) {
 	p.do(chromedp.Click(chromedp.CSS("button[value=explain]")))
 	p.until(`document.querySelector("#answer").textContent.includes("The next GET answers from L1")`)
 	require.Contains(t, p.text("#answer"), "Refresh chance")
-	p.do(chromedp.SetValue(chromedp.CSS("#key"), "<img src=x onerror=alert(1)>"), chromedp.Click(chromedp.CSS("button[value=get]")))
-	p.until(`document.querySelector("#answer pre")?.textContent.includes("Data for <img")`)
 	if os.Getenv("MLCACHE_TEST_PICTURES") != "" {
-		time.Sleep(45 * time.Second) // so that there is something to see
+		time.Sleep(65 * time.Second) // so that there is something to see
 	}
 	p.picture("dashboard-light")
 	const drawn = `[...document.querySelectorAll(".u-value")].every((v) => v.textContent !== "--") && [...document.querySelectorAll("canvas")].every(

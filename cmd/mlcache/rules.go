@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,20 +58,19 @@ type rule struct {
 	want  string
 }
 
+func positive(flag string, d time.Duration) rule {
+	return rule{flag, d, d >= time.Millisecond, "a duration of at least 1ms"}
+}
+
+func notNegative(flag string, d time.Duration) rule {
+	return rule{flag, d, d >= 0, "a duration that is not negative"}
+}
+
+func oneOf(flag, value string, allowed ...string) rule {
+	return rule{flag, value, slices.Contains(allowed, value), strings.Join(allowed, " or ")}
+}
+
 func (c *Config) rules() []rule {
-	positive := func(flag string, d time.Duration) rule {
-		return rule{flag, d, d >= time.Millisecond, "a duration of at least 1ms"}
-	}
-	notNegative := func(flag string, d time.Duration) rule {
-		return rule{flag, d, d >= 0, "a duration that is not negative"}
-	}
-	oneOf := func(flag, value string, allowed ...string) rule {
-		holds := false
-		for _, a := range allowed {
-			holds = holds || value == a
-		}
-		return rule{flag, value, holds, strings.Join(allowed, " or ")}
-	}
 	_, _, addrErr := net.SplitHostPort(c.Addr)
 	return []rule{
 		{"addr", c.Addr, addrErr == nil, "host:port or :port"},

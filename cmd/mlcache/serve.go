@@ -123,7 +123,7 @@ func shutDown(p *program, server *http.Server, listener *httpapi.Listener, timeo
 	p.api.EndStreams()
 	listener.Hurry()
 	if err := p.service.Drain(ctx); err != nil {
-		log.Warn("loads were cut short", "err", err)
+		log.Warn("loads were cancelled at the end of the shutdown timeout", "err", err)
 	}
 	finished := server.Shutdown(ctx)
 	// Ends what flights are left and gives their leases back. That takes a call
@@ -131,10 +131,10 @@ func shutDown(p *program, server *http.Server, listener *httpapi.Listener, timeo
 	last, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := p.service.Close(last); err != nil {
-		log.Warn("calls of the source were left behind", "err", err)
+		log.Warn("calls of the source were still running at the end", "err", err)
 	}
 	if finished != nil { // those who waited for such a flight still get to know
-		log.Warn("requests were cut short", "err", finished)
+		log.Warn("requests were cancelled at the end of the shutdown timeout", "err", finished)
 		if err := server.Shutdown(last); err != nil {
 			_ = server.Close()
 		}

@@ -122,7 +122,7 @@ func TestAnUnreachableRedisAtStartIsSaidAndDoesNotEndTheProgram(t *testing.T) {
 	in := start(t, "--redis-url=redis://127.0.0.1:1", "--oracle-delay=0")
 	require.Equal(t, 1, strings.Count(in.log.String(), "redis cannot be used"))
 	require.Equal(t, 200, in.mustGet("/data/test").status)
-	require.Contains(t, in.mustGet("/health").body, `"l2":"degraded"`)
+	require.Contains(t, in.mustGet("/health").body, `"l2":"degraded","l2_reason":"the connection is refused"`)
 	require.Equal(t, 200, in.mustGet("/ready").status)
 }
 

@@ -6,6 +6,7 @@ const ROOT = new URL("..", document.currentScript.src); // of the service, also 
 const KEPT = 300;      // seconds in the charts, at most
 const SHOWN = 60;      // seconds in the charts, at least
 const WINDOW = 10;     // seconds that ratios and percentiles are taken over
+const SPACED = 0.5;    // seconds between two events that a rate is taken over, at least: a new stream begins with one at once
 const GAP = 3;         // seconds between two events after which some are missing
 const SILENCE = 5;     // seconds without an event after which the service is taken to be gone
 
@@ -16,7 +17,7 @@ const charts = [
   { id: "requests", stacked: true, height: 260, verb: rate,
     series: [["L1", "l1"], ["L2", "l2"], ["Loaded", "source"], ["Shared a load", "shared"], ["Stale", "stale"], ["Failed", "failed"]],
     point: rates("l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed") },
-  { id: "latency", log: true, verb: millis,
+  { id: "latency", log: true, verb: millis, tick: power,
     series: [["p50", "l1"], ["p90", "l2"], ["p99", "source"]],
     point: () => [0.5, 0.9, 0.99].map((q) => percentile(q)) },
   { id: "loads", verb: rate,
@@ -40,6 +41,7 @@ for (const c of charts) c.points = c.series.map(() => []);
 function rate(n) { return n == null ? "–" : n >= 1000 ? Math.round(n).toLocaleString("en") : String(Math.round(n * 10) / 10); }
 function whole(n) { return n == null ? "–" : Math.round(n).toLocaleString("en"); }
 function wholes(n) { return Number.isInteger(n) ? whole(n) : ""; }
+function power(n) { return String(Number(n.toPrecision(1))); }
 function millis(n) { return n == null ? "–" : n < 1 ? n.toFixed(2) : n < 10 ? n.toFixed(1) : String(Math.round(n)); }
 function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB"];
@@ -101,7 +103,7 @@ function draw(c) {
       { ...axis, size: 52, grid: c.log ? { ...axis.grid, filter: decades } : axis.grid, values: (u, ticks) => ticks.map((v) => v == null ? "" : (c.tick || c.verb)(v)) },
     ],
     series: [
-      { value: (u, t) => t == null ? "–" : clock(t) },
+      { value: (u, t) => clock(t ?? shown()[1]) },
       ...order.map((i) => ({
         label: c.series[i][0], stroke: color(c.series[i][1]), width: c.stacked ? 1 : 1.75, points: { show: false },
         fill: c.stacked ? color(c.series[i][1]) + "cc" : undefined,
@@ -162,7 +164,7 @@ function showTiles(now) {
 
 function showStates({ state, metrics }) {
   const rows = [
-    ["L2", state.l2, state.l2 === "degraded" ? "bad" : "good"],
+    ["L2", state.l2_reason ? `${state.l2}: ${state.l2_reason}` : state.l2, state.l2 === "degraded" ? "bad" : "good"],
     ["Breaker", state.breaker, state.breaker === "closed" ? "good" : state.breaker === "open" ? "bad" : "warn"],
     ["Bus", metrics.bus_up ? "connected" : "down", metrics.bus_up ? "good" : "warn"],
     ["Source", state.source, metrics.source_calls_under_way < metrics.source_places ? "good" : "warn"],
@@ -177,7 +179,7 @@ function showStates({ state, metrics }) {
 function live(event) {
   const now = JSON.parse(event.data), last = latest();
   silent = 0;
-  if (last && now.instance === last.instance && now.at <= last.at) return;
+  if (last && now.instance === last.instance && now.at - last.at < SPACED) return here();
   if (last && (now.instance !== last.instance || now.at - last.at > GAP)) interrupt(last.at, now.at);
   history.push(now);
   while (history.length > 2 && history[1].at <= now.at - WINDOW) history.shift();

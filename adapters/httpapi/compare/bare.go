@@ -78,6 +78,8 @@ func bareHandler(get getter) http.Handler {
 		c.Header("Cache-Control", "no-cache")
 		c.Header("Cache-Status", "mlcache; hit; ttl=3600; detail=l1")
 		c.Header("Content-Length", strconv.Itoa(len(body)))
+		c.Header("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
+		c.Header("Cross-Origin-Resource-Policy", "same-site")
 		c.Header("Etag", `"yOQUtzOYz0yjXTD2uXC5jw"`)
 		c.Header("X-Content-Type-Options", "nosniff")
 		c.Header("X-Request-Id", "ryyasrbylo-1a2b")

@@ -132,7 +132,7 @@ func (p *Proxy) accept() {
 func (p *Proxy) serve(client net.Conn) {
 	defer p.hold(client)()
 	// The handshake of TCP takes a round trip as well.
-	if !p.pause(p.network.delay()) || !p.pause(p.network.delay()) || !p.mayPass() {
+	if !p.pause(p.network.delay()+p.network.delay()) || !p.mayPass() {
 		return
 	}
 	p.mu.Lock()

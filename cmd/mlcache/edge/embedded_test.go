@@ -117,7 +117,7 @@ func TestAFullDiskCostsMissesAndNotTheProcess(t *testing.T) {
 	}
 	require.Equal(t, value(321), p.get("/data/321").body, "new values win")
 	require.Contains(t, p.get("/data/1").body, "from Oracle")
-	require.Contains(t, p.get("/health").body, `"l2":"degraded"`)
+	require.Contains(t, p.get("/health").body, `"l2":"degraded","l2_reason":"the disk is full"`)
 	require.Equal(t, 1, strings.Count(p.log.String(), "level=WARN"), p.log.String())
 
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
@@ -142,7 +142,7 @@ func TestADiskWithoutAnyRoomCostsMissesUntilItHasSome(t *testing.T) {
 	require.ErrorIs(t, os.WriteFile(filler, make([]byte, 2*mib), 0o600), syscall.ENOSPC)
 	p := start(t, "MLCACHE_DATA_DIR="+filepath.Join(mounted, "data"), "MLCACHE_ORACLE_DELAY=1ms")
 	require.Contains(t, p.get("/data/k").body, "from Oracle")
-	require.Contains(t, p.get("/health").body, `"l2":"degraded"`)
+	require.Contains(t, p.get("/health").body, `"l2":"degraded","l2_reason":"the disk is full"`)
 	require.Equal(t, http.StatusServiceUnavailable, p.writer().put("k", "v", 3600), "never a success that is none")
 	require.NoError(t, os.Remove(filler))
 	eventually(t, "values are stored", func() bool { return p.writer().put("k", "v", 3600) == http.StatusNoContent })

@@ -1,0 +1,64 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	// errNotSent: the commands have had no effect and will have none.
+	errNotSent = errors.New("redis: not sent in time")
+	// errNoReply: the commands may have been carried out, or still may be.
+	errNoReply = errors.New("redis: no reply in time")
+)
+
+// exchange is the commands of one caller.
+type exchange struct {
+	cmds []redis.Cmder
+	sent chan struct{} // closed when the commands are about to be sent
+	done chan struct{} // closed when the commands have their replies, or err is set
+	err  error         // why there are no replies
+	// begin is called when the commands are about to be sent, if it is not nil.
+	begin func()
+}
+
+// await waits for the replies, which the lane gives up in time.
+func (x *exchange) await(ctx context.Context) error {
+	select {
+	case <-x.done:
+		return x.err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errNoReply, context.Cause(ctx))
+	}
+}
+
+// roundTrip returns the error of the connection. Those of the server are the
+// commands' own.
+func roundTrip(ctx context.Context, conn *redis.Conn, cmds []redis.Cmder) error {
+	var err error
+	if len(cmds) == 1 {
+		err = conn.Process(ctx, cmds[0])
+	} else {
+		_, err = conn.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, cmd := range cmds {
+				_ = p.Process(ctx, cmd) // is queued
+			}
+			return nil
+		})
+	}
+	if err == nil {
+		return nil
+	}
+	for _, cmd := range cmds {
+		if !isReply(cmd.Err()) {
+			return cmd.Err()
+		}
+	}
+	if !isReply(err) { // of commands that were not even begun
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// parting is what the end of a lease leaves behind.
+type parting struct {
+	name string
+	text any // a string or bytes
+	ttl  time.Duration
+	// wonAt is when the lease was won, by the server's clock in Unix milliseconds, if
+	// this may be left although it has expired.
+	wonAt int64
+	// withdraws is the channel on which the instances are told that the value is
+	// removed, too; empty: it is not.
+	withdraws string
+}
+
+func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease ports.Lease, left parting) error {
+	if lease == "" {
+		return domain.ErrLeaseLost
+	}
+	form, _ := left.text.([]byte)
+	nonce := ""
+	if left.withdraws != "" {
+		nonce = c.writes.begin()
+	}
+	cmd, err := c.run(ctx, endScript, trafficOf(form), []string{n.lock, n.waiters, left.name, n.void, n.value},
+		string(lease), key.String(), left.text, left.ttl.Milliseconds(), left.wonAt, fillWithin.Milliseconds(),
+		left.withdraws, invalidation(c.id, nonce, key))
+	if err == nil {
+		err = inTime(cmd)
+	}
+	if err != nil {
+		c.writes.end(nonce, false)
+		return fmt.Errorf("redis end lease: %w", err)
+	}
+	ended, _ := cmd.Int()
+	c.writes.end(nonce, ended == 1)
+	if ended == 0 {
+		return domain.ErrLeaseLost
+	}
+	return nil
+}

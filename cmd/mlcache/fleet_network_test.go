@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+)
+
+// startFarFleet starts three instances with a network between each and Redis.
+func startFarFleet(t *testing.T, n redistest.Network) (*fleet, *redistest.Proxy) {
+	t.Helper()
+	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	proxy := redistest.StartProxy(t, f.redis.Addr())
+	proxy.Become(n)
+	f.members = launch(t, 3, f.flags(proxy.URL(), "--l2-timeout=10s", "--lock-ttl=1m"))
+	f.awaitSubscribed(f.redis)
+	return f, proxy
+}
+
+func TestFleetUsesARedisThatIsFarAwayFromTheFirstRequestOn(t *testing.T) {
+	t.Parallel()
+	f, _ := startFarFleet(t, redistest.Network{RTT: 20 * time.Millisecond, Jitter: 0.2, Seed: 1})
+	requireAll(t, f.askTogether(200, "cold", plan{}), http.StatusOK)
+	require.Equal(t, 1, f.origin.called("cold"), "however many ask on however many instances")
+	const keys = 50
+	for i := range keys {
+		require.Equal(t, http.StatusOK, f.members[0].ask("key-"+strconv.Itoa(i)).status)
+	}
+	for i := range keys {
+		r := f.members[1].ask("key-" + strconv.Itoa(i))
+		require.Equal(t, "l2", detail(r), r.header.Get("Cache-Status"))
+	}
+	for _, p := range f.members {
+		m := p.metrics()
+		require.Zero(t, m["l2_failures"])
+		require.Zero(t, m["loads_unleased"])
+	}
+	require.EqualValues(t, keys+1, f.members[0].metrics()["leases_won"]+f.members[1].metrics()["leases_won"]+f.members[2].metrics()["leases_won"])
+}
+
+func TestFleetWaitsForNoLockThatNobodyHoldsWhenAReplyComesLate(t *testing.T) {
+	t.Parallel()
+	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	proxy := redistest.StartProxy(t, f.redis.Addr())
+	near := launch(t, 1, f.flags(f.redis.URL(), "--l2-timeout=10s", "--lock-ttl=1m"))
+	far := launch(t, 1, f.flags(proxy.URL(), "--l2-timeout=200ms", "--lock-ttl=1m"))
+	f.members = append(near, far...)
+	f.awaitSubscribed(f.redis)
+	for i := range 3 {
+		key := fmt.Sprintf("late-%d", i)
+		late := proxy.StallReply("{"+key+"}:lock", 2*time.Second)
+		require.Equal(t, http.StatusOK, far[0].ask(key).status, "it loads without a lease")
+		<-late.Begun
+		// Its lease would stand for a minute.
+		eventually(t, "the lock is given back", func() bool { return f.redis.Command("EXISTS", "mlc:{"+key+"}:lock") == "0" })
+		require.Equal(t, http.StatusOK, near[0].ask(key).status)
+		require.LessOrEqual(t, f.origin.called(key), 2)
+	}
+}
