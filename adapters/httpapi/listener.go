@@ -1,11 +1,11 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -29,10 +29,10 @@ type ListenerOptions struct {
 // client does not read its answer. It is safe for concurrent use.
 type Listener struct {
 	net.Listener
-	opts    ListenerOptions
-	refusal []byte
-	warned  time.Time // by Accept alone
-	unsaid  int       // failures since then
+	opts   ListenerOptions
+	ids    requestIDs
+	warned time.Time // by Accept alone
+	unsaid int       // failures since then
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
@@ -43,7 +43,7 @@ type Listener struct {
 // Listen returns a Listener on l, which must accept TCP connections. Closing it
 // closes l.
 func Listen(l net.Listener, o ListenerOptions) *Listener {
-	return &Listener{Listener: l, opts: o, refusal: refusal(), conns: make(map[*conn]struct{})}
+	return &Listener{Listener: l, opts: o, ids: newRequestIDs(), conns: make(map[*conn]struct{})}
 }
 
 // Close closes the listener. Connections that were accepted stay open.
@@ -129,7 +129,7 @@ func (l *Listener) Hurry() {
 // the answer may be lost.
 func (l *Listener) refuse(tcp *net.TCPConn) {
 	_ = tcp.SetWriteDeadline(time.Now().Add(lastPatience))
-	_, _ = tcp.Write(l.refusal)
+	_, _ = tcp.Write(refusal(l.ids.next()))
 	_ = tcp.CloseWrite()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,9 +140,11 @@ func (l *Listener) refuse(tcp *net.TCPConn) {
 	l.refused = append(l.refused, tcp)
 }
 
-// refusal is the answer to one connection too many.
-func refusal() []byte {
-	body, _ := json.Marshal(problemConnections) // strings and a number always can be
-	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"+
-		"Content-Length: %d\r\nCache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s", len(body), body)
+// refusal is the answer to one connection too many, which has this id.
+func refusal(id string) []byte {
+	p := problemConnections
+	p.Instance = id
+	h := http.Header{"Retry-After": {"1"}}
+	noStore(h)
+	return rawProblem(p, h)
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -80,6 +81,10 @@ func (a *API) metrics(c *gin.Context) {
 	case "", "json":
 		c.JSON(http.StatusOK, a.measure())
 	case "prometheus":
+		// What writes it knows media types in lower case only.
+		for i, line := range c.Request.Header["Accept"] {
+			c.Request.Header["Accept"][i] = strings.ToLower(line)
+		}
 		a.parts.Exposition.ServeHTTP(c.Writer, c.Request)
 	default:
 		problem(c, problemFormat)

@@ -81,15 +81,9 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// context returns that of the request, with its id. It does not end when the client
-// ends its side of a connection that the request says is for nothing else
-// (Connection: close, HTTP/1.0): such clients may still read.
+// context returns that of the request, with its id.
 func (*API) context(c *gin.Context) context.Context {
-	ctx := c.Request.Context()
-	if c.Request.Close {
-		ctx = context.WithoutCancel(ctx)
-	}
-	return identified{ctx, requestID(c)}
+	return identified{c.Request.Context(), requestID(c)}
 }
 
 func requestID(c *gin.Context) string {

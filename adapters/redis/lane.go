@@ -98,6 +98,22 @@ func (l *lane) sendQueued() {
 // not, the lane is idle.
 func (l *lane) sendBatch() bool {
 	batch, conn := l.take()
+	if len(batch) > 0 { // else all have left the queue
+		l.carryOut(conn, batch)
+	}
+	l.mu.Lock()
+	l.busy = len(l.queue) > 0
+	more, given := l.busy, l.given
+	l.inUse, l.given = nil, nil
+	l.mu.Unlock()
+	for _, conn := range given {
+		_ = conn.Close()
+	}
+	return more
+}
+
+// carryOut sends a batch and says to its callers what came of it.
+func (l *lane) carryOut(conn *redis.Conn, batch []*exchange) {
 	for _, x := range batch {
 		if x.begin != nil {
 			x.begin()
@@ -109,15 +125,6 @@ func (l *lane) sendBatch() bool {
 		x.err = err
 		close(x.done)
 	}
-	l.mu.Lock()
-	l.busy = len(l.queue) > 0
-	more, given := l.busy, l.given
-	l.inUse, l.given = nil, nil
-	l.mu.Unlock()
-	for _, conn := range given {
-		_ = conn.Close()
-	}
-	return more
 }
 
 func (l *lane) take() (batch []*exchange, conn *redis.Conn) {

@@ -34,12 +34,14 @@ type member struct {
 	news *news
 }
 
-// join opens a member and waits until it is connected.
+// join opens a member and waits until it is connected, to all masters if they are a
+// Cluster.
 func join(t *testing.T, url string) member {
 	t.Helper()
 	m := member{instance: open(t, url, times), news: &news{changed: make(chan domain.Key, 1000)}}
 	m.bus.Listen(m.news)
 	awaitListening(t, m.instance)
+	eventually(t, "all masters are used", func() bool { return m.client.Fault() == nil })
 	return m
 }
 

@@ -108,6 +108,8 @@ func newServer(h http.Handler, cfg Config, log *slog.Logger) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    httpapi.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// OPTIONS * is answered by the API as well, with an id and its checks.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 

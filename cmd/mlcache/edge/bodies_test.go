@@ -145,11 +145,12 @@ func TestBodiesBeyondTheBudgetAreRefused(t *testing.T) {
 	p.modest()
 }
 
-// A client that has said that it sends nothing more may close its side at once.
+// A client that sends nothing more may close its side at once.
 func TestAHalfClosedClientGetsItsAnswer(t *testing.T) {
 	p := start(t, "MLCACHE_ORACLE_DELAY=300ms")
 	for i, request := range []string{
 		"GET /data/a%d HTTP/1.0\r\n\r\n", "GET /data/b%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"GET /data/c%d HTTP/1.1\r\nHost: x\r\n\r\n", "GET /data/d%d HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
 	} {
 		conn := p.dial()
 		io.WriteString(conn, fmt.Sprintf(request, i))
@@ -161,5 +162,43 @@ func TestAHalfClosedClientGetsItsAnswer(t *testing.T) {
 	io.WriteString(conn, p.head("POST", "/batch", len(body), asJSON, "Connection: close")+body)
 	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
 	require.Contains(t, p.read(conn, "POST").body, "Data for c")
+	p.modest()
+}
+
+// The end of what a client sends may arrive while an answer is being written.
+func TestAHalfClosedClientGetsAllItsAnswers(t *testing.T) {
+	p := start(t, "MLCACHE_ORACLE_DELAY=10ms")
+	p.put("large", strings.Repeat("v", mib))
+	conn := p.dial()
+	io.WriteString(conn, strings.Repeat("GET /data/large HTTP/1.1\r\nHost: x\r\n\r\n", 8)+"GET /data/last HTTP/1.1\r\nHost: x\r\n\r\n")
+	eventually(t, "the first is written", func() bool { return p.counted("l1_hits") > 0 })
+	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	pause(300)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	all, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Equal(t, 9, strings.Count(string(all), "HTTP/1.1 200 OK\r\n"))
+	require.Contains(t, string(all), "Data for last")
+}
+
+// Sending the first bytes of the answer ahead, the service notices who has left: the
+// load ends with its last waiter.
+func TestAClientThatHasLeftIsToldFromOneThatIsHalfClosed(t *testing.T) {
+	p := start(t, "MLCACHE_ORACLE_DELAY=2m", "MLCACHE_SOURCE_TIMEOUT=2m", "MLCACHE_REQUEST_TIMEOUT=3s")
+	for _, last := range []string{"", "Connection: close\r\n"} {
+		abandoned := p.counted("abandoned")
+		conn := p.dial()
+		io.WriteString(conn, "GET /data/left HTTP/1.1\r\nHost: x\r\n"+last+"\r\n")
+		eventually(t, "the load begins", func() bool { return p.counted("source_calls_under_way") == 1 })
+		conn.Close()
+		eventually(t, "the load ends", func() bool { return p.counted("source_calls_under_way") == 0 })
+		require.Equal(t, abandoned+1, p.counted("abandoned"))
+	}
+	conn := p.dial()
+	io.WriteString(conn, "GET /data/slow HTTP/1.1\r\nHost: x\r\n\r\n")
+	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	a := p.read(conn, "GET")
+	require.Equal(t, http.StatusGatewayTimeout, a.status, "after all bytes that can be sent ahead")
+	require.Contains(t, a.body, "urn:mlcache:took-too-long")
 	p.modest()
 }

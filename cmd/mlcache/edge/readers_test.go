@@ -84,6 +84,8 @@ func TestConnectionsBeyondTheLimitAreRefusedClearly(t *testing.T) {
 		require.Equal(t, "application/problem+json", got.header.Get("Content-Type"))
 		require.NotEmpty(t, got.header.Get("Retry-After"))
 		require.Contains(t, got.body, "urn:mlcache:overloaded")
+		require.NotEmpty(t, got.header.Get("X-Request-Id"))
+		require.Contains(t, got.body, `"instance":"`+got.header.Get("X-Request-Id"))
 	}
 	kept[0].Close()
 	eventually(t, "there is room again", func() bool { return p.get("/health").status == http.StatusOK })

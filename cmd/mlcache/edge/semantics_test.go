@@ -346,3 +346,9 @@ func TestClientsThatCloseTheirSideGetTheirAnswers(t *testing.T) {
 		require.Equal(t, "call 1", string(body))
 	}
 }
+
+func TestMediaTypesOfMetricsHaveNoCase(t *testing.T) {
+	p := start(t)
+	a := p.get("/metrics", "Accept: Application/OpenMetrics-Text; Version=1.0.0, text/plain;q=0.5")
+	require.Contains(t, a.header.Get("Content-Type"), "application/openmetrics-text; version=1.0.0")
+}
