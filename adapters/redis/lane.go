@@ -97,13 +97,14 @@ func (l *lane) sendQueued() {
 }
 
 // sendBatch sends what is queued and reports whether more was queued meanwhile. If
-// not, the lane is idle.
+// not, the lane is idle. Callers may have given up all that was queued.
 func (l *lane) sendBatch() (more bool) {
-	batch, conn := l.take()
-	err := l.roundTrip(conn, batch)
-	for _, x := range batch {
-		x.err = err
-		close(x.done)
+	if batch, conn := l.take(); len(batch) > 0 {
+		err := l.roundTrip(conn, batch)
+		for _, x := range batch {
+			x.err = err
+			close(x.done)
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -369,4 +370,12 @@ func TestACallThatWaitsForATurnKeepsToItsBudgetAndHasNoEffectWhenItGotNone(t *te
 	gone := errors.New("gone")
 	cancel(gone)
 	require.ErrorIs(t, l.do(ctx, nil), gone)
+}
+
+func TestALaneWhoseCallersHaveAllGivenUpIsIdle(t *testing.T) {
+	l := &lane{node: &node{client: &Client{timeout: time.Millisecond}}, conn: &redis.Conn{}}
+	l.busy = true // by a batch, while another call waits until it gives up
+	require.ErrorIs(t, l.do(t.Context(), nil), errNotSent)
+	require.False(t, l.sendBatch())
+	require.False(t, l.busy)
 }
