@@ -232,6 +232,6 @@ func (l *lane) use(conn *redis.Conn) (broken <-chan struct{}) {
 	if last != nil {
 		_ = last.Close()
 	}
-	l.node.connected()
+	l.node.wake()
 	return broken
 }

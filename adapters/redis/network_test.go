@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -404,4 +405,21 @@ func TestALaneWhoseCallersHaveAllGivenUpIsIdle(t *testing.T) {
 	require.ErrorIs(t, l.do(t.Context(), nil), errNotSent)
 	require.False(t, l.sendBatch())
 	require.False(t, l.busy)
+}
+
+func TestACallThatWaitsForALaneEndsWhenTheServerGoesOutOfUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &Client{timeout: time.Hour, log: slog.New(slog.DiscardHandler), settle: func() {}}
+		n := &node{client: c, changed: make(chan struct{})}
+		c.nodes = single{n}
+		for range lanesPerNode {
+			n.lanes = append(n.lanes, &lane{node: n}) // whose connections have broken
+		}
+		ended, gone, began := make(chan error), errors.New("gone"), time.Now()
+		go func() { ended <- n.do(context.Background(), false, nil) }()
+		synctest.Wait()
+		n.out(t.Context(), gone)
+		require.ErrorIs(t, <-ended, gone)
+		require.Zero(t, time.Since(began))
+	})
 }
