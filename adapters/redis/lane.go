@@ -21,7 +21,8 @@ type lane struct {
 	conn   *redis.Conn // nil while there is none
 	broken chan struct{}
 	queue  []*exchange
-	busy   bool // a batch is under way
+	busy   bool          // a batch is under way
+	old    []*redis.Conn // given up, to be closed when no batch is under way
 }
 
 // exchange is the commands of one caller.
@@ -108,6 +109,7 @@ func (l *lane) sendBatch() (more bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closeLocked()
 	l.busy = len(l.queue) > 0
 	return l.busy
 }
@@ -176,18 +178,6 @@ func roundTrip(ctx context.Context, conn *redis.Conn, cmds []redis.Cmder) error 
 	return nil
 }
 
-// drop gives conn up, if it is still the lane's. The lane's owner connects again.
-func (l *lane) drop(conn *redis.Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn == conn && conn != nil {
-		l.conn = nil
-		close(l.broken)
-		// Its bytes are of nobody's interest any more.
-		l.node.running.Go(func() { _ = conn.Close() })
-	}
-}
-
 // load returns how busy the lane is, and false if it is not connected.
 func (l *lane) load() (queued int, connected bool) {
 	l.mu.Lock()
@@ -197,41 +187,4 @@ func (l *lane) load() (queued int, connected bool) {
 		queued++
 	}
 	return queued, l.conn != nil
-}
-
-// keep keeps the lane connected until ctx ends. A connection whose time is over
-// serves until there is the next.
-func (l *lane) keep(ctx context.Context) {
-	for wait := (backoff{}); ctx.Err() == nil; {
-		conn, err := l.node.connect(ctx, l.node.rdb)
-		if err != nil {
-			wait.pause(ctx)
-			continue
-		}
-		wait = backoff{}
-		broken := l.use(conn)
-		over := time.NewTimer(jittered(laneLifetime))
-		select {
-		case <-broken:
-		case <-ctx.Done():
-			l.drop(conn)
-		case <-over.C:
-		}
-		over.Stop()
-	}
-}
-
-// use makes conn the lane's connection and closes the one before. A batch that is
-// under way there ends first.
-func (l *lane) use(conn *redis.Conn) (broken <-chan struct{}) {
-	l.mu.Lock()
-	last := l.conn
-	l.conn, l.broken = conn, make(chan struct{})
-	broken = l.broken
-	l.mu.Unlock()
-	if last != nil {
-		_ = last.Close()
-	}
-	l.node.wake()
-	return broken
 }

@@ -424,3 +424,16 @@ func TestACallThatWaitsForALaneEndsWhenTheServerGoesOutOfUse(t *testing.T) {
 		require.Zero(t, time.Since(began))
 	})
 }
+
+func TestAConnectionIsClosedWhenNoBatchIsUnderWayOnIt(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	conn := client.Conn()
+	l := &lane{node: &node{running: &sync.WaitGroup{}}, conn: conn, broken: make(chan struct{}), busy: true}
+	l.drop(conn)
+	l.node.running.Wait()
+	require.NotErrorIs(t, conn.Ping(t.Context()).Err(), redis.ErrClosed)
+	require.False(t, l.sendBatch(), "the batch has ended")
+	l.node.running.Wait()
+	require.ErrorIs(t, conn.Ping(t.Context()).Err(), redis.ErrClosed)
+}
