@@ -7,7 +7,7 @@
 -- expires} or {'late'}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now > tonumber(ARGV[5]) then
+if now >= tonumber(ARGV[5]) then
   return { 'late' }
 end
 local failure = redis.call('GET', KEYS[2])

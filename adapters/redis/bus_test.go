@@ -9,6 +9,7 @@ import (
 )
 
 func TestInvalidationsStayInTheirDatabase(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	for _, databases := range [][2]string{{"/0", "/1"}, {"/1", "/0"}, {"/1", "/11"}} {
 		here := join(t, server.URL()+databases[0])

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"strings"
@@ -20,6 +19,7 @@ func options(url string) Options {
 }
 
 func TestTheURLSaysWhichKindOfServerItIs(t *testing.T) {
+	t.Parallel()
 	for url, want := range map[string]any{
 		"redis://localhost:6379/2":                                    &redis.Client{},
 		"rediss://user:pw@localhost":                                  &redis.Client{},
@@ -39,6 +39,7 @@ func TestTheURLSaysWhichKindOfServerItIs(t *testing.T) {
 }
 
 func TestABadURLIsRefusedWithoutItsPassword(t *testing.T) {
+	t.Parallel()
 	for _, url := range []string{
 		"localhost:6379", "http://u:hunter2@localhost", "redis://u:hunter2@localhost/x", "redis://u:hunter2@local host",
 		"redis://u:hunter2@localhost?nonsense=1", "://hunter2", "redis://u:hunter2@localhost:port",
@@ -53,6 +54,7 @@ func TestABadURLIsRefusedWithoutItsPassword(t *testing.T) {
 }
 
 func TestOptionsOutOfRangeAreRefused(t *testing.T) {
+	t.Parallel()
 	o := options("redis://localhost")
 	o.Prefix = "a{b"
 	_, err := NewClient(o)
@@ -71,13 +73,12 @@ func newClient(t *testing.T, o Options) *Client {
 	c, err := NewClient(o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	require.NoError(t, c.Await(ctx))
+	eventually(t, "all servers are used", func() bool { return c.Fault() == nil })
 	return c
 }
 
 func TestHealthFollowsTheServerAndEachChangeIsLoggedOnce(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	log := &syncLog{}
 	o := options(server.URL())

@@ -13,7 +13,7 @@
 -- is no memory to write in, the lease ends all the same, and the error is returned.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now > tonumber(ARGV[9]) then
+if now >= tonumber(ARGV[9]) then
   return -1
 end
 local lock = redis.call('GET', KEYS[1])

@@ -102,6 +102,7 @@ func (n *node) out(ctx context.Context, err error) {
 		return
 	}
 	n.fault.Store(&fault{fmt.Errorf("redis: %w", err)})
+	n.wake()
 	n.client.report()
 }
 

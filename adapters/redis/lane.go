@@ -20,11 +20,8 @@ type lane struct {
 	conn   *redis.Conn // nil while there is none
 	broken chan struct{}
 	queue  []*exchange
-	busy   bool // a batch is under way
-	// inUse is the connection of the batch, and given those that were given up
-	// meanwhile: go-redis must not close one that is in use.
-	inUse *redis.Conn
-	given []*redis.Conn
+	busy   bool          // a batch is under way
+	old    []*redis.Conn // given up, to be closed when no batch is under way
 }
 
 // maxBatch is how many commands share a round trip: few enough for the server to get
@@ -102,14 +99,10 @@ func (l *lane) sendBatch() bool {
 		l.carryOut(conn, batch)
 	}
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closeLocked()
 	l.busy = len(l.queue) > 0
-	more, given := l.busy, l.given
-	l.inUse, l.given = nil, nil
-	l.mu.Unlock()
-	for _, conn := range given {
-		_ = conn.Close()
-	}
-	return more
+	return l.busy
 }
 
 // carryOut sends a batch and says to its callers what came of it.
@@ -138,7 +131,6 @@ func (l *lane) take() (batch []*exchange, conn *redis.Conn) {
 	}
 	batch = slices.Clone(l.queue[:n])
 	l.queue = append(l.queue[:0:0], l.queue[n:]...)
-	l.inUse = l.conn
 	return batch, l.conn
 }
 
@@ -170,17 +162,6 @@ func (l *lane) roundTrip(conn *redis.Conn, batch []*exchange) error {
 	return nil
 }
 
-// drop gives conn up, if it is still the lane's. The lane's owner connects again.
-func (l *lane) drop(conn *redis.Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn == conn && conn != nil {
-		l.conn = nil
-		close(l.broken)
-		l.giveUpLocked(conn)
-	}
-}
-
 // load returns how busy the lane is, and false if it is not connected.
 func (l *lane) load() (queued int, connected bool) {
 	l.mu.Lock()
@@ -190,49 +171,4 @@ func (l *lane) load() (queued int, connected bool) {
 		queued++
 	}
 	return queued, l.conn != nil
-}
-
-// keep keeps the lane connected until ctx ends. A connection whose time is over
-// serves until there is the next.
-func (l *lane) keep(ctx context.Context) {
-	for wait := (backoff{}); ctx.Err() == nil; {
-		conn, err := l.node.connect(ctx, l.node.rdb)
-		if err != nil {
-			wait.pause(ctx)
-			continue
-		}
-		wait = backoff{}
-		broken := l.use(conn)
-		over := time.NewTimer(jittered(laneLifetime))
-		select {
-		case <-broken:
-		case <-ctx.Done():
-			l.drop(conn)
-		case <-over.C:
-		}
-		over.Stop()
-	}
-}
-
-// use makes conn the lane's connection and gives up the one before.
-func (l *lane) use(conn *redis.Conn) (broken <-chan struct{}) {
-	l.mu.Lock()
-	last := l.conn
-	l.conn, l.broken = conn, make(chan struct{})
-	broken = l.broken
-	if last != nil {
-		l.giveUpLocked(last)
-	}
-	l.mu.Unlock()
-	l.node.connected()
-	return broken
-}
-
-// giveUpLocked closes a connection, when the batch that uses it has ended.
-func (l *lane) giveUpLocked(conn *redis.Conn) {
-	if conn == l.inUse {
-		l.given = append(l.given, conn)
-		return
-	}
-	l.node.running.Go(func() { _ = conn.Close() })
 }

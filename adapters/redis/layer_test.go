@@ -3,9 +3,11 @@ package redis
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,6 +159,20 @@ func older(t *testing.T, rdb redis.Cmdable, prefix string, d time.Duration) {
 	}
 }
 
+// olderOnAll does that on all masters.
+func olderOnAll(t *testing.T, rdb redis.UniversalClient, prefix string, d time.Duration) {
+	t.Helper()
+	cluster, ok := rdb.(*redis.ClusterClient)
+	if !ok {
+		older(t, rdb, prefix, d)
+		return
+	}
+	require.NoError(t, cluster.ForEachMaster(context.Background(), func(_ context.Context, master *redis.Client) error {
+		older(t, master, prefix, d)
+		return nil
+	}))
+}
+
 func corrupt(t *testing.T, rdb redis.Cmdable, prefix string, key domain.Key, raw string) {
 	t.Helper()
 	ctx, name := context.Background(), namesOf(prefix, key).value
@@ -168,25 +184,39 @@ func corrupt(t *testing.T, rdb redis.Cmdable, prefix string, key domain.Key, raw
 	require.NoError(t, rdb.Set(ctx, name, raw, left).Err())
 }
 
-func TestTheContractsAreKeptOnARealServer(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
+// contracts runs all suites at the same time, each test with names of its own: they
+// mostly wait. The members use url; what makes a server older uses direct.
+func contracts(t *testing.T, url, direct string) {
+	rdb := open(t, direct, times).client.rdb
+	var tests atomic.Int64
 	layer := portstest.Layer{
+		Run: func(t *testing.T, test func(t *testing.T)) {
+			t.Parallel()
+			test(t)
+		},
 		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
+			own := fmt.Sprintf("mlc:%d:", tests.Add(1))
 			o := LockerOptions{TTL: l.LockTTL, Cooldown: l.Cooldown}
-			a, b := open(t, server.URL(), o), open(t, server.URL(), o)
-			require.NoError(t, a.client.rdb.FlushAll(t.Context()).Err())
+			a, b := openAs(t, url, own, o), openAs(t, url, own, o)
 			awaitListening(t, a)
 			awaitListening(t, b)
 			return portstest.Harness{
 				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
 				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
-				Advance: func(d time.Duration) { older(t, a.client.rdb, prefix, d) },
+				Advance: func(d time.Duration) { olderOnAll(t, rdb, own, d) },
 				Waiting: func(k domain.Key) int { return waiting(k, a, b) },
-				Corrupt: func(k domain.Key, raw string) { corrupt(t, a.client.rdb, prefix, k, raw) },
+				Corrupt: func(k domain.Key, raw string) { corrupt(t, rdb, own, k, raw) },
 			}
 		},
 	}
-	portstest.L2AndLocker(t, layer)
-	portstest.Bus(t, layer)
+	t.Run("all", func(t *testing.T) { // returns when the parallel ones have ended
+		portstest.L2AndLocker(t, layer)
+		portstest.Bus(t, layer)
+	})
+}
+
+func TestTheContractsAreKeptOnARealServer(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	contracts(t, server.URL(), server.URL())
 }

@@ -42,6 +42,7 @@ func awaitWaiting(t *testing.T, in instance, key domain.Key) {
 }
 
 func TestAFillLeavesTheValueWithItsTTLAndNothingElse(t *testing.T) {
+	t.Parallel()
 	in := open(t, redistest.Start(t).URL(), times)
 	key := parse(t, "k")
 	awaitListening(t, in) // which wakes all waiters
@@ -63,6 +64,7 @@ func TestAFillLeavesTheValueWithItsTTLAndNothingElse(t *testing.T) {
 }
 
 func TestAMissedWakeUpIsMadeUpForByThePoll(t *testing.T) {
+	t.Parallel()
 	in := open(t, redistest.Start(t).URL(), times)
 	key := parse(t, "k")
 	awaitListening(t, in)
@@ -76,6 +78,7 @@ func TestAMissedWakeUpIsMadeUpForByThePoll(t *testing.T) {
 }
 
 func TestASubscriptionThatBrokeMakesWaitersLookAgain(t *testing.T) {
+	t.Parallel()
 	in := open(t, redistest.Start(t).URL(), times)
 	key := parse(t, "k")
 	awaitListening(t, in)
@@ -89,6 +92,7 @@ func TestASubscriptionThatBrokeMakesWaitersLookAgain(t *testing.T) {
 }
 
 func TestAServerThatDiesMakesWaitersLookAgain(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	in := open(t, server.URL(), times)
 	key := parse(t, "k")
@@ -103,6 +107,7 @@ func TestAServerThatDiesMakesWaitersLookAgain(t *testing.T) {
 }
 
 func TestClosingTheBusEndsTheWaits(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	holder, in := open(t, server.URL(), times), open(t, server.URL(), times)
 	key := parse(t, "k")
@@ -116,6 +121,7 @@ func TestClosingTheBusEndsTheWaits(t *testing.T) {
 }
 
 func TestWithoutAServerEveryCallFailsAndMissesAreNotMistakenForIt(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	in := open(t, server.URL(), times)
 	key := parse(t, "k")
@@ -146,6 +152,7 @@ func TestWithoutAServerEveryCallFailsAndMissesAreNotMistakenForIt(t *testing.T) 
 }
 
 func TestAForeignValueWithoutATTLIsNeverFresh(t *testing.T) {
+	t.Parallel()
 	in := open(t, redistest.Start(t).URL(), times)
 	form := domain.AppendStored(nil, domain.NewEntry(domain.Value{Body: "v"}, time.Hour, 0))
 	require.NoError(t, in.client.rdb.Set(t.Context(), "mlc:{k}", form, 0).Err())
@@ -155,6 +162,7 @@ func TestAForeignValueWithoutATTLIsNeverFresh(t *testing.T) {
 }
 
 func TestPollsAreSlowButNotSlowerThanTheLeaseRunsOut(t *testing.T) {
+	t.Parallel()
 	for range 1000 {
 		require.GreaterOrEqual(t, pollAfter(time.Hour), pollEvery)
 		require.LessOrEqual(t, pollAfter(time.Hour), pollEvery*3/2+time.Millisecond)

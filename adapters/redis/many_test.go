@@ -13,6 +13,7 @@ import (
 )
 
 func TestAValueThatComesBetweenTheReadsIsNotGivenALongerTTL(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr())
 	in, other := open(t, proxy.URL(), times), open(t, server.URL(), times)
@@ -26,11 +27,12 @@ func TestAValueThatComesBetweenTheReadsIsNotGivenALongerTTL(t *testing.T) {
 	} {
 		require.NoError(t, other.store.Put(t.Context(), key, lasting(c.old)))
 		older(t, other.client.rdb, prefix, c.old-c.left)
-		between := proxy.StallRequest("getrange\r\n$7\r\nmlc:{k}", 300*time.Millisecond)
+		between := proxy.HoldRequest("getrange\r\n$7\r\nmlc:{k}")
 		found := make(chan ports.Found, 1)
 		go func() { found <- in.store.GetMany(context.Background(), []domain.Key{key})[0] }()
 		awaitClosed(t, between.Begun)
 		require.NoError(t, other.store.Put(t.Context(), key, lasting(c.put)))
+		between.Deliver()
 		got := <-found
 		require.NoError(t, got.Err)
 		if got.OK {
@@ -41,6 +43,7 @@ func TestAValueThatComesBetweenTheReadsIsNotGivenALongerTTL(t *testing.T) {
 }
 
 func TestForeignLivesAreNotBelievedInAmongManyEither(t *testing.T) {
+	t.Parallel()
 	in := open(t, redistest.Start(t).URL(), times)
 	form := domain.AppendStored(nil, domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0))
 	endless, longer, list := parse(t, "endless"), parse(t, "longer"), parse(t, "list")
@@ -62,6 +65,7 @@ func TestForeignLivesAreNotBelievedInAmongManyEither(t *testing.T) {
 // The first calls find the server dead. After some, the client does not ask it any
 // more.
 func TestWithoutAServerManyAndTheStateFailAsWell(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	in := open(t, server.URL(), times)
 	keys := []domain.Key{parse(t, "a"), parse(t, "b")}
@@ -82,6 +86,7 @@ func TestWithoutAServerManyAndTheStateFailAsWell(t *testing.T) {
 }
 
 func TestTheStateTellsTheLeaseAndTheFailureEachWithItsOwnLife(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	in, other := open(t, server.URL(), times), open(t, server.URL(), times)
 	key := parse(t, "k")
@@ -105,6 +110,7 @@ func TestTheStateTellsTheLeaseAndTheFailureEachWithItsOwnLife(t *testing.T) {
 }
 
 func TestWhatTheServerRefusesToSayIsAnError(t *testing.T) {
+	t.Parallel()
 	in := open(t, redistest.Start(t).URL(), times)
 	key, other := parse(t, "k"), parse(t, "l")
 	require.NoError(t, in.store.Put(t.Context(), key, domain.NewEntry(domain.Value{Body: "v"}, time.Hour, 0)))

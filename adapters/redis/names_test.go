@@ -51,6 +51,7 @@ func TestNamesAreWhatTheDocumentationSays(t *testing.T) {
 }
 
 func TestChannelsCarryTheNumberOfTheDatabase(t *testing.T) {
+	t.Parallel()
 	for url, want := range map[string]string{
 		"redis://localhost":                       "mlc:changes", // as versions without numbers have it
 		"redis://localhost/0":                     "mlc:changes",

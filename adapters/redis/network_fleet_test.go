@@ -47,9 +47,9 @@ func TestFleetAPutThatFailedNeverShowsAfterADelete(t *testing.T) {
 			text, stall := "value of "+keys[i].String(), time.Duration(30+random.IntN(200))*time.Millisecond
 			switch random.IntN(4) {
 			case 0:
-				proxy.StallRequest(text, stall)
+				time.AfterFunc(stall, proxy.HoldRequest(text).Deliver)
 			case 1:
-				proxy.StallReply(text, stall)
+				time.AfterFunc(stall, proxy.HoldReply(text).Deliver)
 			case 2:
 				proxy.LoseRequest(text)
 			default:

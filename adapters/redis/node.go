@@ -60,7 +60,7 @@ type node struct {
 
 	mu      sync.Mutex
 	runID   string        // of the server, "" before it is known
-	changed chan struct{} // closed when a lane has connected
+	changed chan struct{} // closed by wake
 }
 
 // fault is why a server is not used.
@@ -126,15 +126,15 @@ func (n *node) idlest(t traffic) (best *lane) {
 	return best
 }
 
-// connected wakes who waits for a lane.
-func (n *node) connected() {
+// wake wakes who waits for a lane: one has connected, or none will for a while.
+func (n *node) wake() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	close(n.changed)
 	n.changed = make(chan struct{})
 }
 
-// changes returns what is closed when the next lane has connected.
+// changes returns what the next wake closes.
 func (n *node) changes() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()

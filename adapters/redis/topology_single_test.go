@@ -23,6 +23,7 @@ func TestAfterEachTroubleOfTheServerAllWorksAgainByItself(t *testing.T) {
 		"scripts forgotten":     func(s *redistest.Server) { s.Command("SCRIPT", "FLUSH") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := redistest.Start(t)
 			a, b := join(t, server.URL()), join(t, server.URL())
 			awaitGap := b.gap(t)
@@ -36,6 +37,7 @@ func TestAfterEachTroubleOfTheServerAllWorksAgainByItself(t *testing.T) {
 }
 
 func TestASubscriptionThatIsKilledStandsAgainAndTheGapIsTold(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	in := join(t, server.URL())
 	awaitGap := in.gap(t)
@@ -86,6 +88,7 @@ func TestAServerThatHangsIsNotAskedUntilItIsBack(t *testing.T) {
 }
 
 func TestAServerWithoutMemoryLeftIsNotUsedUntilItHasSome(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	a, b := join(t, server.URL()), join(t, server.URL())
 	ctx, old, key := t.Context(), parse(t, "old"), parse(t, "k")

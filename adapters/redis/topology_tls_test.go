@@ -14,6 +14,7 @@ var rights = strings.Fields(`~mlc:* &mlc:* +info +time +evalsha +eval
 	+get +getrange +set +del +exists +pttl +pexpire +sadd +smembers +publish +subscribe`)
 
 func TestOverTLSAnACLUserWithTheDocumentedRightsCanDoEverything(t *testing.T) {
+	t.Parallel()
 	server := redistest.StartTLS(t, certificate, rights...)
 	a, b := join(t, server.URL()), join(t, server.URL())
 	require.NoError(t, exercise(t.Context(), a, b, parse(t, "k")))

@@ -5,7 +5,7 @@
 -- message to send there, TTL of the void in ms, when this comes too late in Unix ms.
 -- Returns 1, or -1 when it did nothing because it came late.
 local time = redis.call('TIME')
-if time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[7]) then
+if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(ARGV[7]) then
   return -1
 end
 if ARGV[3] == '0' then

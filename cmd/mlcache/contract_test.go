@@ -298,6 +298,7 @@ func TestSpansAreExportedWhereTheStandardVariablesSay(t *testing.T) {
 }
 
 func TestABatchOfAThousandColdKeysIsOneCallForEachOnBothInstances(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	flags := []string{"--l2-timeout=20s", "--lock-ttl=1m", "--source-timeout=1m", "--request-timeout=1m", "--redis-url=" + redis.URL(), "--oracle-delay=300ms", "--source-concurrency=1000"}
 	one, other := start(t, flags...), start(t, flags...)

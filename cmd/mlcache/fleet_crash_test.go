@@ -91,6 +91,7 @@ func (f *fleet) requireVersionEverywhere(version int, keys ...string) {
 }
 
 func TestFleetGivesTheNewValueToWhoAsksAfterADelete(t *testing.T) {
+	t.Parallel()
 	for name, at := range map[string]struct{ loads, deletes int }{
 		"elsewhere":                  {0, 1},
 		"on the instance that loads": {0, 0},

@@ -47,6 +47,7 @@ func TestFleetAnswersInBoundedTimeWhateverTheOriginDoes(t *testing.T) {
 }
 
 func TestFleetServesWithoutRedisAndRecoversByItself(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t, 3)
 	f.requireEachAnswers("hot", http.StatusOK)
 	f.redis.Kill()

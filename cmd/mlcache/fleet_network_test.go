@@ -55,9 +55,10 @@ func TestFleetWaitsForNoLockThatNobodyHoldsWhenAReplyComesLate(t *testing.T) {
 	f.awaitSubscribed(f.redis)
 	for i := range 3 {
 		key := fmt.Sprintf("late-%d", i)
-		late := proxy.StallReply("{"+key+"}:lock", 2*time.Second)
+		late := proxy.HoldReply("{" + key + "}:lock")
 		require.Equal(t, http.StatusOK, far[0].ask(key).status, "it loads without a lease")
 		<-late.Begun
+		late.Deliver()
 		// Its lease would stand for a minute.
 		eventually(t, "the lock is given back", func() bool { return f.redis.Command("EXISTS", "mlc:{"+key+"}:lock") == "0" })
 		require.Equal(t, http.StatusOK, near[0].ask(key).status)

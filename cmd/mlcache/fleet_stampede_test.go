@@ -53,6 +53,7 @@ func TestFleetLoadsOnceThoughTheOriginOutlastsTheLock(t *testing.T) {
 }
 
 func TestFleetGoesOnWithALoadWhoseFirstCallerHungUp(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t, 3)
 	for which, waiting := range map[string][]*process{"waiters everywhere": f.members, "waiters elsewhere": f.members[1:]} {
 		t.Run(which, func(t *testing.T) {
@@ -93,6 +94,7 @@ func (f *fleet) callAndHangUp(key string) (hangUp func()) {
 }
 
 func TestFleetSharesAFailureAndDoesNotTryAgainAtOnce(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t, 3, "--failure-cooldown=5m")
 	requireAll(t, f.askTogether(1000, "broken", plan{how: fails}), http.StatusBadGateway)
 	requireAll(t, f.ask(100, "broken"), http.StatusBadGateway)

@@ -3,7 +3,6 @@ package redistest
 import (
 	"bytes"
 	"sync"
-	"time"
 )
 
 // Accident happens once, to the next request that contains a text, or to the reply to
@@ -14,10 +13,13 @@ type Accident struct {
 
 	text   string
 	reply  bool          // it happens to the reply
-	stall  time.Duration // it is late by this, and so is all that follows it
+	held   chan struct{} // it is delivered when this is closed, and so is all that follows it; nil: at once
 	lose   bool          // in its place the connection is reset
 	freeze bool          // in its place, and ever after, nothing passes
 }
+
+// Deliver lets what was held up pass.
+func (a *Accident) Deliver() { close(a.held) }
 
 // accidents are those that have not happened yet.
 type accidents struct {
@@ -46,16 +48,16 @@ func (a *accidents) of(request []byte) *Accident {
 	return nil
 }
 
-// StallRequest delivers the next request that contains text later by d, and with it
-// all that follows on its connection.
-func (p *Proxy) StallRequest(text string, d time.Duration) *Accident {
-	return p.accidents.add(Accident{text: text, stall: d})
+// HoldRequest holds up the next request that contains text, and with it all that
+// follows on its connection, until it is told to deliver it.
+func (p *Proxy) HoldRequest(text string) *Accident {
+	return p.accidents.add(Accident{text: text, held: make(chan struct{})})
 }
 
-// StallReply does that to the reply to the next request that contains text: the
+// HoldReply does that to the reply to the next request that contains text: the
 // server has done what it was asked.
-func (p *Proxy) StallReply(text string, d time.Duration) *Accident {
-	return p.accidents.add(Accident{text: text, reply: true, stall: d})
+func (p *Proxy) HoldReply(text string) *Accident {
+	return p.accidents.add(Accident{text: text, reply: true, held: make(chan struct{})})
 }
 
 // LoseRequest resets the connection in place of the next request that contains
@@ -77,8 +79,8 @@ func (p *Proxy) FreezeReply(text string) *Accident {
 	return p.accidents.add(Accident{text: text, reply: true, freeze: true})
 }
 
-// StallMessage delivers the next message of a subscription that contains text later by
-// d, and with it all that follows there.
-func (p *Proxy) StallMessage(text string, d time.Duration) *Accident {
-	return p.messages.add(Accident{text: text, stall: d})
+// HoldMessage holds up the next message of a subscription that contains text, and
+// with it all that follows there.
+func (p *Proxy) HoldMessage(text string) *Accident {
+	return p.messages.add(Accident{text: text, held: make(chan struct{})})
 }

@@ -91,9 +91,6 @@ func (l *link) read(from net.Conn, to chan<- message, accidentOf func([]byte) *A
 		}
 		m := message{bytes: whole, accident: accidentOf(whole)}
 		m.due = time.Now().Add(l.p.network.delay())
-		if m.accident != nil {
-			m.due = m.due.Add(m.accident.stall)
-		}
 		select {
 		case to <- m:
 		case <-l.gone:
@@ -113,6 +110,8 @@ func (l *link) deliver(to net.Conn, messages <-chan message) {
 				return
 			case a.freeze:
 				<-l.gone
+				return
+			case a.held != nil && !l.await(a.held):
 				return
 			}
 		}
@@ -148,10 +147,15 @@ func (l *link) pause(d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+	passed := make(chan struct{})
+	defer time.AfterFunc(d, func() { close(passed) }).Stop()
+	return l.await(passed)
+}
+
+// await waits until something happened, and reports whether the link still stands.
+func (l *link) await(happened <-chan struct{}) bool {
 	select {
-	case <-timer.C:
+	case <-happened:
 		return true
 	case <-l.gone:
 		return false

@@ -136,18 +136,22 @@ func TestAccidentsHappenOnceToWhatTheyAreFor(t *testing.T) {
 	}
 }
 
-func TestAStalledReplyComesLateAndDelaysWhatFollows(t *testing.T) {
+func TestAReplyThatIsHeldUpDelaysWhatFollows(t *testing.T) {
 	p := StartProxy(t, startEcho(t))
-	happened := p.StallReply("slow", 50*time.Millisecond)
+	happened := p.HoldReply("slow")
 	conn := dialProxy(t, p)
-	began := time.Now()
 	_, err := io.WriteString(conn, "+slow\r\n+next\r\n")
 	require.NoError(t, err)
+	<-happened.Begun
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorContains(t, err, "timeout")
+	require.NoError(t, conn.SetReadDeadline(time.Time{}))
+	happened.Deliver()
 	got := make([]byte, 14)
 	_, err = io.ReadFull(conn, got)
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, time.Since(began), 50*time.Millisecond)
-	<-happened.Begun
+	require.Equal(t, "+slow\r\n+next\r\n", string(got))
 	<-happened.Over
 }
 

@@ -42,6 +42,7 @@ func statuses(t *testing.T, a answer) map[int]int {
 }
 
 func TestOneKeyAThousandTimesIsAnAnswerOfBoundedSize(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	p.put("large", strings.Repeat("v", mib))
 	body, _ := json.Marshal(map[string][]string{"keys": strings.Split(strings.Repeat("large ", 999)+"large", " ")})
@@ -53,6 +54,7 @@ func TestOneKeyAThousandTimesIsAnAnswerOfBoundedSize(t *testing.T) {
 }
 
 func TestABatchOfManyLargeValuesFromL2(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_MAX_BATCH_BYTES=4MiB", "MLCACHE_L1_MAX_ENTRIES=0", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=5s")
 	for i := range 100 {
 		p.put(fmt.Sprint("large", i), strings.Repeat("v", 256<<10))
@@ -66,6 +68,7 @@ func TestABatchOfManyLargeValuesFromL2(t *testing.T) {
 
 // Readers that do not read hold their batches, and all together a budget.
 func TestManyBatchesOfLargeValuesHoldABudget(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_L1_MAX_BYTES=16MiB", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=5s",
 		"MLCACHE_SOURCE=http", "MLCACHE_SOURCE_URL="+originOf(t, mib)+"/{key}", "MLCACHE_REFRESH_AHEAD=0", "MLCACHE_REQUEST_TIMEOUT=5s")
 	for i := range 50 {
@@ -78,6 +81,7 @@ func TestManyBatchesOfLargeValuesHoldABudget(t *testing.T) {
 }
 
 func TestAnHonestMissIsAnsweredWhileBatchesLoad(t *testing.T) {
+	t.Parallel()
 	hung := make(chan struct{})
 	origin := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.URL.Path, "honest") {

@@ -39,6 +39,7 @@ const (
 )
 
 func TestAnswersThatDoNotNeedTheBodyDoNotWaitForIt(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_REQUEST_TIMEOUT=10m", "MLCACHE_ORACLE_DELAY=0")
 	for _, c := range []struct {
 		head   string
@@ -66,6 +67,7 @@ func TestAnswersThatDoNotNeedTheBodyDoNotWaitForIt(t *testing.T) {
 }
 
 func TestABodyThatStopsIsClosedWithinTheRequestTimeout(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_REQUEST_TIMEOUT=1s")
 	for _, head := range []string{p.head("POST", "/batch", 50, asJSON), p.head("PUT", "/data/k", 50, withinIt)} {
 		conn := p.dial()
@@ -76,6 +78,7 @@ func TestABodyThatStopsIsClosedWithinTheRequestTimeout(t *testing.T) {
 }
 
 func TestABodyThatTricklesIsClosedWithinTheRequestTimeout(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_REQUEST_TIMEOUT=1s")
 	conn := p.dial()
 	io.WriteString(conn, p.head("POST", "/batch", 1<<20, asJSON))
@@ -88,6 +91,7 @@ func TestABodyThatTricklesIsClosedWithinTheRequestTimeout(t *testing.T) {
 }
 
 func TestAConnectionWhoseBodyWasReadIsUsedAgain(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	conn := p.dial()
 	for range 3 {
@@ -97,6 +101,7 @@ func TestAConnectionWhoseBodyWasReadIsUsedAgain(t *testing.T) {
 }
 
 func TestTheEndDoesNotWaitForBodies(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_REQUEST_TIMEOUT=10m", "MLCACHE_SHUTDOWN_TIMEOUT=10m")
 	for range 20 {
 		for _, head := range []string{
@@ -112,6 +117,7 @@ func TestTheEndDoesNotWaitForBodies(t *testing.T) {
 }
 
 func TestBodiesThatStallHoldWhatArrivedAndAllTogetherABudget(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_L1_MAX_BYTES=8MiB", "MLCACHE_REQUEST_TIMEOUT=1m")
 	const n = 400
 	for i := range n {
@@ -123,6 +129,7 @@ func TestBodiesThatStallHoldWhatArrivedAndAllTogetherABudget(t *testing.T) {
 }
 
 func TestBodiesBeyondTheBudgetAreRefused(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_REQUEST_TIMEOUT=10m")
 	refused := make(chan string, 100)
 	for range 20 { // 80 MB
@@ -147,6 +154,7 @@ func TestBodiesBeyondTheBudgetAreRefused(t *testing.T) {
 
 // A client that sends nothing more may close its side at once.
 func TestAHalfClosedClientGetsItsAnswer(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_ORACLE_DELAY=300ms")
 	for i, request := range []string{
 		"GET /data/a%d HTTP/1.0\r\n\r\n", "GET /data/b%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",

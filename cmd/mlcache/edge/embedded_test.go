@@ -54,9 +54,16 @@ func (w *writer) put(key, value string, ttl int) int {
 	return resp.StatusCode
 }
 
-// Two gigabytes of distinct values pass through 64 MiB of L1 and 64 MiB of L2.
 func TestTheEmbeddedLayerInMemoryIsBoundedInRealBytes(t *testing.T) {
-	const total, connections = 2 << 30, 4
+	t.Parallel()
+	passThroughMemory(t, 512*mib)
+}
+
+// passThroughMemory has distinct values of that size in total pass through 64 MiB of
+// L1 and 64 MiB of L2.
+func passThroughMemory(t *testing.T, total int64) {
+	t.Helper()
+	const connections = 4
 	p := start(t, "MLCACHE_L1_MAX_BYTES=64MiB", "MLCACHE_L1_MAX_ENTRIES=1000000")
 	body := strings.Repeat("0123456789abcdef", mib/16)
 	var sent atomic.Int64
@@ -107,6 +114,7 @@ func skipAloud(t *testing.T, why string) {
 }
 
 func TestAFullDiskCostsMissesAndNotTheProcess(t *testing.T) {
+	t.Parallel()
 	mounted := tmpfs(t, "size=8m")
 	settings := []string{"MLCACHE_DATA_DIR=" + filepath.Join(mounted, "data"), "MLCACHE_ORACLE_DELAY=1ms", "MLCACHE_L1_MAX_ENTRIES=0"}
 	p := start(t, settings...)
@@ -137,6 +145,7 @@ func TestAFullDiskCostsMissesAndNotTheProcess(t *testing.T) {
 }
 
 func TestADiskWithoutAnyRoomCostsMissesUntilItHasSome(t *testing.T) {
+	t.Parallel()
 	mounted := tmpfs(t, "size=1m")
 	filler := filepath.Join(mounted, "filler")
 	require.ErrorIs(t, os.WriteFile(filler, make([]byte, 2*mib), 0o600), syscall.ENOSPC)
@@ -163,6 +172,7 @@ func refused(t *testing.T, settings ...string) string {
 }
 
 func TestAReadOnlyDataDirectoryStopsTheStartWithOneLine(t *testing.T) {
+	t.Parallel()
 	mounted := tmpfs(t, "size=8m")
 	for _, state := range []string{"empty", "with a file"} {
 		t.Run(state, func(t *testing.T) {
@@ -183,6 +193,7 @@ func TestAReadOnlyDataDirectoryStopsTheStartWithOneLine(t *testing.T) {
 }
 
 func TestTwoProcessesDoNotShareADataDirectory(t *testing.T) {
+	t.Parallel()
 	setting := "MLCACHE_DATA_DIR=" + filepath.Join(t.TempDir(), "data")
 	p := start(t, setting)
 	p.put("k", "v")
@@ -196,6 +207,7 @@ func TestTwoProcessesDoNotShareADataDirectory(t *testing.T) {
 // Each key has one writer. After kill -9 it has the last value that was
 // acknowledged, or the one that was on its way.
 func TestKillDuringWritesLosesNothingThatWasAcknowledged(t *testing.T) {
+	t.Parallel()
 	setting := "MLCACHE_DATA_DIR=" + filepath.Join(t.TempDir(), "data")
 	const keys = 8
 	acknowledged := [keys]int{}
@@ -232,6 +244,7 @@ func TestKillDuringWritesLosesNothingThatWasAcknowledged(t *testing.T) {
 
 // Ten times the bound passes through the file.
 func TestTheEmbeddedLayerOnDiskIsBounded(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	p := start(t, "MLCACHE_DATA_DIR="+dir, "MLCACHE_L1_MAX_ENTRIES=0")
 	w, body := p.writer(), strings.Repeat("0123456789abcdef", mib/16)

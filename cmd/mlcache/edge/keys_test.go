@@ -11,6 +11,7 @@ import (
 )
 
 func TestRequestLinesBeyondTheLimitAreRefused(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_ORACLE_DELAY=0")
 	for size, status := range map[int]int{15 << 10: 200, 17 << 10: 431, 30 << 10: 431, 100 << 10: 431, 1 << 20: 431} {
 		conn := p.dial()
@@ -23,6 +24,7 @@ func TestRequestLinesBeyondTheLimitAreRefused(t *testing.T) {
 
 // A key is a part of the request line. Those that are kept do not keep the line.
 func TestKeysDoNotKeepTheirRequestLines(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_ORACLE_DELAY=0", "MLCACHE_L1_MAX_ENTRIES=20000", "MLCACHE_TTL=1h", "MLCACHE_REFRESH_AHEAD=0")
 	query := strings.Repeat("q", 15<<10)
 	conn := p.dial()
@@ -36,6 +38,7 @@ func TestKeysDoNotKeepTheirRequestLines(t *testing.T) {
 }
 
 func TestLongRequestLinesHoldNoMemory(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_ORACLE_DELAY=0")
 	query := strings.Repeat("q", 500_000)
 	for i := range 400 {

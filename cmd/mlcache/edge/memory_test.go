@@ -102,3 +102,5 @@ func TestFleetOfBatchesThatAreNotReadHoldsNoMemory(t *testing.T) {
 	})
 	p.holds()
 }
+
+func TestFleetOfWritesIsBoundedInRealBytes(t *testing.T) { passThroughMemory(t, 2<<30) }

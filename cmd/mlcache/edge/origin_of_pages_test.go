@@ -19,6 +19,7 @@ func requireInert(t *testing.T, a answer, what string) {
 }
 
 func TestNoValueRunsInTheOriginOfThePages(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	for key, mediaType := range map[string]string{
 		"page.html": "text/html", "picture.svg": "image/svg+xml", "sheet.xsl": "application/xml", "sw.js": "text/javascript", "none": "",
@@ -46,6 +47,7 @@ func TestNoValueRunsInTheOriginOfThePages(t *testing.T) {
 }
 
 func TestPagesAreFramedNowhereAndLoadNothingOfOthers(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	for _, target := range []string{"/docs", "/docs/", "/docs/index.html", "/redoc", "/redoc/", "/dashboard", "/dashboard/"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -62,6 +64,7 @@ func TestPagesAreFramedNowhereAndLoadNothingOfOthers(t *testing.T) {
 }
 
 func TestForeignNamesOfTheServiceAreRefused(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_ALLOWED_HOSTS=cache.example.com, localhost:8000")
 	ask := func(target, host string) answer {
 		return p.send(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", target, host))

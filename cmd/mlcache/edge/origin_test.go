@@ -119,6 +119,7 @@ func (p *program) idle() {
 }
 
 func TestTheOriginSeesEachLoadOnceWhateverItDoesToConnections(t *testing.T) {
+	t.Parallel()
 	const idle = 30
 	var breaks atomic.Bool
 	var together sync.WaitGroup
@@ -148,6 +149,7 @@ func TestTheOriginSeesEachLoadOnceWhateverItDoesToConnections(t *testing.T) {
 }
 
 func TestRedirectsAreCountedAndStayInTheFolderOfTheKey(t *testing.T) {
+	t.Parallel()
 	var o *origin
 	o = newOrigin(t, func(uri string) string {
 		switch uri {
@@ -180,6 +182,7 @@ func TestRedirectsAreCountedAndStayInTheFolderOfTheKey(t *testing.T) {
 }
 
 func TestAKeyDoesNotLeaveThePathOfTheSource(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t, func(string) string { return answered(200, "PRIVATE") })
 	p := o.before(t)
 	auth := "Authorization: Bearer " + token
@@ -204,6 +207,7 @@ func TestAKeyDoesNotLeaveThePathOfTheSource(t *testing.T) {
 
 // TestNoAnswerHoldsASlot has one slot: what a bad answer held, the next would lack.
 func TestNoAnswerHoldsASlot(t *testing.T) {
+	t.Parallel()
 	answers := map[string]string{
 		"switch":       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n" + hang,
 		"bare-switch":  "HTTP/1.1 101 X\r\n\r\n" + hang,
@@ -236,6 +240,7 @@ func TestNoAnswerHoldsASlot(t *testing.T) {
 }
 
 func TestADrippingAnswerEndsWithTheTimeoutOfTheSource(t *testing.T) {
+	t.Parallel()
 	gone := make(chan struct{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -259,6 +264,7 @@ func TestADrippingAnswerEndsWithTheTimeoutOfTheSource(t *testing.T) {
 }
 
 func TestWhatEachStatusOfTheOriginComesTo(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t, func(uri string) string {
 		var status int
 		_, _ = fmt.Sscanf(uri, "/data/%d", &status)
@@ -301,6 +307,7 @@ func TestWhatEachStatusOfTheOriginComesTo(t *testing.T) {
 }
 
 func TestAWithdrawnValueIsNotServedStaleButAFailingOneIs(t *testing.T) {
+	t.Parallel()
 	var status atomic.Int32
 	status.Store(200)
 	o := newOrigin(t, func(string) string { return answered(int(status.Load()), "old") })
@@ -323,6 +330,7 @@ func TestAWithdrawnValueIsNotServedStaleButAFailingOneIs(t *testing.T) {
 }
 
 func TestAnOriginThatAsksForItIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t, func(uri string) string {
 		if uri == "/data/date" {
 			return answered(429, "", "Date: Mon, 01 Jan 2001 00:00:00 GMT", "Retry-After: Mon, 01 Jan 2001 01:00:00 GMT")
@@ -348,6 +356,7 @@ func TestAnOriginThatAsksForItIsLeftAlone(t *testing.T) {
 }
 
 func TestAFloodOfFailingLoadsDoesNotFloodTheLog(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t, func(string) string { return answered(500, "", "X: unasked") + "HTTP/1.1 200 OK\r\n\r\nunasked" })
 	p := o.before(t, "MLCACHE_FAILURE_COOLDOWN=0")
 	began := time.Now()
@@ -362,6 +371,7 @@ func TestAFloodOfFailingLoadsDoesNotFloodTheLog(t *testing.T) {
 }
 
 func TestAWithdrawalAndRetryAfterReachTheOtherInstances(t *testing.T) {
+	t.Parallel()
 	var reply atomic.Value
 	reply.Store(answered(200, "old"))
 	o := newOrigin(t, func(string) string { return reply.Load().(string) })

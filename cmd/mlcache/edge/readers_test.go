@@ -34,6 +34,7 @@ func large(t *testing.T, settings ...string) *program {
 }
 
 func TestAReaderThatStopsIsClosedAndItsPlaceIsFreed(t *testing.T) {
+	t.Parallel()
 	p := large(t, "MLCACHE_REQUEST_TIMEOUT=1s", "MLCACHE_MAX_CONNECTIONS=2")
 	for range 2 {
 		p.stall("GET /data/large HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -42,6 +43,7 @@ func TestAReaderThatStopsIsClosedAndItsPlaceIsFreed(t *testing.T) {
 }
 
 func TestTheEndDoesNotWaitForReaders(t *testing.T) {
+	t.Parallel()
 	p := large(t, "MLCACHE_REQUEST_TIMEOUT=10m", "MLCACHE_SHUTDOWN_TIMEOUT=10m")
 	for range 3 {
 		p.stall("GET /data/large HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -54,6 +56,7 @@ func TestTheEndDoesNotWaitForReaders(t *testing.T) {
 
 // A reader that is slow but reads on gets all of it.
 func TestAReaderThatReadsOnIsNotClosed(t *testing.T) {
+	t.Parallel()
 	p := large(t, "MLCACHE_REQUEST_TIMEOUT=3s")
 	conn := p.dial()
 	io.WriteString(conn, "GET /data/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -71,6 +74,7 @@ func TestAReaderThatReadsOnIsNotClosed(t *testing.T) {
 }
 
 func TestConnectionsBeyondTheLimitAreRefusedClearly(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_MAX_CONNECTIONS=20")
 	kept := make([]net.Conn, 20)
 	for i := range kept {
@@ -93,20 +97,24 @@ func TestConnectionsBeyondTheLimitAreRefusedClearly(t *testing.T) {
 }
 
 func TestAcceptErrorsAreWarnings(t *testing.T) {
+	t.Parallel()
 	p := start(t)
+	began := time.Now()
 	setLimit(t, p, 24)
 	for range 100 {
 		p.dial()
 	}
 	eventually(t, "a warning", func() bool { return strings.Contains(p.log.String(), "too many open files") })
 	require.Contains(t, p.log.String(), "level=WARN")
-	require.Equal(t, 1, strings.Count(p.log.String(), "connections cannot be accepted"), "at a limited rate")
+	said := strings.Count(p.log.String(), "connections cannot be accepted")
+	require.LessOrEqual(t, said, 1+int(time.Since(began)/(10*time.Second)), "at a limited rate")
 	p.modest()
 }
 
 // Values that no layer holds any more are held by the answers under way alone, up to
 // a budget.
 func TestSlowReadersOfManyValuesHoldABudget(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_L1_MAX_BYTES=8MiB", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=10s",
 		"MLCACHE_SOURCE=http", "MLCACHE_SOURCE_URL="+originOf(t, mib)+"/{key}", "MLCACHE_REFRESH_AHEAD=0", "MLCACHE_REQUEST_TIMEOUT=1m")
 	for i := range 600 {

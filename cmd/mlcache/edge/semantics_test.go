@@ -78,11 +78,14 @@ func requireProblem(t *testing.T, a answer, status int, kind string) {
 }
 
 func TestRequestsWithoutTheTokenCallTheSourceOncePerSecondAtMost(t *testing.T) {
+	t.Parallel()
 	t.Run("one instance", func(t *testing.T) {
+		t.Parallel()
 		o := newCounted(t)
 		o.besieged(t, o.start(t))
 	})
 	t.Run("two instances", func(t *testing.T) {
+		t.Parallel()
 		o, redis := newCounted(t), "MLCACHE_REDIS_URL="+redistest.Start(t).URL()
 		o.besieged(t, o.start(t, redis, "MLCACHE_L2_TIMEOUT=10s"), o.start(t, redis, "MLCACHE_L2_TIMEOUT=10s"))
 	})
@@ -131,6 +134,7 @@ func (o *counted) besieged(t *testing.T, programs ...*program) {
 }
 
 func TestWithTheTokenEachReloadIsALoadThatBeginsAfterIt(t *testing.T) {
+	t.Parallel()
 	o := newCounted(t)
 	p := o.start(t, "MLCACHE_RELOAD_INTERVAL=1h")
 	require.Equal(t, "call 1", p.get("/data/k").body)
@@ -155,6 +159,7 @@ func TestWithTheTokenEachReloadIsALoadThatBeginsAfterIt(t *testing.T) {
 }
 
 func TestEachDirectiveIsReadByItself(t *testing.T) {
+	t.Parallel()
 	o := newCounted(t)
 	p := o.start(t, "MLCACHE_RELOAD_INTERVAL=0")
 	require.NotContains(t, p.get("/data/a", "Cache-Control: no-store, max-age=x").header.Get("Cache-Status"), "stored")
@@ -168,6 +173,7 @@ func TestEachDirectiveIsReadByItself(t *testing.T) {
 }
 
 func TestCacheStatusSaysWhatTheLayersHeld(t *testing.T) {
+	t.Parallel()
 	o := newCounted(t)
 	p := o.start(t, "MLCACHE_TTL=1s", "MLCACHE_RELOAD_INTERVAL=0")
 	status := func(lines ...string) string { return p.get("/data/a", lines...).header.Get("Cache-Status") }
@@ -180,6 +186,7 @@ func TestCacheStatusSaysWhatTheLayersHeld(t *testing.T) {
 }
 
 func TestWritesUnderConditionsAndOfPartsAreRefused(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	p.put("k", "before")
 	for _, line := range []string{"If-Match: *", `If-None-Match: "a"`, "If-None-Match: *", "If-Unmodified-Since: Fri, 01 Jan 2100 00:00:00 GMT"} {
@@ -204,6 +211,7 @@ func TestWritesUnderConditionsAndOfPartsAreRefused(t *testing.T) {
 }
 
 func TestReadsUnderConditionsAndOfParts(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	p.put("k", "value")
 	etag := p.get("/data/k").header.Get("ETag")
@@ -217,6 +225,7 @@ func TestReadsUnderConditionsAndOfParts(t *testing.T) {
 }
 
 func TestHeadSaysWhatGetWouldOnEachPage(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	p.put("k", "value")
 	for _, path := range []string{"/", "/health", "/ready", "/data/k", "/data/%00", "/nothing", "/explain/k", "/docs", "/redoc", "/dashboard", "/openapi.json"} {
@@ -242,6 +251,7 @@ func TestHeadSaysWhatGetWouldOnEachPage(t *testing.T) {
 }
 
 func TestMetricsComeInTheFormThatAcceptLikesBest(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	const prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"
 	for accept, want := range map[string]string{
@@ -258,6 +268,7 @@ func TestMetricsComeInTheFormThatAcceptLikesBest(t *testing.T) {
 
 // net/http refuses these before any handler sees them.
 func TestWhatIsNotHTTPIsAnsweredWithAProblem(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	for request, want := range map[string]int{
 		"GET /data/100% HTTP/1.1\r\nHost: x\r\n\r\n":                                       400,
@@ -291,6 +302,7 @@ func TestWhatIsNotHTTPIsAnsweredWithAProblem(t *testing.T) {
 }
 
 func TestWhatAPathDoesNotTakeIsAProblemThatSaysWhatItDoes(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	for _, method := range []string{"OPTIONS", "TRACE", "POST", "PATCH", "PROPFIND"} {
 		got := p.do(method, "/data/k", "")
@@ -304,6 +316,7 @@ func TestWhatAPathDoesNotTakeIsAProblemThatSaysWhatItDoes(t *testing.T) {
 }
 
 func TestClientsOfHTTP10GetTheirAnswers(t *testing.T) {
+	t.Parallel()
 	p := newCounted(t).start(t)
 	for _, method := range []string{"GET", "HEAD"} {
 		for _, path := range []string{"/data/k", "/health", "/metrics", "/docs", "/nothing", "/data/k?again"} {
@@ -331,6 +344,7 @@ func TestClientsOfHTTP10GetTheirAnswers(t *testing.T) {
 
 // Such clients end their side of the connection when they have said all.
 func TestClientsThatCloseTheirSideGetTheirAnswers(t *testing.T) {
+	t.Parallel()
 	p := newCounted(t).start(t)
 	for n, request := range []string{"GET /data/slow%d HTTP/1.0\r\n\r\n", "GET /data/slow%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"} {
 		conn := p.dial()

@@ -40,6 +40,7 @@ func ends(t *testing.T, settings []string, args ...string) outcome {
 }
 
 func TestAWrongCommandLineOrSettingIsOneLineAndStatusTwo(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		settings, args []string
 		says           string
@@ -71,6 +72,7 @@ func TestAWrongCommandLineOrSettingIsOneLineAndStatusTwo(t *testing.T) {
 }
 
 func TestAnyOtherFailureIsStatusOne(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	got := ends(t, nil, "--addr="+p.addr, "--log-format=json")
 	require.Equal(t, 1, got.status)
@@ -82,6 +84,7 @@ func TestAnyOtherFailureIsStatusOne(t *testing.T) {
 }
 
 func TestHelpAndVersionGoToStandardOutput(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}, {"help", "healthcheck"}, {"healthcheck", "--help"}} {
 		got := ends(t, []string{"MLCACHE_TTL=soon", "MLCACHE_TLL=1s"}, args...)
 		require.Zero(t, got.status)
@@ -116,6 +119,7 @@ func guarded(t *testing.T, password string) *httptest.Server {
 }
 
 func TestASourceURLIsEnoughForAnHTTPSource(t *testing.T) {
+	t.Parallel()
 	origin := guarded(t, "")
 	p := start(t, "MLCACHE_SOURCE=", "MLCACHE_SOURCE_URL="+origin.URL+"/{key}")
 	require.Equal(t, "value", p.get("/data/k").body)
@@ -123,6 +127,7 @@ func TestASourceURLIsEnoughForAnHTTPSource(t *testing.T) {
 }
 
 func TestSecretsAreShownNowhere(t *testing.T) {
+	t.Parallel()
 	const redisPassword, sourcePassword, proxyPassword, traceHeader = "pw-of-redis-1", "pw-of-source-2", "pw-of-proxy-3", "pw-of-traces-4"
 	server := redistest.Start(t)
 	server.Command("ACL", "SETUSER", "mlcache", "on", ">"+redisPassword, "~*", "&*", "+@all")
@@ -183,6 +188,7 @@ func (p *program) askEverything() string {
 }
 
 func TestTheTokenOfAFileIsTakenAndAShortOneIsWarnedOf(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("\n "+token+" \n"), 0o600))
 	p := start(t, "MLCACHE_TOKEN=", "MLCACHE_TOKEN_FILE="+file)
@@ -198,6 +204,7 @@ func TestTheTokenOfAFileIsTakenAndAShortOneIsWarnedOf(t *testing.T) {
 }
 
 func TestAfterSIGTERMReadySaysNoWhileTheRestIsServed(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_DRAIN_DELAY=1h", "MLCACHE_ORACLE_DELAY=0")
 	require.Equal(t, http.StatusOK, p.get("/ready").status)
 	p.signal(syscall.SIGTERM)
@@ -214,6 +221,7 @@ func TestAfterSIGTERMReadySaysNoWhileTheRestIsServed(t *testing.T) {
 }
 
 func TestAfterTheDrainDelayTheProgramShutsDown(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_DRAIN_DELAY=50ms", "MLCACHE_LOG_FORMAT=json")
 	p.signal(syscall.SIGTERM)
 	require.NoError(t, p.wait())
@@ -235,6 +243,7 @@ func requireJSON(t *testing.T, log string) (lines []map[string]any) {
 }
 
 func TestEverythingThatIsLoggedIsInTheChosenFormat(t *testing.T) {
+	t.Parallel()
 	origin := guarded(t, "")
 	p := start(t, "MLCACHE_LOG_FORMAT=json", "MLCACHE_LOG_LEVEL=debug", "MLCACHE_REDIS_URL=redis://127.0.0.1:1",
 		"MLCACHE_SOURCE_URL="+origin.URL+"/{key}", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_BSP_MAX_QUEUE_SIZE=nonsense")
