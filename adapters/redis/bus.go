@@ -76,6 +76,7 @@ func (b *Bus) receive(ctx context.Context) {
 			wait = backoff{}
 		}
 		b.connected.Store(false)
+		b.client.nodes.suspect() // a server that has gone is known at once, not with the next beat
 		b.wakes.callAll()
 	}
 }

@@ -19,6 +19,8 @@ type nodes interface {
 	// moved is told that a node answered err: it does not have the key (any more). It
 	// returns nil when the next try may do better.
 	moved(ctx context.Context, err error) error
+	// suspect has all of them probed now.
+	suspect()
 	// fault is why not all of them are used, or nil.
 	fault() error
 	anyUsed() bool
@@ -41,6 +43,8 @@ func (s single) fault() error {
 	}
 	return nil
 }
+
+func (s single) suspect() { s.node.suspect() }
 
 func (s single) anyUsed() bool { return s.node.fault.Load() == nil }
 
@@ -195,6 +199,12 @@ func (cl *cluster) fault() error {
 		}
 	}
 	return nil
+}
+
+func (cl *cluster) suspect() {
+	for _, n := range cl.all() {
+		n.suspect()
+	}
 }
 
 func (cl *cluster) anyUsed() bool { return len(cl.tags()) > 0 }

@@ -133,14 +133,15 @@ func TestAFullDiskCostsMissesAndNotTheProcess(t *testing.T) {
 		_ = p.wait()
 		p = start(t, settings...)
 		require.Equal(t, value(321), p.get("/data/321").body)
-		require.Equal(t, http.StatusNoContent, p.writer().put("another", value(1), 3600))
+		// A kill may leave no room for the journal, without which no value can take the
+		// place of another: then it is refused, and what is there can be read.
+		require.Contains(t, []int{http.StatusNoContent, http.StatusServiceUnavailable}, p.writer().put("another", value(1), 3600))
 	}
 
 	require.NoError(t, exec.Command("mount", "-o", "remount,size=64m", mounted).Run())
 	w = p.writer()
 	eventually(t, "the disk is usable again", func() bool {
-		require.Equal(t, http.StatusNoContent, w.put("k", value(1), 3600))
-		return strings.Contains(p.get("/health").body, `"l2":"embedded"`)
+		return w.put("k", value(1), 3600) == http.StatusNoContent && strings.Contains(p.get("/health").body, `"l2":"embedded"`)
 	})
 }
 
