@@ -81,7 +81,7 @@ func (fs *flights) enterLocked(ctx context.Context, p place) (f *flight, began b
 // outdatedLocked reports whether f may carry a value that was replaced meanwhile
 // without word of it. It needs mu.
 func (fs *flights) outdatedLocked(f *flight) bool {
-	return f.gap != fs.gap || fs.cut() && time.Since(f.began) > sharedWhenCut
+	return f.gap != fs.gap || time.Since(f.began) > sharedWhenCut && fs.cut()
 }
 
 // transfer boards a flight that cannot be joined any more, if it is in the air.

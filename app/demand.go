@@ -95,13 +95,13 @@ func (s *Service) meetByLoad(ctx context.Context, key domain.Key, held domain.Co
 func kindFor(d domain.Demand) kind {
 	switch {
 	case !d.Particular():
-		return unkept
+		return noStore
 	case d.Within > 0 && d.NoStore:
-		return recentUnkept
+		return recentNoStore
 	case d.Within > 0:
 		return recent
 	case d.NoStore:
-		return reloadUnkept
+		return reloadNoStore
 	}
 	return reload
 }

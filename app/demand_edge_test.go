@@ -106,7 +106,7 @@ func TestALookIsNotHeldUpByALoadAndHoldsUpNone(t *testing.T) {
 // demand that it was read for.
 func TestADeleteVoidsTheFlightsOfAllDemands(t *testing.T) {
 	for name, d := range map[string]domain.Demand{
-		"ordinary": {Wait: time.Minute}, "anew": {NoCache: true}, "unkept": {NoStore: true}, "anew and unkept": {NoCache: true, NoStore: true},
+		"ordinary": {Wait: time.Minute}, "reload": {NoCache: true}, "no-store": {NoStore: true}, "reload and no-store": {NoCache: true, NoStore: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -22,14 +22,14 @@ const sharedWhenCut = 100 * time.Millisecond
 type kind uint8
 
 const (
-	ordinary     kind = iota
-	reload            // loads although a layer has the key
-	recent            // does so unless the load of what a layer has began lately
-	unkept            // loads, and stores nothing
-	reloadUnkept      // reload, and stores nothing
-	recentUnkept      // recent, and stores nothing
-	lookFirst         // looks whether an ordinary flight has to begin
-	lookOnly          // looks for who may not load
+	ordinary      kind = iota
+	reload             // loads although a layer has the key
+	recent             // does so unless the load of what a layer has began lately
+	noStore            // loads, and stores nothing
+	reloadNoStore      // reload, and stores nothing
+	recentNoStore      // recent, and stores nothing
+	lookFirst          // looks whether an ordinary flight has to begin
+	lookOnly           // looks for who may not load
 	kinds
 )
 

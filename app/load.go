@@ -131,7 +131,7 @@ func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, f *flight,
 		s.release(ctx, key, lease, nil)
 		return domain.Answer{Copy: c, Outcome: found}, nil
 	case d.NoStore:
-		answer, err = s.loadUnkept(ctx, key, f, lease)
+		answer, err = s.loadNoStore(ctx, key, f, lease)
 	default:
 		answer, err = s.loadAndFill(ctx, key, f, lease, since, true)
 	}

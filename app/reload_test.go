@@ -217,7 +217,7 @@ func TestAForcedLoadWithATokenIsTwoAtMostForAllRequestsThatComeAtOnce(t *testing
 
 // The load that is under way when a request comes read the source before.
 func TestAForcedLoadBeginsAfterTheRequestCame(t *testing.T) {
-	for name, first := range map[string]domain.Demand{"ordinary": {}, "forced": {NoCache: true}, "unkept": {NoStore: true, NoCache: true}} {
+	for name, first := range map[string]domain.Demand{"ordinary": {}, "forced": {NoCache: true}, "no-store": {NoStore: true, NoCache: true}} {
 		for _, instances := range []int{1, 2} {
 			t.Run(fmt.Sprint(name, " ", instances), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

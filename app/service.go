@@ -110,9 +110,9 @@ type Service struct {
 	// of L2.
 	batched, reads chan struct{}
 
-	failed  *cooldown // keys whose load failed, for when L2 cannot tell
-	resting *cooldown // keys that are not refreshed for a while
-	unkept  *cooldown // keys that were loaded without a lease and not stored
+	failed    *cooldown // keys whose load failed, for when L2 cannot tell
+	resting   *cooldown // keys that are not refreshed for a while
+	notStored *cooldown // keys that were loaded without a lease and not stored
 }
 
 // New returns a Service over p, and has p.Bus tell it the news. The error says
@@ -126,13 +126,13 @@ func New(p Ports, o Options) (*Service, error) {
 	}
 	s := &Service{
 		l1: p.L1, l2: p.L2, locker: p.Locker, bus: p.Bus, source: p.Source, rec: p.Recorder, log: p.Logger,
-		opts:    o,
-		places:  make(chan struct{}, o.SourceConcurrency),
-		batched: make(chan struct{}, max(1, min(o.SourceConcurrency/2, loadedAtOnce/o.MaxValueBytes))),
-		reads:   make(chan struct{}, readsAtOnce),
-		failed:  newCooldown(o.FailureCooldown),
-		resting: newCooldown(max(o.FailureCooldown, minRest)),
-		unkept:  newCooldown(o.ReloadInterval),
+		opts:      o,
+		places:    make(chan struct{}, o.SourceConcurrency),
+		batched:   make(chan struct{}, max(1, min(o.SourceConcurrency/2, loadedAtOnce/o.MaxValueBytes))),
+		reads:     make(chan struct{}, readsAtOnce),
+		failed:    newCooldown(o.FailureCooldown),
+		resting:   newCooldown(max(o.FailureCooldown, minRest)),
+		notStored: newCooldown(o.ReloadInterval),
 	}
 	s.closing = make(chan struct{})
 	s.end = sync.OnceFunc(func() { close(s.closing) })

@@ -54,7 +54,7 @@ func (s *Service) takeTurn(ctx context.Context, turn domain.Key) (lease ports.Le
 // loadInTurnHere is loadInTurn for when the locker cannot be used: each instance
 // then counts for itself.
 func (s *Service) loadInTurnHere(ctx context.Context, key domain.Key, f *flight, d domain.Demand) (domain.Answer, error) {
-	left, _ := s.unkept.left(key)
+	left, _ := s.notStored.left(key)
 	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
@@ -64,7 +64,7 @@ func (s *Service) loadInTurnHere(ctx context.Context, key domain.Key, f *flight,
 	}
 	answer, err := s.loadOnce(ctx, key, f, d)
 	if d.NoStore && time.Since(f.loadBegan()) < d.Within {
-		s.unkept.note(key, errNotStored)
+		s.notStored.note(key, errNotStored)
 	}
 	return answer, err
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// loadUnkept calls the source under the lease and gives that back, so that
+// loadNoStore calls the source under the lease and gives that back, so that
 // requests that wait for a value to store load one.
-func (s *Service) loadUnkept(ctx context.Context, key domain.Key, f *flight, lease ports.Lease) (domain.Answer, error) {
+func (s *Service) loadNoStore(ctx context.Context, key domain.Key, f *flight, lease ports.Lease) (domain.Answer, error) {
 	answer, err := s.loadRenewing(ctx, key, f, lease, true)
 	if err == nil {
 		s.release(ctx, key, lease, nil)
