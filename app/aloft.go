@@ -61,12 +61,12 @@ func (fs *flights) count() int {
 }
 
 // state returns that of the flight at p that may be joined.
-func (fs *flights) state(p place) domain.FlightState {
+func (fs *flights) state(p place) domain.CallState {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f := fs.open[p]
 	if f == nil || fs.outdatedLocked(f) {
-		return domain.FlightState{}
+		return domain.CallState{}
 	}
-	return domain.FlightState{Under: true, Waiters: f.waiters, Since: time.Since(f.began)}
+	return domain.CallState{Under: true, Waiters: f.waiters, Since: time.Since(f.began)}
 }

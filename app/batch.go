@@ -207,7 +207,7 @@ func (s *Service) loadOne(b *batch, m missing) {
 		}
 	}
 	held, _ := s.l1.Get(m.key)
-	answer, err := s.getShared(b.ctx, m.key, held, domain.Demand{}, way)
+	answer, err := s.getShared(b.ctx, m.key, held, domain.Constraints{}, way)
 	if err != nil {
 		b.fail(m.place, err)
 		return

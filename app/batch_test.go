@@ -125,7 +125,7 @@ func TestABatchWhoseCallerLeavesEnds(t *testing.T) {
 			require.Equal(t, domain.Abandoned, r.Outcome)
 		}
 		synctest.Wait()
-		require.Zero(t, f.services[0].Activity().Flights, "nobody else waited for them")
+		require.Zero(t, f.services[0].Activity().Calls, "nobody else waited for them")
 	})
 }
 
@@ -164,7 +164,7 @@ func TestWhatAnExplanationSaysIsWhatTheNextGetDoes(t *testing.T) {
 			}
 			time.Sleep(loadTime / 2)
 			x = asks(t, f, key, domain.StepJoin)
-			require.Equal(t, domain.FlightState{Under: true, Waiters: 3, Since: loadTime / 2}, x.Flight)
+			require.Equal(t, domain.CallState{Under: true, Waiters: 3, Since: loadTime / 2}, x.Call)
 			require.True(t, x.Lease.Held)
 			require.Equal(t, domain.StepWait, f.services[1].Explain(context.Background(), key).Next)
 			all.Wait()
@@ -175,7 +175,7 @@ func TestWhatAnExplanationSaysIsWhatTheNextGetDoes(t *testing.T) {
 			require.Equal(t, domain.L2Hit, f.get(t, 1, key).Outcome)
 			time.Sleep(time.Minute)
 			x = asks(t, f, key, domain.StepLoad)
-			require.Equal(t, -30*time.Second, x.L1.Left.Round(time.Second), "kept as stale")
+			require.Equal(t, -30*time.Second, x.L1.Remaining.Round(time.Second), "kept as stale")
 			require.EqualValues(t, 1, f.source.calls.Load(), "nothing was loaded for explanations")
 		})
 	})
@@ -186,7 +186,7 @@ func TestWhatAnExplanationSaysIsWhatTheNextGetDoes(t *testing.T) {
 			require.Error(t, err)
 			x := asks(t, f, key, domain.StepFail)
 			require.ErrorIs(t, x.Failure, domain.ErrSourceFailed)
-			require.Equal(t, time.Second, x.FailureLeft)
+			require.Equal(t, time.Second, x.FailureRemaining)
 			time.Sleep(time.Second)
 			require.NoError(t, asks(t, f, key, domain.StepLoad).Failure)
 		})
@@ -225,7 +225,7 @@ func TestWhatAnExplanationSaysIsWhatTheNextGetDoes(t *testing.T) {
 func TestNextIsWhatHappensWithoutL2(t *testing.T) {
 	w := newWorld(t)
 	doubtful := held("v", time.Second)
-	doubtful.Doubtful = true
+	doubtful.Unverified = true
 	w.l1.EXPECT().Peek(w.key).Return(doubtful, true)
 	w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused"))
 	w.locker.EXPECT().State(mock.Anything, w.key).Return(domain.LeaseState{Err: errors.New("refused")})
@@ -275,7 +275,7 @@ func TestABatchAnswersWithTheStaleValueOfEitherLayerWhenTheLoadFails(t *testing.
 			require.NoError(t, got[0].Err)
 			require.Equal(t, domain.Stale, got[0].Outcome)
 			require.ErrorIs(t, got[0].Failure, domain.ErrSourceFailed)
-			require.InDelta(t, -12*time.Second, got[0].Left, float64(time.Second), "it has aged while the load failed")
+			require.InDelta(t, -12*time.Second, got[0].Remaining, float64(time.Second), "it has aged while the load failed")
 			require.EqualValues(t, 1, f.counts[reader].Snapshot().Requests[domain.Stale])
 		})
 	}
@@ -310,7 +310,7 @@ func TestInABatchACopyInDoubtIsUsedWhenL2CannotSettleIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, never)
 		doubtful := held("v", time.Second)
-		doubtful.Doubtful = true
+		doubtful.Unverified = true
 		w.l1.EXPECT().Get(w.key).Return(doubtful, true)
 		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{w.key}).Return([]ports.Found{{Err: errors.New("refused")}}).Once()
 		got := w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil) // loading would be an unexpected call

@@ -160,10 +160,12 @@ func TestKeysThatAreKeptKeepOnlyTheirOwnBytes(t *testing.T) {
 		return domain.Value{Body: "v"}, nil
 	}
 	for how, do := range map[string]func(*app.Service, domain.Key){
-		"get":      func(s *app.Service, k domain.Key) { _, _ = s.Get(t.Context(), k) },
-		"no-cache": func(s *app.Service, k domain.Key) { _, _ = s.GetWith(t.Context(), k, domain.Demand{NoCache: true}) },
+		"get": func(s *app.Service, k domain.Key) { _, _ = s.Get(t.Context(), k) },
+		"no-cache": func(s *app.Service, k domain.Key) {
+			_, _ = s.GetWith(t.Context(), k, domain.Constraints{NoCache: true})
+		},
 		"min-fresh": func(s *app.Service, k domain.Key) {
-			_, _ = s.GetWith(t.Context(), k, domain.Demand{MinFresh: time.Second})
+			_, _ = s.GetWith(t.Context(), k, domain.Constraints{MinFresh: time.Second})
 		},
 		"batch":  func(s *app.Service, k domain.Key) { s.GetMany(t.Context(), []domain.Key{k}, nil) },
 		"put":    func(s *app.Service, k domain.Key) { _ = s.Put(t.Context(), k, domain.Value{Body: "v"}, -1) },

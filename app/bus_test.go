@@ -20,8 +20,8 @@ func newBus() *bus {
 }
 
 func (b *bus) Listen(l ports.Listener) { b.Listener = l }
-func (b *bus) Connected() bool         { return b.connected.Load() }
-func (b *bus) Reachable() bool         { return b.reachable.Load() }
+func (b *bus) Subscribed() bool        { return b.connected.Load() }
+func (b *bus) Available() bool         { return b.reachable.Load() }
 
 // reconnect is what a real bus does when it is connected anew.
 func (b *bus) reconnect() {

@@ -16,8 +16,8 @@ import (
 // With d.NoCache, and when a copy is there but not as d wants it, the key is
 // reloaded, by a load that begins after the request came or at most d.Within
 // before: one for all requests that ask for it meanwhile, on all instances.
-func (s *Service) GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error) {
-	if d == (domain.Demand{}) {
+func (s *Service) GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error) {
+	if d == (domain.Constraints{}) {
 		return s.Get(ctx, key)
 	}
 	answer, err := s.meet(ctx, key, d)
@@ -25,7 +25,7 @@ func (s *Service) GetWith(ctx context.Context, key domain.Key, d domain.Demand) 
 	return answer, err
 }
 
-func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error) {
+func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error) {
 	held, _ := s.l1.Get(key)
 	if d.Meets(held) && s.trusts(held) {
 		if held.Fresh() {
@@ -41,7 +41,7 @@ func (s *Service) meet(ctx context.Context, key domain.Key, d domain.Demand) (do
 }
 
 // meetFarther answers when the copy that L1 has, if any, does not do.
-func (s *Service) meetFarther(ctx context.Context, key domain.Key, held domain.Copy, d domain.Demand) (domain.Answer, error) {
+func (s *Service) meetFarther(ctx context.Context, key domain.Key, held domain.Copy, d domain.Constraints) (domain.Answer, error) {
 	if d.NoCache && d.Within == 0 && !d.OnlyIfCached { // no copy will do
 		return s.meetByLoad(ctx, key, held, d)
 	}
@@ -83,8 +83,8 @@ func hit(c domain.Copy, where domain.Outcome) domain.Answer {
 }
 
 // meetByLoad answers from a load that requests with the same demand share.
-func (s *Service) meetByLoad(ctx context.Context, key domain.Key, held domain.Copy, d domain.Demand) (domain.Answer, error) {
-	if !d.Particular() && !d.NoStore {
+func (s *Service) meetByLoad(ctx context.Context, key domain.Key, held domain.Copy, d domain.Constraints) (domain.Answer, error) {
+	if !d.Strict() && !d.NoStore {
 		return s.getShared(ctx, key, held, d, s.lookThenFly)
 	}
 	return s.await(ctx, held, d, func(ctx context.Context) (domain.Answer, error) {
@@ -92,9 +92,9 @@ func (s *Service) meetByLoad(ctx context.Context, key domain.Key, held domain.Co
 	})
 }
 
-func kindFor(d domain.Demand) kind {
+func kindFor(d domain.Constraints) kind {
 	switch {
-	case !d.Particular():
+	case !d.Strict():
 		return noStore
 	case d.Within > 0 && d.NoStore:
 		return recentNoStore
@@ -109,7 +109,7 @@ func kindFor(d domain.Demand) kind {
 // joinDemanded waits for the flight at p. If it had begun before, and so had the
 // load that it brings the value of, it is not what d asks for, and the caller
 // joins the next one.
-func (s *Service) joinDemanded(ctx context.Context, p place, d domain.Demand) (domain.Answer, error) {
+func (s *Service) joinDemanded(ctx context.Context, p place, d domain.Constraints) (domain.Answer, error) {
 	came := time.Now()
 	for {
 		f, began, err := s.flights.board(ctx, p, s.loadDemanded(d))
@@ -121,7 +121,7 @@ func (s *Service) joinDemanded(ctx context.Context, p place, d domain.Demand) (d
 			patience = max(time.Nanosecond, patience-time.Since(came))
 		}
 		answer, err := s.flights.wait(ctx, f, began, patience)
-		if err != nil || began || !d.Particular() || d.Meets(answer.Copy) || !f.loadBegan().Before(came.Add(-d.Within)) {
+		if err != nil || began || !d.Strict() || d.Meets(answer.Copy) || !f.loadBegan().Before(came.Add(-d.Within)) {
 			return answer, err
 		}
 	}
@@ -129,7 +129,7 @@ func (s *Service) joinDemanded(ctx context.Context, p place, d domain.Demand) (d
 
 // loadDemanded returns the work of a flight that is not content with what the
 // layers have.
-func (s *Service) loadDemanded(d domain.Demand) work {
+func (s *Service) loadDemanded(d domain.Constraints) work {
 	return func(ctx context.Context, key domain.Key, f *flight) (domain.Answer, error) {
 		if d.Within == 0 {
 			return s.loadOnce(ctx, key, f, d)
@@ -151,11 +151,11 @@ type wait struct{ asked, ended time.Time }
 // that wait, it was stored under a later lease, which was not held yet when f asked:
 // so its load began after that, however long the network took. Its age and load
 // time are an estimate, short by the time that the value took to reach L2.
-func (f *flight) serves(c domain.Copy, d domain.Demand, first wait) bool {
+func (f *flight) serves(c domain.Copy, d domain.Constraints, first wait) bool {
 	switch {
 	case !c.Fresh():
 		return false
-	case !d.Particular():
+	case !d.Strict():
 		return true
 	case first != (wait{}) && c.Age() < time.Since(first.ended):
 		f.loadBegins(first.asked)
@@ -168,13 +168,15 @@ func (f *flight) serves(c domain.Copy, d domain.Demand, first wait) bool {
 }
 
 // inherits reports whether what earlier brought is what f is to bring.
-func (f *flight) inherits(earlier *flight, d domain.Demand) bool {
+func (f *flight) inherits(earlier *flight, d domain.Constraints) bool {
 	f.loadBegins(earlier.loadBegan())
 	return f.reaches(d)
 }
 
 // reaches reports whether the load began as late as d wants it.
-func (f *flight) reaches(d domain.Demand) bool { return !f.loadBegan().Before(f.began.Add(-d.Within)) }
+func (f *flight) reaches(d domain.Constraints) bool {
+	return !f.loadBegan().Before(f.began.Add(-d.Within))
+}
 func outcomeOf(err error) domain.Outcome {
 	if errors.Is(err, domain.ErrStillLoading) {
 		return domain.Deferred

@@ -23,7 +23,7 @@ func TestWhoDemandsNothingIsAnsweredAsByGet(t *testing.T) {
 		w := newWorld(t, func(o *app.Options) { o.StaleWhile = time.Minute })
 		w.bus.reachable.Store(false) // so that nothing is refreshed
 		w.l1.EXPECT().Get(w.key).Return(held("v", -time.Second), true).Once()
-		got, err := w.svc.GetWith(w.ctx, w.key, domain.Demand{}) // asking L2 would be an unexpected call
+		got, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{}) // asking L2 would be an unexpected call
 		require.NoError(t, err)
 		require.Equal(t, domain.Stale, got.Outcome)
 		require.Equal(t, 1, w.requests(domain.Stale))
@@ -35,14 +35,14 @@ func TestACopyInDoubtMeetsNoDemandUntilL2ConfirmsIt(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
 		f.bus(0).reconnect()
-		got, err := f.with(0, key, domain.Demand{MaxAge: time.Hour})
+		got, err := f.with(0, key, domain.Constraints{MaxAge: time.Hour})
 		require.NoError(t, err)
 		require.Equal(t, domain.L2Hit, got.Outcome)
 		require.NoError(t, f.l2.Delete(context.Background(), key)) // and no word of it
 		f.bus(0).reconnect()
-		_, err = f.with(0, key, domain.Demand{OnlyIfCached: true})
+		_, err = f.with(0, key, domain.Constraints{OnlyIfCached: true})
 		require.ErrorIs(t, err, domain.ErrNotCached)
-		got, err = f.with(0, key, domain.Demand{MaxAge: time.Hour})
+		got, err = f.with(0, key, domain.Constraints{MaxAge: time.Hour})
 		require.NoError(t, err)
 		require.Equal(t, "value of call 2", got.Entry.Body())
 	})
@@ -52,14 +52,14 @@ func TestAHitThatMeetsADemandIsRefreshedAheadButAStaleOneLoadsNothing(t *testing
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, eager), mustKey(t, "k")
 		f.get(t, 0, key)
-		got, err := f.with(0, key, domain.Demand{MaxAge: time.Hour})
+		got, err := f.with(0, key, domain.Constraints{MaxAge: time.Hour})
 		require.NoError(t, err)
 		require.Equal(t, domain.L1Hit, got.Outcome)
 		f.settle(t)
 		require.EqualValues(t, 2, f.source.calls.Load())
 
 		time.Sleep(40 * time.Second)
-		got, err = f.with(0, key, domain.Demand{MaxStale: time.Hour})
+		got, err = f.with(0, key, domain.Constraints{MaxStale: time.Hour})
 		require.NoError(t, err)
 		require.Equal(t, domain.Stale, got.Outcome)
 		f.settle(t)
@@ -73,7 +73,7 @@ func TestADemandWhoseCallerHasLeftStartsNothing(t *testing.T) {
 		gone, leave := context.WithCancel(w.ctx)
 		leave()
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
-		demands := []domain.Demand{{OnlyIfCached: true}, {MaxAge: time.Second}, {NoCache: true}, {NoStore: true, NoCache: true}}
+		demands := []domain.Constraints{{OnlyIfCached: true}, {MaxAge: time.Second}, {NoCache: true}, {NoStore: true, NoCache: true}}
 		for _, d := range demands {
 			_, err := w.svc.GetWith(gone, w.key, d) // asking L2 or the locker would be an unexpected call
 			require.ErrorIs(t, err, context.Canceled)
@@ -93,7 +93,7 @@ func TestALookIsNotHeldUpByALoadAndHoldsUpNone(t *testing.T) {
 			all.Go(func() { f.get(t, 0, key) })
 			synctest.Wait()
 			before := time.Now()
-			_, err := f.with(0, key, domain.Demand{OnlyIfCached: true})
+			_, err := f.with(0, key, domain.Constraints{OnlyIfCached: true})
 			require.ErrorIs(t, err, domain.ErrNotCached)
 			require.Zero(t, time.Since(before))
 		}
@@ -105,7 +105,7 @@ func TestALookIsNotHeldUpByALoadAndHoldsUpNone(t *testing.T) {
 // What was read before a write may not answer who comes after it, whatever the
 // demand that it was read for.
 func TestADeleteVoidsTheFlightsOfAllDemands(t *testing.T) {
-	for name, d := range map[string]domain.Demand{
+	for name, d := range map[string]domain.Constraints{
 		"ordinary": {Wait: time.Minute}, "reload": {NoCache: true}, "no-store": {NoStore: true}, "reload and no-store": {NoCache: true, NoStore: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,12 +142,12 @@ func TestADeleteVoidsALookUnderWay(t *testing.T) {
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
 		var all sync.WaitGroup
 		all.Go(func() {
-			_, err := w.svc.GetWith(w.ctx, w.key, domain.Demand{OnlyIfCached: true})
+			_, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{OnlyIfCached: true})
 			assert.NoError(t, err, "it began before the delete")
 		})
 		synctest.Wait()
 		require.NoError(t, w.svc.Delete(w.ctx, w.key))
-		_, err := w.svc.GetWith(w.ctx, w.key, domain.Demand{OnlyIfCached: true})
+		_, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{OnlyIfCached: true})
 		require.ErrorIs(t, err, domain.ErrNotCached)
 		all.Wait()
 	})
@@ -159,7 +159,7 @@ func TestACopyInL1ThatDidNotDoIsSaidToBeRefusedThoughL2HasNone(t *testing.T) {
 		f.get(t, 0, key)
 		time.Sleep(10 * time.Second)
 		require.NoError(t, f.l2.Delete(context.Background(), key)) // evicted there, say
-		got, err := f.with(0, key, domain.Demand{MaxAge: time.Second})
+		got, err := f.with(0, key, domain.Constraints{MaxAge: time.Second})
 		require.NoError(t, err)
 		require.Equal(t, domain.Loaded, got.Outcome)
 		require.True(t, got.Refused)
@@ -169,13 +169,13 @@ func TestACopyInL1ThatDidNotDoIsSaidToBeRefusedThoughL2HasNone(t *testing.T) {
 func TestWhoForbidsALoadIsToldWhyThereWasNoLook(t *testing.T) {
 	f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 	require.NoError(t, f.services[0].Close(context.Background()))
-	_, err := f.with(0, key, domain.Demand{OnlyIfCached: true})
+	_, err := f.with(0, key, domain.Constraints{OnlyIfCached: true})
 	require.ErrorIs(t, err, domain.ErrClosed)
 	require.NotErrorIs(t, err, domain.ErrNotCached)
 }
 
 func TestUnderTheLeaseAnyFreshCopyDoesForWhoForbidsToStoreAndNoneFromBeforeForWhoWantsItAnew(t *testing.T) {
-	for name, d := range map[string]domain.Demand{"no store": {NoStore: true}, "no cache": {NoCache: true, NoStore: true}} {
+	for name, d := range map[string]domain.Constraints{"no store": {NoStore: true}, "no cache": {NoCache: true, NoStore: true}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, never)
@@ -197,7 +197,7 @@ func TestUnderTheLeaseAnyFreshCopyDoesForWhoForbidsToStoreAndNoneFromBeforeForWh
 				require.False(t, got.Stored)
 				if d.NoCache {
 					require.Equal(t, "new", got.Entry.Body())
-					require.Equal(t, got.Entry.TTL(), got.Left, "it is fresh, though nothing keeps it")
+					require.Equal(t, got.Entry.TTL(), got.Remaining, "it is fresh, though nothing keeps it")
 				} else {
 					require.Equal(t, c, got.Copy)
 					require.Equal(t, domain.L2Hit, got.Outcome)
@@ -208,7 +208,7 @@ func TestUnderTheLeaseAnyFreshCopyDoesForWhoForbidsToStoreAndNoneFromBeforeForWh
 }
 
 func TestARequestEndsInTimeAlthoughALayerDoesNot(t *testing.T) {
-	for _, d := range []domain.Demand{{}, {NoCache: true}} {
+	for _, d := range []domain.Constraints{{}, {NoCache: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, never)
 			w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
@@ -231,12 +231,12 @@ func TestWhoWantsAValueAnewLoadsItWhenTheLoadThatItWaitedForLeftNone(t *testing.
 		f.get(t, 0, key)
 		var all sync.WaitGroup
 		all.Go(func() {
-			got, err := f.with(1, key, domain.Demand{NoCache: true, NoStore: true})
+			got, err := f.with(1, key, domain.Constraints{NoCache: true, NoStore: true})
 			assert.NoError(t, err)
 			assert.Equal(t, "value of call 2", got.Entry.Body())
 		})
 		time.Sleep(loadTime / 2)
-		got, err := f.with(0, key, domain.Demand{NoCache: true})
+		got, err := f.with(0, key, domain.Constraints{NoCache: true})
 		require.NoError(t, err)
 		require.Equal(t, "value of call 3", got.Entry.Body(), "not the one that was there before")
 		all.Wait()
@@ -244,7 +244,7 @@ func TestWhoWantsAValueAnewLoadsItWhenTheLoadThatItWaitedForLeftNone(t *testing.
 }
 
 func TestWithoutL2WhatIsLoadedIsKeptInMemoryUnlessThatIsForbidden(t *testing.T) {
-	for _, d := range []domain.Demand{{}, {NoStore: true}, {NoStore: true, NoCache: true}} {
+	for _, d := range []domain.Constraints{{}, {NoStore: true}, {NoStore: true, NoCache: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			w, down := newWorld(t, never), errors.New("refused")
 			w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
@@ -263,7 +263,7 @@ func TestWithoutL2WhatIsLoadedIsKeptInMemoryUnlessThatIsForbidden(t *testing.T) 
 }
 
 func TestWhatIsLoadedIsSaidToBeStoredIfALayerKeepsIt(t *testing.T) {
-	for _, d := range []domain.Demand{{}, {NoCache: true}} {
+	for _, d := range []domain.Constraints{{}, {NoCache: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 			var all sync.WaitGroup
@@ -284,10 +284,10 @@ func TestOnlyIfCachedGetsADoubtfulCopyThatNobodyCanSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, never)
 		c := held("v", time.Second)
-		c.Doubtful = true
+		c.Unverified = true
 		w.l1.EXPECT().Get(w.key).Return(c, true)
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused"))
-		got, err := w.svc.GetWith(w.ctx, w.key, domain.Demand{OnlyIfCached: true})
+		got, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{OnlyIfCached: true})
 		require.NoError(t, err)
 		require.Equal(t, domain.L1Hit, got.Outcome)
 	})
@@ -299,7 +299,7 @@ func TestACopyInDoubtWasNotRefused(t *testing.T) {
 		f.get(t, 0, key)
 		require.NoError(t, f.l2.Delete(context.Background(), key))
 		f.bus(0).reconnect()
-		got, err := f.with(0, key, domain.Demand{MaxStale: time.Second})
+		got, err := f.with(0, key, domain.Constraints{MaxStale: time.Second})
 		require.NoError(t, err)
 		require.Equal(t, domain.Loaded, got.Outcome)
 		require.False(t, got.Refused)

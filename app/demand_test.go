@@ -21,7 +21,7 @@ import (
 // never refreshes, so that loads are those that the test asks for.
 func never(o *app.Options) { o.RefreshAhead = 0 }
 
-func (f *fleet) with(instance int, key domain.Key, d domain.Demand) (domain.Answer, error) {
+func (f *fleet) with(instance int, key domain.Key, d domain.Constraints) (domain.Answer, error) {
 	return f.services[instance].GetWith(context.Background(), key, d)
 }
 
@@ -34,7 +34,7 @@ func TestAForcedLoadIsOneForAllRequestsThatComeMeanwhile(t *testing.T) {
 		var loaded, coalesced atomic.Int64
 		for i := range 300 {
 			all.Go(func() {
-				got, err := f.with(i%3, key, domain.Demand{NoCache: true, Within: interval})
+				got, err := f.with(i%3, key, domain.Constraints{NoCache: true, Within: interval})
 				assert.NoError(t, err)
 				assert.Equal(t, "value of call 2", got.Entry.Body())
 				assert.True(t, got.Refused)
@@ -60,7 +60,7 @@ func TestALoadThatEndedBeforeIsNotTheForcedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 2, slow, never), mustKey(t, "k")
 		for call := 1; call < 5; call++ {
-			got, err := f.with(call%2, key, domain.Demand{NoCache: true})
+			got, err := f.with(call%2, key, domain.Constraints{NoCache: true})
 			require.NoError(t, err)
 			require.Equal(t, domain.Loaded, got.Outcome)
 			require.EqualValues(t, call, f.source.calls.Load())
@@ -70,15 +70,15 @@ func TestALoadThatEndedBeforeIsNotTheForcedOne(t *testing.T) {
 
 func TestAgeAndLifeOfWhatIsServedAreAsDemanded(t *testing.T) {
 	for name, c := range map[string]struct {
-		d     domain.Demand
+		d     domain.Constraints
 		loads bool
 	}{
-		"young enough":      {domain.Demand{MaxAge: 11 * time.Second}, false},
-		"too old":           {domain.Demand{MaxAge: 9 * time.Second}, true},
-		"life enough":       {domain.Demand{MinFresh: 19 * time.Second}, false},
-		"too little life":   {domain.Demand{MinFresh: 21 * time.Second}, true},
-		"more than a life":  {domain.Demand{MinFresh: time.Hour}, true},
-		"only what is here": {domain.Demand{OnlyIfCached: true}, false},
+		"young enough":      {domain.Constraints{MaxAge: 11 * time.Second}, false},
+		"too old":           {domain.Constraints{MaxAge: 9 * time.Second}, true},
+		"life enough":       {domain.Constraints{MinFresh: 19 * time.Second}, false},
+		"too little life":   {domain.Constraints{MinFresh: 21 * time.Second}, true},
+		"more than a life":  {domain.Constraints{MinFresh: time.Hour}, true},
+		"only what is here": {domain.Constraints{OnlyIfCached: true}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, reader := range []int{0, 1} { // from L1, and from L2
@@ -108,11 +108,11 @@ func TestAStaleValueIsServedToWhoTakesIt(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
 		time.Sleep(40 * time.Second)
-		got, err := f.with(0, key, domain.Demand{MaxStale: 11 * time.Second})
+		got, err := f.with(0, key, domain.Constraints{MaxStale: 11 * time.Second})
 		require.NoError(t, err)
 		require.Equal(t, domain.Stale, got.Outcome)
-		require.Equal(t, -10*time.Second, got.Left.Round(time.Second))
-		got, err = f.with(0, key, domain.Demand{MaxStale: 9 * time.Second})
+		require.Equal(t, -10*time.Second, got.Remaining.Round(time.Second))
+		got, err = f.with(0, key, domain.Constraints{MaxStale: 9 * time.Second})
 		require.NoError(t, err)
 		require.Equal(t, domain.Loaded, got.Outcome)
 		require.False(t, got.Refused, "there was nothing fresh")
@@ -122,7 +122,7 @@ func TestAStaleValueIsServedToWhoTakesIt(t *testing.T) {
 func TestNothingIsLoadedForWhoForbidsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
-		for _, d := range []domain.Demand{{OnlyIfCached: true}, {OnlyIfCached: true, NoCache: true}, {OnlyIfCached: true, NoStore: true}} {
+		for _, d := range []domain.Constraints{{OnlyIfCached: true}, {OnlyIfCached: true, NoCache: true}, {OnlyIfCached: true, NoStore: true}} {
 			_, err := f.with(0, key, d)
 			require.ErrorIs(t, err, domain.ErrNotCached)
 		}
@@ -137,21 +137,21 @@ func TestWhatIsLoadedForWhoForbidsToStoreItIsKeptNowhere(t *testing.T) {
 		var all sync.WaitGroup
 		for range 10 {
 			all.Go(func() {
-				got, err := f.with(0, key, domain.Demand{NoStore: true})
+				got, err := f.with(0, key, domain.Constraints{NoStore: true})
 				assert.NoError(t, err)
 				assert.False(t, got.Stored)
 			})
 		}
 		all.Wait()
 		require.EqualValues(t, 1, f.source.calls.Load(), "but it is shared")
-		_, err := f.with(0, key, domain.Demand{OnlyIfCached: true})
+		_, err := f.with(0, key, domain.Constraints{OnlyIfCached: true})
 		require.ErrorIs(t, err, domain.ErrNotCached)
 
 		require.Equal(t, "value of call 2", f.get(t, 0, key).Entry.Body())
-		got, err := f.with(0, key, domain.Demand{NoStore: true})
+		got, err := f.with(0, key, domain.Constraints{NoStore: true})
 		require.NoError(t, err)
 		require.Equal(t, domain.L1Hit, got.Outcome, "what is stored anyway may be served")
-		got, err = f.with(0, key, domain.Demand{NoStore: true, NoCache: true})
+		got, err = f.with(0, key, domain.Constraints{NoStore: true, NoCache: true})
 		require.NoError(t, err)
 		require.Equal(t, "value of call 3", got.Entry.Body())
 		require.Equal(t, "value of call 2", f.get(t, 0, key).Entry.Body())
@@ -171,16 +171,16 @@ func failsFrom(n int64) func(context.Context, int64) (domain.Value, error) {
 
 func TestHowStaleAValueMayBeWhenTheLoadFailsIsAsDemanded(t *testing.T) {
 	for name, c := range map[string]struct {
-		d      domain.Demand
+		d      domain.Constraints
 		serves bool
 	}{
-		"nothing said":                    {domain.Demand{MaxStale: time.Second}, true},
-		"not at all":                      {domain.Demand{StaleIfError: -1}, false},
-		"too stale":                       {domain.Demand{StaleIfError: 5 * time.Second}, false},
-		"just so":                         {domain.Demand{StaleIfError: time.Minute}, true},
-		"who wants it fresh":              {domain.Demand{NoCache: true}, false},
-		"who wants it fresh or, at worst": {domain.Demand{NoCache: true, StaleIfError: time.Minute}, true},
-		"who wants it young":              {domain.Demand{MaxAge: time.Second}, false},
+		"nothing said":                    {domain.Constraints{MaxStale: time.Second}, true},
+		"not at all":                      {domain.Constraints{StaleIfError: -1}, false},
+		"too stale":                       {domain.Constraints{StaleIfError: 5 * time.Second}, false},
+		"just so":                         {domain.Constraints{StaleIfError: time.Minute}, true},
+		"who wants it fresh":              {domain.Constraints{NoCache: true}, false},
+		"who wants it fresh or, at worst": {domain.Constraints{NoCache: true, StaleIfError: time.Minute}, true},
+		"who wants it young":              {domain.Constraints{MaxAge: time.Second}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, keep := range []time.Duration{0, time.Hour} { // in L2, too
@@ -205,7 +205,7 @@ func TestHowStaleAValueMayBeWhenTheLoadFailsIsAsDemanded(t *testing.T) {
 func TestWhoDoesNotWaitIsToldSoAndTheLoadGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
-		for _, d := range []domain.Demand{{Wait: time.Second}, {Wait: time.Nanosecond, NoCache: true, Within: 2 * interval}} {
+		for _, d := range []domain.Constraints{{Wait: time.Second}, {Wait: time.Nanosecond, NoCache: true, Within: 2 * interval}} {
 			began := time.Now()
 			_, err := f.with(0, key, d)
 			require.ErrorIs(t, err, domain.ErrStillLoading)
@@ -218,7 +218,7 @@ func TestWhoDoesNotWaitIsToldSoAndTheLoadGoesOn(t *testing.T) {
 		require.EqualValues(t, 1, f.source.calls.Load())
 
 		began := time.Now()
-		got, err := f.with(0, mustKey(t, "other"), domain.Demand{Wait: loadTime + time.Second})
+		got, err := f.with(0, mustKey(t, "other"), domain.Constraints{Wait: loadTime + time.Second})
 		require.NoError(t, err)
 		require.Equal(t, domain.Loaded, got.Outcome)
 		require.Equal(t, loadTime, time.Since(began))
@@ -231,7 +231,7 @@ func TestWhoDoesNotWaitGetsTheStaleValueIfThereIsOne(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
 		time.Sleep(time.Minute)
-		got, err := f.with(0, key, domain.Demand{Wait: time.Second})
+		got, err := f.with(0, key, domain.Constraints{Wait: time.Second})
 		require.NoError(t, err)
 		require.Equal(t, domain.Stale, got.Outcome)
 		require.ErrorIs(t, got.Failure, domain.ErrStillLoading)
@@ -245,14 +245,14 @@ func TestADeleteVoidsAForcedLoadToo(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		var all sync.WaitGroup
 		all.Go(func() {
-			got, err := f.with(0, key, domain.Demand{NoCache: true})
+			got, err := f.with(0, key, domain.Constraints{NoCache: true})
 			assert.NoError(t, err)
 			assert.Equal(t, "value of call 1", got.Entry.Body())
 			assert.False(t, got.Stored)
 		})
 		time.Sleep(loadTime / 2)
 		require.NoError(t, f.services[0].Delete(context.Background(), key))
-		got, err := f.with(0, key, domain.Demand{NoCache: true})
+		got, err := f.with(0, key, domain.Constraints{NoCache: true})
 		require.NoError(t, err)
 		require.Equal(t, "value of call 2", got.Entry.Body(), "the one from before the delete is not joined")
 		all.Wait()
@@ -270,7 +270,7 @@ func TestAForcedLoadWithoutL2IsStillOneForTheInstance(t *testing.T) {
 		var all sync.WaitGroup
 		for range 10 {
 			all.Go(func() {
-				got, err := w.svc.GetWith(w.ctx, w.key, domain.Demand{NoCache: true})
+				got, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{NoCache: true})
 				assert.NoError(t, err)
 				assert.Equal(t, "new", got.Entry.Body())
 			})

@@ -15,10 +15,10 @@ func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanatio
 	x.L1.Copy, _ = s.l1.Peek(key)
 	x.L2.Copy, _, x.L2.Err = s.l2.Get(ctx, key)
 	x.Lease = s.locker.State(ctx, key)
-	x.Flight = s.flights.state(place{key, ordinary})
-	x.Failure, x.FailureLeft = x.Lease.Failure, x.Lease.FailureLeft
+	x.Call = s.flights.state(place{key, ordinary})
+	x.Failure, x.FailureRemaining = x.Lease.Failure, x.Lease.FailureRemaining
 	if x.Lease.Err != nil { // then a load goes by what is known here
-		x.FailureLeft, x.Failure = s.failed.left(key)
+		x.FailureRemaining, x.Failure = s.failed.left(key)
 	}
 	nearest := x.L1.Copy
 	if !nearest.Fresh() || !s.trusts(nearest) {
@@ -38,7 +38,7 @@ func (s *Service) next(x domain.Explanation) domain.Step {
 		return domain.StepL1Hit
 	case s.mayServeStale(x.L1.Copy):
 		return domain.StepStale
-	case x.Flight.Under:
+	case x.Call.Under:
 		return domain.StepJoin
 	case x.L2.Fresh():
 		return domain.StepL2Hit

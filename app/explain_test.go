@@ -35,10 +35,10 @@ func (w *world) explain(k known) domain.Explanation {
 func TestWhatIsNextFollowsTheWayOfAGet(t *testing.T) {
 	fresh, stale, older := held("v", time.Second), held("v", -time.Second), held("v", -time.Minute)
 	doubtful := fresh
-	doubtful.Doubtful = true
+	doubtful.Unverified = true
 	staleInDoubt := stale
-	staleInDoubt.Doubtful = true
-	taken, failed := domain.LeaseState{Held: true, Left: time.Second}, domain.LeaseState{Failure: domain.ErrSourceFailed, FailureLeft: time.Second}
+	staleInDoubt.Unverified = true
+	taken, failed := domain.LeaseState{Held: true, Remaining: time.Second}, domain.LeaseState{Failure: domain.ErrSourceFailed, FailureRemaining: time.Second}
 	both := domain.LeaseState{Held: true, Failure: domain.ErrSourceFailed}
 	for says, c := range map[string]struct {
 		known
@@ -84,18 +84,18 @@ func TestTheLoadUnderWayIsJoinedWhateverL2HasByNow(t *testing.T) {
 		require.True(t, x.L2.Fresh())
 		require.Equal(t, domain.StepJoin, x.Next)
 		all.Wait()
-		require.Equal(t, domain.FlightState{}, f.services[0].Explain(context.Background(), key).Flight)
+		require.Equal(t, domain.CallState{}, f.services[0].Explain(context.Background(), key).Call)
 	})
 }
 
 func TestTheChanceOfARefreshIsThatOfTheCopyThatTheNextHitReads(t *testing.T) {
 	copyOf := func(loadTime, left time.Duration) domain.Copy {
-		return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, loadTime), Left: left}
+		return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, loadTime), Remaining: left}
 	}
 	near, far := copyOf(2*time.Second, 2*time.Second), copyOf(2*time.Second, 4*time.Second)
 	doubtful := near
-	doubtful.Doubtful = true
-	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 2*time.Second), Left: time.Second}
+	doubtful.Unverified = true
+	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 2*time.Second), Remaining: time.Second}
 	for says, c := range map[string]struct {
 		known
 		want float64
@@ -130,18 +130,18 @@ func TestAFailureThatOnlyThisInstanceKnowsOfIsToldToo(t *testing.T) {
 		x := w.explain(known{l2Err: down, lease: domain.LeaseState{Err: down}})
 		require.Equal(t, domain.StepFail, x.Next)
 		require.ErrorIs(t, x.Failure, domain.ErrSourceFailed)
-		require.Equal(t, 700*time.Millisecond, x.FailureLeft)
+		require.Equal(t, 700*time.Millisecond, x.FailureRemaining)
 
-		x = w.explain(known{lease: domain.LeaseState{Failure: domain.ErrTimeout, FailureLeft: 800 * time.Millisecond}})
+		x = w.explain(known{lease: domain.LeaseState{Failure: domain.ErrTimeout, FailureRemaining: 800 * time.Millisecond}})
 		require.ErrorIs(t, x.Failure, domain.ErrTimeout, "the one that lasts longer counts")
-		require.Equal(t, 800*time.Millisecond, x.FailureLeft)
+		require.Equal(t, 800*time.Millisecond, x.FailureRemaining)
 	})
 }
 
 func TestAnUndecodableEntryDoesNotMakeADoubtfulCopyAnAnswer(t *testing.T) {
 	w := newWorld(t, never)
 	c := held("v", time.Second)
-	c.Doubtful = true
+	c.Unverified = true
 	require.Equal(t, domain.StepLoad, w.explain(known{l1: c, l2Err: domain.ErrUndecodable}).Next)
 }
 

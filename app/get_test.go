@@ -100,7 +100,7 @@ func (w *world) sourceAnswers(v domain.Value, err error) {
 }
 
 func held(body string, left time.Duration) domain.Copy {
-	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, 30*time.Second, 0), Left: left}
+	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, 30*time.Second, 0), Remaining: left}
 }
 
 func TestAFreshCopyInL1IsTheAnswerAndNothingElseIsAsked(t *testing.T) {
@@ -167,7 +167,7 @@ func TestAMissLoadsUnderALeaseLooksAgainAndFillsFarToNear(t *testing.T) {
 		require.Equal(t, "loaded", got.Entry.Body())
 		require.Equal(t, "text/plain", got.Entry.ContentType())
 		require.Equal(t, loadTime, got.Entry.LoadTime())
-		require.Equal(t, 30*time.Second-10*time.Millisecond, got.Left, "its life in L2 began while it was being filled")
+		require.Equal(t, 30*time.Second-10*time.Millisecond, got.Remaining, "its life in L2 began while it was being filled")
 		require.Equal(t, 1, w.events(ports.SourceCalled))
 		require.Equal(t, loadTime, w.count.Snapshot().SourceTook.Sum)
 	})
@@ -331,7 +331,7 @@ func TestAStaleCopyAnswersWhenTheLoadFails(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, domain.Stale, got.Outcome)
 		require.Equal(t, "old", got.Entry.Body())
-		require.Equal(t, -time.Second-loadTime, got.Left)
+		require.Equal(t, -time.Second-loadTime, got.Remaining)
 		require.Equal(t, 1, w.requests(domain.Stale))
 	})
 }

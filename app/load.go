@@ -76,7 +76,7 @@ func (s *Service) fetchFrom(ctx context.Context, key domain.Key, f *flight, held
 		s.refreshStale(ctx, key)
 		return domain.Answer{Copy: c, Outcome: domain.Stale}, nil
 	}
-	answer, err := s.loadOnce(ctx, key, f, domain.Demand{})
+	answer, err := s.loadOnce(ctx, key, f, domain.Constraints{})
 	if stale := c.After(time.Since(began)); err != nil && covers(stale, s.opts.StaleIfError, err) {
 		return domain.Answer{Copy: stale, Outcome: domain.Stale, Failure: err}, nil
 	}
@@ -89,7 +89,7 @@ func covers(stale domain.Copy, window time.Duration, err error) bool {
 }
 
 // loadOnce loads key, or waits for the instance that does.
-func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, d domain.Demand) (domain.Answer, error) {
+func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, d domain.Constraints) (domain.Answer, error) {
 	found := domain.L2Hit // what a copy in L2 means from here on
 	var first wait
 	for {
@@ -122,7 +122,7 @@ func (s *Service) loadOnce(ctx context.Context, key domain.Key, f *flight, d dom
 
 // loadUnderLease loads key, if it is not there by now, and ends the lease, which
 // is the caller's no more.
-func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, f *flight, d domain.Demand,
+func (s *Service) loadUnderLease(ctx context.Context, key domain.Key, f *flight, d domain.Constraints,
 	lease ports.Lease, found domain.Outcome, first wait) (answer domain.Answer, err error) {
 	since := s.l1.Epoch(key)
 	c, _ := s.lookInL2(ctx, key)
@@ -149,7 +149,7 @@ func (s *Service) loadAndFill(ctx context.Context, key domain.Key, f *flight, le
 
 // loaded is the answer with an entry that no layer keeps.
 func loaded(e *domain.Entry) domain.Answer {
-	return domain.Answer{Copy: domain.Copy{Entry: e, Left: e.TTL()}, Outcome: domain.Loaded}
+	return domain.Answer{Copy: domain.Copy{Entry: e, Remaining: e.TTL()}, Outcome: domain.Loaded}
 }
 
 // store fills L2 with what was loaded and then L1, and ends the lease. An entry

@@ -42,7 +42,7 @@ func (s *Service) refreshStale(ctx context.Context, key domain.Key) { s.refresh(
 // refresh begins a background load of key, unless one is under way or has just
 // failed, or too many are. It is the service's own: the request goes on.
 func (s *Service) refresh(ctx context.Context, key domain.Key, draw float64) {
-	if s.resting.of(key) != nil || !s.bus.Reachable() {
+	if s.resting.of(key) != nil || !s.bus.Available() {
 		return
 	}
 	key = key.Clone()

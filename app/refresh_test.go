@@ -110,7 +110,7 @@ func TestARefreshThatFailsChangesNothingAndRests(t *testing.T) {
 // nearEnd returns a copy that will be refreshed when it is read, by a service
 // with the default options: a load takes two seconds and a microsecond is left.
 func nearEnd(body string) domain.Copy {
-	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, 30*time.Second, loadTime), Left: time.Microsecond}
+	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, 30*time.Second, loadTime), Remaining: time.Microsecond}
 }
 
 func TestARefreshThatAnotherInstanceMadeIsTakenOver(t *testing.T) {
@@ -225,7 +225,7 @@ func TestL2KeepsStaleValuesForInstancesThatHaveNone(t *testing.T) {
 		time.Sleep(45 * time.Second)
 		got := f.get(t, 1, key)
 		require.Equal(t, domain.Stale, got.Outcome)
-		require.InDelta(t, -15*time.Second, got.Left, float64(10*time.Millisecond))
+		require.InDelta(t, -15*time.Second, got.Remaining, float64(10*time.Millisecond))
 		time.Sleep(50 * time.Second)
 		_, err := f.services[1].Get(context.Background(), key)
 		require.ErrorIs(t, err, domain.ErrSourceFailed, "it is gone from L2")

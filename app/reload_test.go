@@ -47,8 +47,8 @@ func (s *timed) load(ctx context.Context, _ int64) (domain.Value, error) {
 }
 
 // forcing are the demands that no copy meets for long.
-func forcing() map[string]domain.Demand {
-	return map[string]domain.Demand{
+func forcing() map[string]domain.Constraints {
+	return map[string]domain.Constraints{
 		"no-cache":           {NoCache: true},
 		"max-age":            {MaxAge: time.Millisecond},
 		"min-fresh":          {MinFresh: time.Hour},
@@ -167,7 +167,7 @@ func TestAnIntervalAllowsNoLoadWhereNoneIsAllowed(t *testing.T) {
 		source := &timed{lasts: time.Millisecond}
 		f, key := newFleet(t, 1, source.load, never), mustKey(t, "k")
 		f.get(t, 0, key)
-		for _, d := range []domain.Demand{{NoCache: true}, {MinFresh: time.Hour}} {
+		for _, d := range []domain.Constraints{{NoCache: true}, {MinFresh: time.Hour}} {
 			d.OnlyIfCached, d.Within = true, interval
 			_, err := f.with(0, key, d)
 			require.ErrorIs(t, err, domain.ErrNotCached)
@@ -182,11 +182,11 @@ func TestAWrittenValueCountsAsLoadedWhenItWasWritten(t *testing.T) {
 		require.NoError(t, f.services[1].Put(context.Background(), key, domain.Value{Body: "written"}, -1))
 		for instance := range 2 {
 			f.forgets(instance, key)
-			got, err := f.with(instance, key, domain.Demand{NoCache: true, Within: interval})
+			got, err := f.with(instance, key, domain.Constraints{NoCache: true, Within: interval})
 			require.NoError(t, err)
 			require.Equal(t, "written", got.Entry.Body())
 		}
-		got, err := f.with(0, key, domain.Demand{NoCache: true})
+		got, err := f.with(0, key, domain.Constraints{NoCache: true})
 		require.NoError(t, err)
 		require.Equal(t, "value of call 2", got.Entry.Body(), "with a token it is reloaded at once")
 	})
@@ -205,7 +205,7 @@ func TestAForcedLoadWithATokenIsTwoAtMostForAllRequestsThatComeAtOnce(t *testing
 		var all sync.WaitGroup
 		for i := range 100 {
 			all.Go(func() {
-				got, err := f.with(i%5, key, domain.Demand{NoCache: true})
+				got, err := f.with(i%5, key, domain.Constraints{NoCache: true})
 				assert.NoError(t, err)
 				assert.Contains(t, []string{"value of call 2", "value of call 3"}, got.Entry.Body())
 			})
@@ -217,7 +217,7 @@ func TestAForcedLoadWithATokenIsTwoAtMostForAllRequestsThatComeAtOnce(t *testing
 
 // The load that is under way when a request comes read the source before.
 func TestAForcedLoadBeginsAfterTheRequestCame(t *testing.T) {
-	for name, first := range map[string]domain.Demand{"ordinary": {}, "forced": {NoCache: true}, "no-store": {NoStore: true, NoCache: true}} {
+	for name, first := range map[string]domain.Constraints{"ordinary": {}, "forced": {NoCache: true}, "no-store": {NoStore: true, NoCache: true}} {
 		for _, instances := range []int{1, 2} {
 			t.Run(fmt.Sprint(name, " ", instances), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestAForcedLoadBeginsAfterTheRequestCame(t *testing.T) {
 					time.Sleep(loadTime / 2)
 					for i := range 20 {
 						all.Go(func() {
-							got, err := f.with(i%instances, key, domain.Demand{NoCache: true})
+							got, err := f.with(i%instances, key, domain.Constraints{NoCache: true})
 							assert.NoError(t, err)
 							assert.NotEqual(t, "value of call 1", got.Entry.Body())
 						})
@@ -251,7 +251,7 @@ func TestARequestWithoutATokenJoinsALoadThatBeganWithinTheIntervalOnly(t *testin
 				var all sync.WaitGroup
 				all.Go(func() { f.get(t, 0, key) })
 				time.Sleep(after)
-				got, err := f.with(instance, key, domain.Demand{NoCache: true, Within: interval})
+				got, err := f.with(instance, key, domain.Constraints{NoCache: true, Within: interval})
 				require.NoError(t, err)
 				require.Equal(t, want, got.Entry.Body())
 				all.Wait()
@@ -314,7 +314,7 @@ func TestAForcedLoadBeginsAfterTheRequestCameHoweverFarL2Is(t *testing.T) {
 			all.Go(func() {
 				time.Sleep(time.Duration(n) * 9 * time.Millisecond)
 				came := time.Now()
-				got, err := services[n%3].GetWith(context.Background(), key, domain.Demand{NoCache: true})
+				got, err := services[n%3].GetWith(context.Background(), key, domain.Constraints{NoCache: true})
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -330,25 +330,25 @@ func TestAForcedLoadBeginsAfterTheRequestCameHoweverFarL2Is(t *testing.T) {
 
 func TestTheAnswerSaysWhatCopyWasHeldThatDidNotDo(t *testing.T) {
 	for name, c := range map[string]struct {
-		d                domain.Demand
+		d                domain.Constraints
 		after            time.Duration
 		l1, l2           bool // whether the layer has a copy
 		refused, expired bool
 	}{
 		"nothing":                            {l1: false},
-		"nothing, no-cache":                  {d: domain.Demand{NoCache: true}},
-		"nothing, no-cache within":           {d: domain.Demand{NoCache: true, Within: interval}},
-		"fresh in L1, no-cache":              {d: domain.Demand{NoCache: true}, l1: true, refused: true},
-		"fresh in L2, no-cache":              {d: domain.Demand{NoCache: true}, l2: true, refused: true},
-		"fresh in L2, no-cache within":       {d: domain.Demand{NoCache: true, Within: interval}, l2: true, refused: true},
-		"fresh in L2, max-age":               {d: domain.Demand{MaxAge: time.Second}, l2: true, refused: true},
+		"nothing, no-cache":                  {d: domain.Constraints{NoCache: true}},
+		"nothing, no-cache within":           {d: domain.Constraints{NoCache: true, Within: interval}},
+		"fresh in L1, no-cache":              {d: domain.Constraints{NoCache: true}, l1: true, refused: true},
+		"fresh in L2, no-cache":              {d: domain.Constraints{NoCache: true}, l2: true, refused: true},
+		"fresh in L2, no-cache within":       {d: domain.Constraints{NoCache: true, Within: interval}, l2: true, refused: true},
+		"fresh in L2, max-age":               {d: domain.Constraints{MaxAge: time.Second}, l2: true, refused: true},
 		"expired in L1":                      {after: time.Minute, l1: true, expired: true},
 		"expired in L2":                      {after: time.Minute, l2: true, expired: true},
-		"expired in L2, no-store":            {d: domain.Demand{NoStore: true}, after: time.Minute, l2: true, expired: true},
-		"expired in L1, no-cache":            {d: domain.Demand{NoCache: true}, after: time.Minute, l1: true, expired: true},
-		"expired in L2, no-cache":            {d: domain.Demand{NoCache: true}, after: time.Minute, l2: true, expired: true},
-		"expired in L2, min-fresh":           {d: domain.Demand{MinFresh: time.Second}, after: time.Minute, l2: true, expired: true},
-		"expired in both, more than allowed": {d: domain.Demand{MaxStale: time.Second}, after: time.Minute, l1: true, l2: true, expired: true},
+		"expired in L2, no-store":            {d: domain.Constraints{NoStore: true}, after: time.Minute, l2: true, expired: true},
+		"expired in L1, no-cache":            {d: domain.Constraints{NoCache: true}, after: time.Minute, l1: true, expired: true},
+		"expired in L2, no-cache":            {d: domain.Constraints{NoCache: true}, after: time.Minute, l2: true, expired: true},
+		"expired in L2, min-fresh":           {d: domain.Constraints{MinFresh: time.Second}, after: time.Minute, l2: true, expired: true},
+		"expired in both, more than allowed": {d: domain.Constraints{MaxStale: time.Second}, after: time.Minute, l1: true, l2: true, expired: true},
 	} {
 		for _, fails := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " fails ", fails), func(t *testing.T) {
@@ -400,7 +400,7 @@ func TestALoadThatAnIntervalBoundsLooksInL1Again(t *testing.T) {
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Once()
 		w.l1.EXPECT().Get(w.key).Return(held("just loaded", 30*time.Second), true).Once()
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused"))
-		got, err := w.svc.GetWith(w.ctx, w.key, domain.Demand{NoCache: true, Within: interval}) // a lease would be an unexpected call
+		got, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{NoCache: true, Within: interval}) // a lease would be an unexpected call
 		require.NoError(t, err)
 		require.Equal(t, "just loaded", got.Entry.Body())
 	})
@@ -422,7 +422,7 @@ func TestAForcedLoadThatFollowsAnotherWithoutALeaseDoesNotTakeItsValue(t *testin
 				time.Sleep(interval)
 				return domain.Value{Body: body}, nil
 			})
-			d := domain.Demand{NoCache: true, Within: within}
+			d := domain.Constraints{NoCache: true, Within: within}
 			var all sync.WaitGroup
 			all.Go(func() {
 				_, err := w.svc.GetWith(w.ctx, w.key, d)

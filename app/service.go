@@ -158,7 +158,7 @@ func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error
 		s.refreshAhead(ctx, key, held)
 		return domain.Answer{Copy: held, Outcome: domain.L1Hit}, nil
 	}
-	answer, err := s.getShared(ctx, key.Clone(), held, domain.Demand{}, s.lookThenFly)
+	answer, err := s.getShared(ctx, key.Clone(), held, domain.Constraints{}, s.lookThenFly)
 	s.rec.Request(answer.Outcome)
 	if !held.Fresh() { // else it is in doubt
 		answer = answer.PassedOver(held)
@@ -169,18 +169,18 @@ func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error
 // trusts reports whether a copy in L1 may be used without asking L2: when no
 // news about it can have been missed, or when L2 cannot be asked.
 func (s *Service) trusts(held domain.Copy) bool {
-	return !held.Doubtful && s.bus.Connected() || !s.bus.Reachable()
+	return !held.Unverified && s.bus.Subscribed() || !s.bus.Available()
 }
 
 // cut reports whether news is missed though L2 can be asked.
-func (s *Service) cut() bool { return !s.bus.Connected() && s.bus.Reachable() }
+func (s *Service) cut() bool { return !s.bus.Subscribed() && s.bus.Available() }
 
 // shared is a way to an answer that requests for one key share.
 type shared func(ctx context.Context, key domain.Key, patience time.Duration) (domain.Answer, error)
 
 // getShared answers in the shared way, or with held, the stale copy, when that
 // fails.
-func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Copy, d domain.Demand, way shared) (domain.Answer, error) {
+func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Copy, d domain.Constraints, way shared) (domain.Answer, error) {
 	if s.mayServeStale(held) && ctx.Err() == nil {
 		s.refreshStale(ctx, key)
 		return domain.Answer{Copy: held, Outcome: domain.Stale}, nil
@@ -192,7 +192,7 @@ func (s *Service) getShared(ctx context.Context, key domain.Key, held domain.Cop
 
 // await waits for what join waits for, within the bounds of a request, or
 // answers with held if that is a stale copy and will do.
-func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Demand,
+func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Constraints,
 	join func(context.Context) (domain.Answer, error)) (domain.Answer, error) {
 	if ctx.Err() != nil {
 		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
@@ -223,12 +223,12 @@ func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Demand,
 // Activity returns what the service does now.
 func (s *Service) Activity() ports.Activity {
 	return ports.Activity{
-		SourceCalls:  len(s.places),
-		SourcePlaces: cap(s.places),
-		Flights:      s.flights.count(),
-		Refreshes:    s.refreshes.count(),
-		Waiting:      int(s.waiting.Load()),
-		Connected:    s.bus.Connected(),
-		Reachable:    s.bus.Reachable(),
+		SourceCalls: len(s.places),
+		SourceSlots: cap(s.places),
+		Calls:       s.flights.count(),
+		Refreshes:   s.refreshes.count(),
+		Waiting:     int(s.waiting.Load()),
+		Subscribed:  s.bus.Subscribed(),
+		Available:   s.bus.Available(),
 	}
 }

@@ -159,7 +159,7 @@ func TestAfterALoadEveryInstanceAnswersFromItsMemory(t *testing.T) {
 			got, err := f.services[want.instance].Get(context.Background(), key)
 			require.NoError(t, err)
 			require.Equal(t, want.outcome, got.Outcome)
-			require.LessOrEqual(t, got.Left, 30*time.Second)
+			require.LessOrEqual(t, got.Remaining, 30*time.Second)
 		}
 	})
 }
@@ -173,7 +173,7 @@ func TestAValueIsNotServedAfterItsTTL(t *testing.T) {
 		got, err := f.services[1].Get(context.Background(), key) // promoted with what is left
 		require.NoError(t, err)
 		require.Equal(t, domain.L2Hit, got.Outcome)
-		require.LessOrEqual(t, got.Left, time.Second)
+		require.LessOrEqual(t, got.Remaining, time.Second)
 		time.Sleep(time.Second)
 		got, err = f.services[1].Get(context.Background(), key)
 		require.NoError(t, err)

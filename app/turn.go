@@ -16,7 +16,7 @@ var errNotStored = errors.New("loaded and not stored")
 // next one how old it is; after one that stored nothing the turn is kept until as
 // much time has passed. The turn is a lease of its own, which requests that force
 // nothing do not wait for.
-func (s *Service) loadInTurn(ctx context.Context, key domain.Key, f *flight, d domain.Demand) (domain.Answer, error) {
+func (s *Service) loadInTurn(ctx context.Context, key domain.Key, f *flight, d domain.Constraints) (domain.Answer, error) {
 	lease, waited, err := s.takeTurn(ctx, key.Turn())
 	switch {
 	case err == nil:
@@ -53,7 +53,7 @@ func (s *Service) takeTurn(ctx context.Context, turn domain.Key) (lease ports.Le
 
 // loadInTurnHere is loadInTurn for when the locker cannot be used: each instance
 // then counts for itself.
-func (s *Service) loadInTurnHere(ctx context.Context, key domain.Key, f *flight, d domain.Demand) (domain.Answer, error) {
+func (s *Service) loadInTurnHere(ctx context.Context, key domain.Key, f *flight, d domain.Constraints) (domain.Answer, error) {
 	left, _ := s.notStored.left(key)
 	timer := time.NewTimer(left)
 	defer timer.Stop()

@@ -22,10 +22,10 @@ func (s *Service) loadNoStore(ctx context.Context, key domain.Key, f *flight, le
 // makes it one load for this process, and so does the one whose place it took.
 // Nothing is written to L2, since nothing would keep it from undoing a newer
 // write there.
-func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key, f *flight, d domain.Demand) (domain.Answer, error) {
+func (s *Service) loadWithoutLease(ctx context.Context, key domain.Key, f *flight, d domain.Constraints) (domain.Answer, error) {
 	if earlier := f.earlier; s.flights.transfer(earlier) {
 		answer, err := s.flights.wait(ctx, earlier, false, 0)
-		if err != nil || !d.Particular() || f.inherits(earlier, d) {
+		if err != nil || !d.Strict() || f.inherits(earlier, d) {
 			return answer, err
 		}
 	}

@@ -38,7 +38,7 @@ func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value, life 
 	}
 	// Only if that was the one change of key meanwhile: of two writes at the same
 	// time, L2 alone knows which came last.
-	s.l1.Set(key, domain.Copy{Entry: e, Left: e.TTL()}, since.Next())
+	s.l1.Set(key, domain.Copy{Entry: e, Remaining: e.TTL()}, since.Next())
 	return nil
 }
 
@@ -85,12 +85,12 @@ type listener struct{ s *Service }
 // Changed lets go of what another instance replaced or deleted.
 func (l listener) Changed(key domain.Key) {
 	l.s.changed(key)
-	l.s.rec.Event(ports.ChangeHeard)
+	l.s.rec.Event(ports.InvalidationReceived)
 }
 
 // Gap puts in doubt all that was read before.
 func (l listener) Gap() {
-	l.s.l1.Doubt()
+	l.s.l1.Unverify()
 	l.s.flights.outdate()
-	l.s.rec.Event(ports.GapHeard)
+	l.s.rec.Event(ports.GapFound)
 }

@@ -1567,6 +1567,25 @@ const docTemplate = `{
                 }
             }
         },
+        "CallState": {
+            "type": "object",
+            "properties": {
+                "seconds": {
+                    "description": "since it began",
+                    "type": "number",
+                    "example": 0
+                },
+                "under_way": {
+                    "type": "boolean",
+                    "example": false
+                },
+                "waiters": {
+                    "description": "requests that wait for it here",
+                    "type": "integer",
+                    "example": 0
+                }
+            }
+        },
         "Explanation": {
             "type": "object",
             "properties": {
@@ -1574,7 +1593,7 @@ const docTemplate = `{
                     "$ref": "#/definitions/Failure"
                 },
                 "flight": {
-                    "$ref": "#/definitions/FlightState"
+                    "$ref": "#/definitions/CallState"
                 },
                 "key": {
                     "type": "string",
@@ -1620,25 +1639,6 @@ const docTemplate = `{
                 "seconds_left": {
                     "type": "number",
                     "example": 0.8
-                }
-            }
-        },
-        "FlightState": {
-            "type": "object",
-            "properties": {
-                "seconds": {
-                    "description": "since it began",
-                    "type": "number",
-                    "example": 0
-                },
-                "under_way": {
-                    "type": "boolean",
-                    "example": false
-                },
-                "waiters": {
-                    "description": "requests that wait for it here",
-                    "type": "integer",
-                    "example": 0
                 }
             }
         },

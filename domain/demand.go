@@ -2,11 +2,11 @@ package domain
 
 import "time"
 
-// Demand is what a request asks of its answer, in the words of HTTP: the request
+// Constraints is what a request asks of its answer, in the words of HTTP: the request
 // directives of Cache-Control (RFC 9111, section 5.2.1; RFC 5861, section 4) and
-// the preference to wait (RFC 7240, section 4.3). The zero Demand takes whatever
+// the preference to wait (RFC 7240, section 4.3). The zero Constraints takes whatever
 // the cache answers by itself. Durations are bounds, and none if they are 0.
-type Demand struct {
+type Constraints struct {
 	NoCache      bool // only a value whose load began after the request came
 	NoStore      bool // what is loaded for it is kept nowhere
 	OnlyIfCached bool // nothing is loaded for it
@@ -26,7 +26,7 @@ type Demand struct {
 }
 
 // Meets reports whether c answers the request without a load.
-func (d Demand) Meets(c Copy) bool {
+func (d Constraints) Meets(c Copy) bool {
 	switch {
 	case c.Entry == nil:
 		return false
@@ -39,20 +39,20 @@ func (d Demand) Meets(c Copy) bool {
 	case !c.Fresh():
 		return d.MinFresh == 0 && c.UsableStale(d.MaxStale)
 	}
-	return c.Left >= d.MinFresh
+	return c.Remaining >= d.MinFresh
 }
 
 // Particular reports whether a copy that is within its life may still not do.
-func (d Demand) Particular() bool { return d.NoCache || d.MaxAge > 0 || d.MinFresh > 0 }
+func (d Constraints) Strict() bool { return d.NoCache || d.MaxAge > 0 || d.MinFresh > 0 }
 
 // StaleWindow returns how long past its life a copy may answer when the load
 // failed, if that is usual when nothing is said. Who is particular takes no
 // such copy unless he says so.
-func (d Demand) StaleWindow(usual time.Duration) time.Duration {
+func (d Constraints) StaleWindow(usual time.Duration) time.Duration {
 	switch {
 	case d.StaleIfError != 0:
 		return max(0, d.StaleIfError)
-	case d.Particular():
+	case d.Strict():
 		return 0
 	}
 	return usual

@@ -12,31 +12,31 @@ import (
 
 func TestACopyMeetsADemandOrNot(t *testing.T) {
 	e := domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0)
-	aged := func(age time.Duration) domain.Copy { return domain.Copy{Entry: e, Left: e.TTL() - age} }
+	aged := func(age time.Duration) domain.Copy { return domain.Copy{Entry: e, Remaining: e.TTL() - age} }
 	for _, c := range []struct {
 		says string
-		d    domain.Demand
+		d    domain.Constraints
 		c    domain.Copy
 		want bool
 	}{
-		{"nothing said, fresh", domain.Demand{}, aged(10 * time.Second), true},
-		{"nothing said, at its end", domain.Demand{}, aged(30 * time.Second), false},
-		{"nothing there", domain.Demand{}, domain.Copy{Left: time.Second}, false},
-		{"nothing there, however stale", domain.Demand{MaxStale: math.MaxInt64}, domain.Copy{}, false},
-		{"only if cached", domain.Demand{OnlyIfCached: true}, aged(10 * time.Second), true},
-		{"no store", domain.Demand{NoStore: true}, aged(10 * time.Second), true},
-		{"no cache, just loaded", domain.Demand{NoCache: true}, aged(0), false},
-		{"as old as allowed", domain.Demand{MaxAge: 10 * time.Second}, aged(10 * time.Second), true},
-		{"too old", domain.Demand{MaxAge: 10 * time.Second}, aged(10*time.Second + 1), false},
-		{"as much life as asked for", domain.Demand{MinFresh: 20 * time.Second}, aged(10 * time.Second), true},
-		{"too little life", domain.Demand{MinFresh: 20 * time.Second}, aged(10*time.Second + 1), false},
-		{"stale by less than allowed", domain.Demand{MaxStale: 5 * time.Second}, aged(35*time.Second - 1), true},
-		{"stale by as much as allowed", domain.Demand{MaxStale: 5 * time.Second}, aged(35 * time.Second), false},
-		{"however stale", domain.Demand{MaxStale: math.MaxInt64}, aged(time.Hour), true},
-		{"stale, but too old", domain.Demand{MaxStale: time.Hour, MaxAge: 32 * time.Second}, aged(33 * time.Second), false},
-		{"stale, and young enough", domain.Demand{MaxStale: time.Hour, MaxAge: 33 * time.Second}, aged(33 * time.Second), true},
-		{"stale has no life left", domain.Demand{MaxStale: time.Hour, MinFresh: time.Second}, aged(33 * time.Second), false},
-		{"stale when the load fails is another matter", domain.Demand{StaleIfError: time.Hour}, aged(33 * time.Second), false},
+		{"nothing said, fresh", domain.Constraints{}, aged(10 * time.Second), true},
+		{"nothing said, at its end", domain.Constraints{}, aged(30 * time.Second), false},
+		{"nothing there", domain.Constraints{}, domain.Copy{Remaining: time.Second}, false},
+		{"nothing there, however stale", domain.Constraints{MaxStale: math.MaxInt64}, domain.Copy{}, false},
+		{"only if cached", domain.Constraints{OnlyIfCached: true}, aged(10 * time.Second), true},
+		{"no store", domain.Constraints{NoStore: true}, aged(10 * time.Second), true},
+		{"no cache, just loaded", domain.Constraints{NoCache: true}, aged(0), false},
+		{"as old as allowed", domain.Constraints{MaxAge: 10 * time.Second}, aged(10 * time.Second), true},
+		{"too old", domain.Constraints{MaxAge: 10 * time.Second}, aged(10*time.Second + 1), false},
+		{"as much life as asked for", domain.Constraints{MinFresh: 20 * time.Second}, aged(10 * time.Second), true},
+		{"too little life", domain.Constraints{MinFresh: 20 * time.Second}, aged(10*time.Second + 1), false},
+		{"stale by less than allowed", domain.Constraints{MaxStale: 5 * time.Second}, aged(35*time.Second - 1), true},
+		{"stale by as much as allowed", domain.Constraints{MaxStale: 5 * time.Second}, aged(35 * time.Second), false},
+		{"however stale", domain.Constraints{MaxStale: math.MaxInt64}, aged(time.Hour), true},
+		{"stale, but too old", domain.Constraints{MaxStale: time.Hour, MaxAge: 32 * time.Second}, aged(33 * time.Second), false},
+		{"stale, and young enough", domain.Constraints{MaxStale: time.Hour, MaxAge: 33 * time.Second}, aged(33 * time.Second), true},
+		{"stale has no life left", domain.Constraints{MaxStale: time.Hour, MinFresh: time.Second}, aged(33 * time.Second), false},
+		{"stale when the load fails is another matter", domain.Constraints{StaleIfError: time.Hour}, aged(33 * time.Second), false},
 	} {
 		require.Equal(t, c.want, c.d.Meets(c.c), c.says)
 	}
@@ -44,9 +44,9 @@ func TestACopyMeetsADemandOrNot(t *testing.T) {
 
 func TestACopyWhoseLoadBeganLatelyMeetsWhatForcesALoad(t *testing.T) {
 	e := domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 2*time.Second)
-	aged := func(age time.Duration) domain.Copy { return domain.Copy{Entry: e, Left: e.TTL() - age} }
+	aged := func(age time.Duration) domain.Copy { return domain.Copy{Entry: e, Remaining: e.TTL() - age} }
 	require.Equal(t, 5*time.Second, aged(3*time.Second).LoadAge())
-	for _, d := range []domain.Demand{{NoCache: true}, {MaxAge: time.Second}, {MinFresh: time.Hour}, {NoCache: true, NoStore: true}} {
+	for _, d := range []domain.Constraints{{NoCache: true}, {MaxAge: time.Second}, {MinFresh: time.Hour}, {NoCache: true, NoStore: true}} {
 		d.Within = 5 * time.Second
 		require.True(t, d.Meets(aged(3*time.Second)), "%+v", d)
 		require.False(t, d.Meets(aged(3*time.Second+1)), "%+v", d)
@@ -60,7 +60,7 @@ func TestACopyWhoseLoadBeganLatelyMeetsWhatForcesALoad(t *testing.T) {
 
 func TestAnAnswerRemembersWhichCopiesDidNotDo(t *testing.T) {
 	e := domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0)
-	fresh, expired := domain.Copy{Entry: e, Left: 1}, domain.Copy{Entry: e}
+	fresh, expired := domain.Copy{Entry: e, Remaining: 1}, domain.Copy{Entry: e}
 	require.Equal(t, domain.Answer{}, domain.Answer{}.PassedOver(domain.Copy{}))
 	require.Equal(t, domain.Answer{Refused: true}, domain.Answer{}.PassedOver(fresh).PassedOver(domain.Copy{}))
 	require.Equal(t, domain.Answer{Expired: true}, domain.Answer{}.PassedOver(expired).PassedOver(domain.Copy{}))
@@ -76,30 +76,30 @@ func TestTheNameOfATurnIsThatOfNoOtherKey(t *testing.T) {
 }
 
 func TestWhoIsParticularMayRefuseAFreshCopy(t *testing.T) {
-	for _, d := range []domain.Demand{{NoCache: true}, {MaxAge: 1}, {MinFresh: 1}} {
-		require.True(t, d.Particular(), "%+v", d)
+	for _, d := range []domain.Constraints{{NoCache: true}, {MaxAge: 1}, {MinFresh: 1}} {
+		require.True(t, d.Strict(), "%+v", d)
 	}
-	for _, d := range []domain.Demand{{}, {NoStore: true}, {OnlyIfCached: true}, {MaxStale: 1}, {StaleIfError: 1}, {Wait: 1}} {
-		require.False(t, d.Particular(), "%+v", d)
+	for _, d := range []domain.Constraints{{}, {NoStore: true}, {OnlyIfCached: true}, {MaxStale: 1}, {StaleIfError: 1}, {Wait: 1}} {
+		require.False(t, d.Strict(), "%+v", d)
 	}
 }
 
 func TestHowStaleACopyMayBeAfterAFailureIsWhatIsSaidOrUsual(t *testing.T) {
 	const usual = time.Minute
 	for _, c := range []struct {
-		d    domain.Demand
+		d    domain.Constraints
 		want time.Duration
 	}{
-		{domain.Demand{}, usual},
-		{domain.Demand{MaxStale: time.Hour, Wait: time.Second, NoStore: true, OnlyIfCached: true}, usual},
-		{domain.Demand{StaleIfError: time.Second}, time.Second},
-		{domain.Demand{StaleIfError: time.Hour}, time.Hour},
-		{domain.Demand{StaleIfError: -1}, 0},
-		{domain.Demand{StaleIfError: -time.Hour}, 0},
-		{domain.Demand{NoCache: true}, 0},
-		{domain.Demand{MaxAge: time.Second}, 0},
-		{domain.Demand{MinFresh: time.Second}, 0},
-		{domain.Demand{NoCache: true, StaleIfError: time.Second}, time.Second},
+		{domain.Constraints{}, usual},
+		{domain.Constraints{MaxStale: time.Hour, Wait: time.Second, NoStore: true, OnlyIfCached: true}, usual},
+		{domain.Constraints{StaleIfError: time.Second}, time.Second},
+		{domain.Constraints{StaleIfError: time.Hour}, time.Hour},
+		{domain.Constraints{StaleIfError: -1}, 0},
+		{domain.Constraints{StaleIfError: -time.Hour}, 0},
+		{domain.Constraints{NoCache: true}, 0},
+		{domain.Constraints{MaxAge: time.Second}, 0},
+		{domain.Constraints{MinFresh: time.Second}, 0},
+		{domain.Constraints{NoCache: true, StaleIfError: time.Second}, time.Second},
 	} {
 		require.Equal(t, c.want, c.d.StaleWindow(usual), "%+v", c.d)
 	}
@@ -109,7 +109,7 @@ func TestTheChanceOfARefreshIsHowManyDrawsMakeItDue(t *testing.T) {
 	e := domain.NewEntry(domain.Value{}, 30*time.Second, 2*time.Second)
 	for _, left := range []time.Duration{0, time.Second, 4 * time.Second} {
 		for _, beta := range []float64{0.5, 1, 3} {
-			c := domain.Copy{Entry: e, Left: left}
+			c := domain.Copy{Entry: e, Remaining: left}
 			chance := c.RefreshChance(beta)
 			require.InDelta(t, math.Exp(-left.Seconds()/(2*beta)), chance, 1e-9)
 			// A draw exceeds x with a chance of e to the -x.
@@ -118,7 +118,7 @@ func TestTheChanceOfARefreshIsHowManyDrawsMakeItDue(t *testing.T) {
 			require.False(t, c.RefreshDue(beta, least-1e-6))
 		}
 	}
-	require.InDelta(t, 1, domain.Copy{Entry: e, Left: -time.Second}.RefreshChance(1), 0, "what is over is due")
+	require.InDelta(t, 1, domain.Copy{Entry: e, Remaining: -time.Second}.RefreshChance(1), 0, "what is over is due")
 	require.Zero(t, domain.Copy{Entry: e}.RefreshChance(0), "a beta of 0 is never")
 	require.Zero(t, domain.Copy{}.RefreshChance(1), "there is no entry")
 	quick := domain.NewEntry(domain.Value{}, 30*time.Second, 0)

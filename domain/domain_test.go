@@ -42,27 +42,27 @@ func TestEntriesKeepWholeMillisecondsAndNoNegativeLives(t *testing.T) {
 
 func TestACopyIsFreshUntilNothingIsLeft(t *testing.T) {
 	e := domain.NewEntry(domain.Value{}, 30*time.Second, 0)
-	require.True(t, domain.Copy{Entry: e, Left: 1}.Fresh())
-	require.False(t, domain.Copy{Entry: e, Left: 0}.Fresh())
-	require.False(t, domain.Copy{Entry: e, Left: -1}.Fresh())
-	require.False(t, domain.Copy{Left: time.Second}.Fresh(), "there is no entry")
+	require.True(t, domain.Copy{Entry: e, Remaining: 1}.Fresh())
+	require.False(t, domain.Copy{Entry: e, Remaining: 0}.Fresh())
+	require.False(t, domain.Copy{Entry: e, Remaining: -1}.Fresh())
+	require.False(t, domain.Copy{Remaining: time.Second}.Fresh(), "there is no entry")
 }
 
 func TestACopyIsUsableStaleFromItsEndToTheEndOfTheWindow(t *testing.T) {
 	e := domain.NewEntry(domain.Value{}, 30*time.Second, 0)
 	for left, want := range map[time.Duration]bool{1: false, 0: true, -4: true, -5: false} {
-		require.Equal(t, want, domain.Copy{Entry: e, Left: left}.UsableStale(5), left)
+		require.Equal(t, want, domain.Copy{Entry: e, Remaining: left}.UsableStale(5), left)
 	}
-	require.False(t, domain.Copy{Left: -1}.UsableStale(5))
+	require.False(t, domain.Copy{Remaining: -1}.UsableStale(5))
 	require.False(t, domain.Copy{Entry: e}.UsableStale(0))
 }
 
 func TestTheAgeIsWhatTheLifeLeftTells(t *testing.T) {
 	e := domain.NewEntry(domain.Value{}, 30*time.Second, 0)
-	require.Equal(t, 8*time.Second, domain.Copy{Entry: e, Left: 22 * time.Second}.Age())
-	require.Equal(t, 35*time.Second, domain.Copy{Entry: e, Left: -5 * time.Second}.Age())
-	require.Zero(t, domain.Copy{Entry: e, Left: time.Minute}.Age())
-	require.Equal(t, 9*time.Second, domain.Copy{Entry: e, Left: 22 * time.Second}.After(time.Second).Age())
+	require.Equal(t, 8*time.Second, domain.Copy{Entry: e, Remaining: 22 * time.Second}.Age())
+	require.Equal(t, 35*time.Second, domain.Copy{Entry: e, Remaining: -5 * time.Second}.Age())
+	require.Zero(t, domain.Copy{Entry: e, Remaining: time.Minute}.Age())
+	require.Equal(t, 9*time.Second, domain.Copy{Entry: e, Remaining: 22 * time.Second}.After(time.Second).Age())
 }
 
 func TestJitterOnlyShortens(t *testing.T) {
@@ -74,7 +74,7 @@ func TestJitterOnlyShortens(t *testing.T) {
 func TestARefreshIsDueTheSoonerTheLongerALoadTakesAndTheLessLifeIsLeft(t *testing.T) {
 	e := domain.NewEntry(domain.Value{}, 30*time.Second, 2*time.Second)
 	due := func(left time.Duration, beta, draw float64) bool {
-		return domain.Copy{Entry: e, Left: left}.RefreshDue(beta, draw)
+		return domain.Copy{Entry: e, Remaining: left}.RefreshDue(beta, draw)
 	}
 	require.True(t, due(time.Second, 1, 1), "two seconds are more than one")
 	require.False(t, due(3*time.Second, 1, 1))
@@ -83,7 +83,7 @@ func TestARefreshIsDueTheSoonerTheLongerALoadTakesAndTheLessLifeIsLeft(t *testin
 	require.False(t, due(2*time.Second, 1, 1), "just as long is not longer")
 	require.False(t, due(time.Nanosecond, 0, 100), "a beta of 0 is never")
 	require.True(t, due(-time.Second, 1, 0.1), "what is over is due")
-	require.False(t, domain.Copy{Left: time.Second}.RefreshDue(1, 100), "there is no entry")
-	quick := domain.Copy{Entry: domain.NewEntry(domain.Value{}, 30*time.Second, 0), Left: time.Nanosecond}
+	require.False(t, domain.Copy{Remaining: time.Second}.RefreshDue(1, 100), "there is no entry")
+	quick := domain.Copy{Entry: domain.NewEntry(domain.Value{}, 30*time.Second, 0), Remaining: time.Nanosecond}
 	require.False(t, quick.RefreshDue(1, 100))
 }

@@ -49,7 +49,7 @@ var (
 	// it was taken for may be done: look again.
 	ErrLeaseEnded = errors.New("lease ended")
 
-	// ErrNotCached: no layer has what meets the demand, and nothing may be loaded.
+	// ErrNotCached: no layer has what meets the constraints, and nothing may be loaded.
 	ErrNotCached = errors.New("not cached")
 
 	// ErrStillLoading: the load takes longer than the caller would wait. It goes on.

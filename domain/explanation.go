@@ -5,14 +5,14 @@ import "time"
 // Explanation is what an instance knows of one key at one moment, and what it
 // would do if it was asked for it.
 type Explanation struct {
-	L1     Held
-	L2     Held
-	Lease  LeaseState
-	Flight FlightState
-	// Failure is that of the last load, and FailureLeft how long it is not tried
+	L1    Held
+	L2    Held
+	Lease LeaseState
+	Call  CallState
+	// Failure is that of the last load, and FailureRemaining how long it is not tried
 	// again because of it. Nil when nothing is remembered.
-	Failure     error
-	FailureLeft time.Duration
+	Failure          error
+	FailureRemaining time.Duration
 	// RefreshChance is how likely the next hit begins to load the key anew ahead
 	// of the end of its life.
 	RefreshChance float64
@@ -27,17 +27,17 @@ type Held struct {
 
 // LeaseState is what a locker knows of one key.
 type LeaseState struct {
-	Held        bool
-	Holder      string        // names the instance that has it
-	Here        bool          // whether that is this one
-	Left        time.Duration // until it runs out, unless it is renewed
-	Failure     error         // of the last load, while its cool-down lasts
-	FailureLeft time.Duration
-	Err         error // why nothing is known
+	Held             bool
+	Holder           string        // names the instance that has it
+	Here             bool          // whether that is this one
+	Remaining        time.Duration // until it runs out, unless it is renewed
+	Failure          error         // of the last load, while its cool-down lasts
+	FailureRemaining time.Duration
+	Err              error // why nothing is known
 }
 
-// FlightState is the load of a key that is under way in this process.
-type FlightState struct {
+// CallState is the load of a key that is under way in this process.
+type CallState struct {
 	Under   bool // way
 	Waiters int
 	Since   time.Duration // how long ago it began

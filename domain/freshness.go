@@ -10,25 +10,25 @@ import (
 // compared with another's.
 type Copy struct {
 	Entry *Entry
-	// Left is the remaining life when the copy was handed out. At zero and
+	// Remaining is the remaining TTL when the copy was handed out. At zero and
 	// below the copy is stale, for that long.
-	Left time.Duration
-	// Doubtful says that news of a change may have been missed since the layer
+	Remaining time.Duration
+	// Unverified says that news of a change may have been missed since the layer
 	// got the copy. Only a farther layer can tell whether it is still right.
-	Doubtful bool
+	Unverified bool
 }
 
 // Fresh reports whether the copy is within its life.
-func (c Copy) Fresh() bool { return c.Entry != nil && c.Left > 0 }
+func (c Copy) Fresh() bool { return c.Entry != nil && c.Remaining > 0 }
 
 // UsableStale reports whether the copy is past its life by less than window.
 func (c Copy) UsableStale(window time.Duration) bool {
-	return c.Entry != nil && c.Left <= 0 && -c.Left < window
+	return c.Entry != nil && c.Remaining <= 0 && -c.Remaining < window
 }
 
 // Age returns how long ago the entry was loaded, as far as its remaining life
 // tells. It is never negative.
-func (c Copy) Age() time.Duration { return max(0, c.Entry.TTL()-c.Left) }
+func (c Copy) Age() time.Duration { return max(0, c.Entry.TTL()-c.Remaining) }
 
 // LoadAge returns how long ago the load of the entry began. A value that was
 // written instead counts as loaded at once.
@@ -36,7 +36,7 @@ func (c Copy) LoadAge() time.Duration { return c.Age() + c.Entry.LoadTime() }
 
 // After returns the copy as it is d later.
 func (c Copy) After(d time.Duration) Copy {
-	c.Left -= d
+	c.Remaining -= d
 	return c
 }
 
@@ -54,7 +54,7 @@ func Jittered(ttl time.Duration, fraction, at float64) time.Duration {
 // likely. draw is an exponentially distributed random number with mean 1. A
 // beta above 1 refreshes earlier, one below 1 later, and 0 never.
 func (c Copy) RefreshDue(beta, draw float64) bool {
-	return c.Entry != nil && float64(c.Entry.LoadTime())*beta*draw > float64(max(0, c.Left))
+	return c.Entry != nil && float64(c.Entry.LoadTime())*beta*draw > float64(max(0, c.Remaining))
 }
 
 // RefreshChance returns how likely RefreshDue is true, over all draws.
@@ -62,5 +62,5 @@ func (c Copy) RefreshChance(beta float64) float64 {
 	if c.Entry == nil || c.Entry.LoadTime() == 0 || beta == 0 {
 		return 0
 	}
-	return math.Exp(-float64(max(0, c.Left)) / (float64(c.Entry.LoadTime()) * beta))
+	return math.Exp(-float64(max(0, c.Remaining)) / (float64(c.Entry.LoadTime()) * beta))
 }

@@ -10,14 +10,14 @@ type Bus interface {
 	// read from the layers.
 	Listen(l Listener)
 
-	// Connected reports whether all news arrives. It turns false when the
+	// Subscribed reports whether all news arrives. It turns false when the
 	// connection breaks, or has been silent for too long, and true after l was
 	// told of the gap. It is cheap enough to be asked by each request.
-	Connected() bool
+	Subscribed() bool
 
-	// Reachable reports whether the shared layer can be asked at all. When it
-	// cannot, no doubt can be settled there. It is as cheap as Connected.
-	Reachable() bool
+	// Available reports whether the shared layer can be asked at all. When it
+	// cannot, no doubt can be settled there. It is as cheap as Subscribed.
+	Available() bool
 }
 
 // Listener hears the news, from one goroutine at a time. Its methods neither

@@ -28,9 +28,9 @@ type L1Store interface {
 	// earlier epoch that begins or is under way is void.
 	Delete(key domain.Key)
 
-	// Doubt makes every copy that is held Doubtful until a Set replaces it, and
+	// Doubt makes every copy that is held Unverified until a Set replaces it, and
 	// ends all epochs: news of changes may have been missed.
-	Doubt()
+	Unverify()
 }
 
 // Epoch is a time between two deletions of a key. A store may end it without

@@ -11,17 +11,17 @@ type Event uint8
 
 // The events.
 const (
-	SourceCalled   Event = iota // a call of the source began
-	SourceFailed                // a call of the source failed ("no such key" is no failure)
-	L2Failed                    // a call of the second layer or of the locker failed
-	L2Undecodable               // the second layer held something that cannot be read
-	LoadedUnleased              // a load went on without a lease, because the locker failed
-	LeaseWon                    // this instance got the lease of a key
-	LeaseWaited                 // a flight waited for a lease that another instance held
-	LeaseLost                   // a loaded value was stored nowhere, because its lease was lost
-	RefreshBegan                // a value is loaded anew in the background
-	ChangeHeard                 // another instance replaced or deleted a key
-	GapHeard                    // news of changes may have been missed
+	SourceCalled         Event = iota // a call of the source began
+	SourceFailed                      // a call of the source failed ("no such key" is no failure)
+	L2Failed                          // a call of the second layer or of the locker failed
+	L2Undecodable                     // the second layer held something that cannot be read
+	LoadedUnleased                    // a load went on without a lease, because the locker failed
+	LeaseWon                          // this instance got the lease of a key
+	LeaseWaited                       // a flight waited for a lease that another instance held
+	LeaseLost                         // a loaded value was stored nowhere, because its lease was lost
+	RefreshBegan                      // a value is loaded anew in the background
+	InvalidationReceived              // another instance replaced or deleted a key
+	GapFound                          // news of changes may have been missed
 
 	// Events is how many there are.
 	Events = iota
@@ -47,11 +47,11 @@ type Counts struct {
 
 // Activity is what a service does at one moment.
 type Activity struct {
-	SourceCalls  int  // under way, those included that were given up but have not ended
-	SourcePlaces int  // how many there may be
-	Flights      int  // loads under way that requests wait for
-	Refreshes    int  // loads under way in the background
-	Waiting      int  // requests that wait for loads
-	Connected    bool // whether all news of changes arrives
-	Reachable    bool // whether the shared layer can be asked
+	SourceCalls int  // under way, those included that were given up but have not ended
+	SourceSlots int  // how many there may be
+	Calls       int  // loads under way that requests wait for
+	Refreshes   int  // loads under way in the background
+	Waiting     int  // requests that wait for loads
+	Subscribed  bool // whether all news of changes arrives
+	Available   bool // whether the shared layer can be asked
 }

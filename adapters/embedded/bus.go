@@ -7,8 +7,8 @@ var _ ports.Bus = (*Layer)(nil)
 // Listen keeps nothing: there is no other instance to send invalidations.
 func (l *Layer) Listen(ports.Listener) {}
 
-// Connected is always true: no invalidation can be missed.
-func (l *Layer) Connected() bool { return true }
+// Subscribed is always true: no invalidation can be missed.
+func (l *Layer) Subscribed() bool { return true }
 
-// Reachable is always true: the layer is in the process.
-func (l *Layer) Reachable() bool { return true }
+// Available is always true: the layer is in the process.
+func (l *Layer) Available() bool { return true }

@@ -37,5 +37,5 @@ func decode(r row, now time.Time) (domain.Copy, bool, error) {
 		// The clock was set back before a restart, so the age is unknown.
 		return domain.Copy{}, false, nil
 	}
-	return domain.Copy{Entry: e, Left: left}, true, nil
+	return domain.Copy{Entry: e, Remaining: left}, true, nil
 }

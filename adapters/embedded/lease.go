@@ -134,10 +134,10 @@ func (ls *leases) state(k domain.Key) (state domain.LeaseState) {
 	now := time.Now()
 	if l := ls.held[k.String()]; l != nil && l.standsAt(now) {
 		state.Held, state.Holder, state.Here = true, "embedded", true
-		state.Left = max(0, l.deadline.Sub(now))
+		state.Remaining = max(0, l.deadline.Sub(now))
 	}
 	if f, ok := ls.failed[k.String()]; ok && now.Before(f.until) {
-		state.Failure, state.FailureLeft = f.cause, f.until.Sub(now)
+		state.Failure, state.FailureRemaining = f.cause, f.until.Sub(now)
 	}
 	return state
 }

@@ -34,8 +34,8 @@ func TestARestartKeepsWhatIsFreshWithItsRemainingTTL(t *testing.T) {
 		time.Sleep(4499 * time.Millisecond)
 
 		l = open(t, o)
-		require.Equal(t, domain.Copy{Entry: entry("ten", 10*time.Second), Left: 5501 * time.Millisecond}, get(t, l, "ten"))
-		require.Equal(t, time.Millisecond, get(t, l, "4.5").Left)
+		require.Equal(t, domain.Copy{Entry: entry("ten", 10*time.Second), Remaining: 5501 * time.Millisecond}, get(t, l, "ten"))
+		require.Equal(t, time.Millisecond, get(t, l, "4.5").Remaining)
 		require.Equal(t, entry(large, time.Hour), get(t, l, "large").Entry)
 		require.Zero(t, get(t, l, "two"))
 		time.Sleep(time.Millisecond)
@@ -56,10 +56,10 @@ func TestARestartKeepsWhatIsStaleWithItsAge(t *testing.T) {
 
 		l = open(t, o)
 		for _, name := range []string{"filled", "put"} {
-			require.Equal(t, domain.Copy{Entry: e, Left: -3001 * time.Millisecond}, get(t, l, name))
+			require.Equal(t, domain.Copy{Entry: e, Remaining: -3001 * time.Millisecond}, get(t, l, name))
 		}
 		time.Sleep(6998 * time.Millisecond)
-		require.Equal(t, -9999*time.Millisecond, get(t, l, "put").Left)
+		require.Equal(t, -9999*time.Millisecond, get(t, l, "put").Remaining)
 		time.Sleep(time.Millisecond)
 		require.Zero(t, get(t, l, "filled"))
 		require.Zero(t, get(t, l, "put"))

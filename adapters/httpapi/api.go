@@ -17,7 +17,7 @@ import (
 
 // Cache is the use case, as far as HTTP calls it.
 type Cache interface {
-	GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error)
+	GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error)
 	GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result
 	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error

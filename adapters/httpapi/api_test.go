@@ -44,7 +44,7 @@ type parts struct {
 	health string
 	panics bool
 
-	demands []domain.Demand
+	demands []domain.Constraints
 	lives   []time.Duration
 	results []domain.Result
 	x       domain.Explanation
@@ -59,7 +59,7 @@ type parts struct {
 	took []ports.RouteDurations
 }
 
-func (p *parts) GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error) {
+func (p *parts) GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error) {
 	if p.panics {
 		panic("ouch: secret")
 	}
@@ -148,8 +148,8 @@ func do(t *testing.T, api http.Handler, method, target string) *httptest.Respons
 
 func copyOf(body string, left time.Duration) domain.Copy {
 	return domain.Copy{
-		Entry: domain.NewEntry(domain.Value{Body: body, ContentType: "application/json"}, 30*time.Second, 0),
-		Left:  left,
+		Entry:     domain.NewEntry(domain.Value{Body: body, ContentType: "application/json"}, 30*time.Second, 0),
+		Remaining: left,
 	}
 }
 
@@ -212,7 +212,7 @@ func TestCacheStatusSaysWhyTheSourceWasAsked(t *testing.T) {
 		require.Contains(t, do(t, (&parts{answer: answer}).api(), "GET", "/data/k").Header().Get("Cache-Status"), want)
 		failed := &parts{answer: answer, err: domain.ErrSourceFailed}
 		require.Equal(t, want+"detail=source-failed", do(t, failed.api(), "GET", "/data/k").Header().Get("Cache-Status"))
-		answer.Outcome, answer.Left = domain.Stale, -time.Second
+		answer.Outcome, answer.Remaining = domain.Stale, -time.Second
 		require.Equal(t, "mlcache; hit; ttl=-1; detail=stale", do(t, (&parts{answer: answer}).api(), "GET", "/data/k").Header().Get("Cache-Status"))
 	}
 }
@@ -294,7 +294,7 @@ func TestErrorsBecomeProblemsWithoutInternalText(t *testing.T) {
 }
 
 func TestAKeyThatTheSourceDoesNotHaveIs404AndSaysWhoKnew(t *testing.T) {
-	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Left: 5 * time.Second}
+	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Remaining: 5 * time.Second}
 	p := &parts{answer: domain.Answer{Copy: missing, Outcome: domain.Loaded, Stored: true, SourceStatus: 410}}
 	w := do(t, p.api(), "GET", "/data/k")
 	requireProblem(t, w, 404, "no-such-key")
@@ -441,7 +441,7 @@ func TestMetricsShowEachCounterUnderItsName(t *testing.T) {
 		"l1_evictions": 96, "l1_evictions_entries": 31, "l1_evictions_bytes": 32, "l1_evictions_expired": 33, "source_seconds": 1.5, "requests": 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8,
 		"source_calls_under_way": 41, "source_places": 42, "flights": 43, "refreshes_under_way": 44, "waiting": 45,
 		"bus_up": 1, "l2_up": 0, "breaker_open": 1}
-	p.now = ports.Activity{SourceCalls: 41, SourcePlaces: 42, Flights: 43, Refreshes: 44, Waiting: 45, Connected: true}
+	p.now = ports.Activity{SourceCalls: 41, SourceSlots: 42, Calls: 43, Refreshes: 44, Waiting: 45, Subscribed: true}
 	p.breaker = "half-open"
 	p.counts.SourceTook.Sum = 1500 * time.Millisecond
 	for i, name := range []string{"l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed", "deferred", "abandoned"} {

@@ -182,7 +182,7 @@ func (a *API) keyAnswer(c *gin.Context, r domain.Result) KeyAnswer {
 		p.Instance = requestID(c)
 		return KeyAnswer{Status: p.Status, Problem: &p}
 	}
-	age, ttl := int64(r.Age()/time.Second), wholeSeconds(r.Left)
+	age, ttl := int64(r.Age()/time.Second), wholeSeconds(r.Remaining)
 	answer := KeyAnswer{
 		Status: http.StatusOK, Layer: layerOf(r.Outcome), Collapsed: r.Outcome == domain.Coalesced, Age: &age, TTL: &ttl,
 	}

@@ -32,13 +32,13 @@ func (p *parts) batch(t *testing.T, contentType, body string) *httptest.Response
 }
 
 func result(body, contentType string, o domain.Outcome) domain.Result {
-	c := domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body, ContentType: contentType}, 30*time.Second, 0), Left: 21500 * time.Millisecond}
+	c := domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body, ContentType: contentType}, 30*time.Second, 0), Remaining: 21500 * time.Millisecond}
 	return domain.Result{Answer: domain.Answer{Copy: c, Outcome: o}}
 }
 
 func TestABatchAnswersForEachKeyInItsPlace(t *testing.T) {
 	missing := domain.Result{Answer: domain.Answer{
-		Copy: domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Left: 5 * time.Second}, Outcome: domain.L2Hit,
+		Copy: domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Remaining: 5 * time.Second}, Outcome: domain.L2Hit,
 	}}
 	p := &parts{results: []domain.Result{
 		result(`{"a": "<é>"}`, "application/json", domain.L1Hit),
@@ -195,13 +195,13 @@ func FuzzABatch(f *testing.F) {
 
 func TestAnExplanationTellsWhatEachPartKnows(t *testing.T) {
 	held := domain.Copy{
-		Entry: domain.NewEntry(domain.Value{Body: "v", ContentType: "text/plain"}, 30*time.Second, 2*time.Second), Left: 20 * time.Second, Doubtful: true,
+		Entry: domain.NewEntry(domain.Value{Body: "v", ContentType: "text/plain"}, 30*time.Second, 2*time.Second), Remaining: 20 * time.Second, Unverified: true,
 	}
 	p := &parts{x: domain.Explanation{
 		L1: domain.Held{Copy: held}, L2: domain.Held{Copy: held.After(25 * time.Second)},
-		Lease:   domain.LeaseState{Held: true, Holder: "other", Left: 4200 * time.Millisecond},
-		Flight:  domain.FlightState{Under: true, Waiters: 3, Since: 1500 * time.Millisecond},
-		Failure: fmt.Errorf("%w: secret", domain.ErrSourceFailed), FailureLeft: 800 * time.Millisecond,
+		Lease:   domain.LeaseState{Held: true, Holder: "other", Remaining: 4200 * time.Millisecond},
+		Call:    domain.CallState{Under: true, Waiters: 3, Since: 1500 * time.Millisecond},
+		Failure: fmt.Errorf("%w: secret", domain.ErrSourceFailed), FailureRemaining: 800 * time.Millisecond,
 		RefreshChance: 0.25, Next: domain.StepL1Hit,
 	}}
 	w := p.ask(t, "/explain/a%2Fb")
@@ -219,8 +219,8 @@ func TestAnExplanationTellsWhatEachPartKnows(t *testing.T) {
 		"lease":{"state":"unknown","seconds_left":0},"flight":{"under_way":false,"waiters":0,"seconds":0}}`, p.ask(t, "/explain/k").Body.String())
 	requireProblem(t, p.ask(t, "/explain/%00"), 400, "invalid-key")
 
-	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Left: 5*time.Second - 1234567*time.Nanosecond}
-	p.x = domain.Explanation{L1: domain.Held{Copy: missing}, Lease: domain.LeaseState{Held: true, Holder: "me", Here: true, Left: time.Second}, Next: domain.StepL1Hit}
+	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 0), Remaining: 5*time.Second - 1234567*time.Nanosecond}
+	p.x = domain.Explanation{L1: domain.Held{Copy: missing}, Lease: domain.LeaseState{Held: true, Holder: "me", Here: true, Remaining: time.Second}, Next: domain.StepL1Hit}
 	w = p.ask(t, "/explain/k")
 	require.Equal(t, "no-store", w.Header().Get("Cache-Control"), "it is of one moment")
 	require.JSONEq(t, `{"key":"k","next":"l1-hit","refresh_chance":0,

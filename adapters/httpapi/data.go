@@ -141,7 +141,7 @@ func cacheStatus(a domain.Answer) string {
 		}
 	}
 	s = append(s, "; ttl="...)
-	s = strconv.AppendInt(s, wholeSeconds(a.Left), 10)
+	s = strconv.AppendInt(s, wholeSeconds(a.Remaining), 10)
 	s = append(s, "; detail="...)
 	return string(append(s, layerOf(a.Outcome)...))
 }

@@ -12,7 +12,7 @@ import (
 
 // demandOf reads what the request asks of its answer. wait is what Prefer said, ""
 // for nothing. Requests without the token force no more loads than Access allows.
-func (a *API) demandOf(h http.Header) (d domain.Demand, wait string) {
+func (a *API) demandOf(h http.Header) (d domain.Constraints, wait string) {
 	switch given := h["Cache-Control"]; {
 	case given != nil:
 		d = cacheControl(given)
@@ -22,7 +22,7 @@ func (a *API) demandOf(h http.Header) (d domain.Demand, wait string) {
 	if given := h["Prefer"]; given != nil {
 		wait, d.Wait = preferredWait(given)
 	}
-	if (d.Particular() || d.NoStore) && !a.access.admits(h["Authorization"]) {
+	if (d.Strict() || d.NoStore) && !a.access.admits(h["Authorization"]) {
 		d.Within = a.access.ReloadInterval
 	}
 	return d, wait
@@ -35,7 +35,7 @@ const (
 
 // cacheControl reads the request directives (RFC 9111, section 5.2.1), each by
 // itself. Of one that is there twice the first counts.
-func cacheControl(lines []string) (d domain.Demand) {
+func cacheControl(lines []string) (d domain.Constraints) {
 	seen := make(map[string]bool, 4)
 	for member := range members(lines) {
 		name, argument, given, ok := directive(member)
@@ -47,7 +47,7 @@ func cacheControl(lines []string) (d domain.Demand) {
 }
 
 // obey adds one directive to d and reports whether that could be read.
-func obey(d *domain.Demand, name, argument string, given bool) bool {
+func obey(d *domain.Constraints, name, argument string, given bool) bool {
 	switch name {
 	case directiveNoCache:
 		d.NoCache = true

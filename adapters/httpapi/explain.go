@@ -16,18 +16,18 @@ type Explanation struct {
 	Next          string  `json:"next" enums:"l1-hit,l2-hit,stale,join,wait,load,cools-down" example:"l1-hit"` // what the next GET comes to
 	RefreshChance float64 `json:"refresh_chance" example:"0.0003"`                                             // probability that the next hit starts a refresh
 
-	L1      HeldIn      `json:"l1"`
-	L2      HeldIn      `json:"l2"`
-	Lease   LeaseState  `json:"lease"`
-	Flight  FlightState `json:"flight"`
-	Failure *Failure    `json:"failure,omitempty"`
+	L1      HeldIn     `json:"l1"`
+	L2      HeldIn     `json:"l2"`
+	Lease   LeaseState `json:"lease"`
+	Flight  CallState  `json:"flight"`
+	Failure *Failure   `json:"failure,omitempty"`
 } //	@name	Explanation
 
 // HeldIn is what a layer holds for a key.
 type HeldIn struct {
 	State       string   `json:"state" enums:"fresh,stale,none,unknown" example:"fresh"` // unknown: the layer does not answer
 	Missing     bool     `json:"missing,omitempty"`                                      // it is that the source has no such key
-	Doubtful    bool     `json:"doubtful,omitempty"`                                     // unverified: the shared layer has to confirm it, since invalidations may have been missed
+	Unverified  bool     `json:"doubtful,omitempty"`                                     // unverified: the shared layer has to confirm it, since invalidations may have been missed
 	Age         *float64 `json:"age,omitempty" example:"8.5"`                            // since it was loaded
 	TTL         *float64 `json:"ttl,omitempty" example:"21.5"`                           // until it expires; below 0: since then
 	LoadSeconds *float64 `json:"load_seconds,omitempty" example:"2.001"`                 // how long the source took
@@ -44,12 +44,12 @@ type LeaseState struct {
 	Seconds float64 `json:"seconds_left" example:"4.2"` // until it runs out unless it is renewed
 } //	@name	LeaseState
 
-// FlightState is the load that requests to this instance share.
-type FlightState struct {
+// CallState is the load that requests to this instance share.
+type CallState struct {
 	Under   bool    `json:"under_way" example:"false"`
 	Waiters int     `json:"waiters" example:"0"` // requests that wait for it here
 	Seconds float64 `json:"seconds" example:"0"` // since it began
-} //	@name	FlightState
+} //	@name	CallState
 
 // Failure is the last load, which is not tried again yet.
 type Failure struct {
@@ -80,11 +80,11 @@ func (a *API) explain(c *gin.Context) {
 	shown := Explanation{
 		Key: key.String(), Next: string(x.Next), RefreshChance: x.RefreshChance,
 		L1: heldIn(x.L1), L2: heldIn(x.L2), Lease: leaseState(x.Lease),
-		Flight: FlightState{x.Flight.Under, x.Flight.Waiters, x.Flight.Since.Seconds()},
+		Flight: CallState{x.Call.Under, x.Call.Waiters, x.Call.Since.Seconds()},
 	}
 	if x.Failure != nil {
 		p, _ := problemOf(x.Failure)
-		shown.Failure = &Failure{p.name(), x.FailureLeft.Seconds()}
+		shown.Failure = &Failure{p.name(), x.FailureRemaining.Seconds()}
 	}
 	noStore(c.Writer.Header())
 	c.JSON(http.StatusOK, shown)
@@ -99,8 +99,8 @@ func heldIn(held domain.Held) HeldIn {
 	}
 	e, bytes := held.Entry, len(held.Entry.Body())
 	shown := HeldIn{
-		State: "stale", Missing: e.Missing(), Doubtful: held.Doubtful, Bytes: &bytes, ETag: e.ETag(), ContentType: e.ContentType(),
-		Age: inSeconds(held.Age()), TTL: inSeconds(held.Left), LoadSeconds: inSeconds(e.LoadTime()),
+		State: "stale", Missing: e.Missing(), Unverified: held.Unverified, Bytes: &bytes, ETag: e.ETag(), ContentType: e.ContentType(),
+		Age: inSeconds(held.Age()), TTL: inSeconds(held.Remaining), LoadSeconds: inSeconds(e.LoadTime()),
 	}
 	if held.Fresh() {
 		shown.State = "fresh"
@@ -120,5 +120,5 @@ func leaseState(lease domain.LeaseState) LeaseState {
 	case !lease.Held:
 		return LeaseState{State: "free"}
 	}
-	return LeaseState{"held", lease.Holder, lease.Here, lease.Left.Seconds()}
+	return LeaseState{"held", lease.Holder, lease.Here, lease.Remaining.Seconds()}
 }

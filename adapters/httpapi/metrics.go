@@ -47,7 +47,7 @@ type Metrics struct {
 	LoadsUnleased uint64 `json:"loads_unleased" example:"0"` // loads without a lease, because the shared layer failed
 
 	SourceCalls       int `json:"source_calls_under_way" example:"0"` // calls of the source in flight
-	SourcePlaces      int `json:"source_places" example:"256"`        // how many there may be
+	SourceSlots       int `json:"source_places" example:"256"`        // how many there may be
 	FlightsUnderWay   int `json:"flights" example:"0"`                // loads in flight that requests wait for
 	RefreshesUnderWay int `json:"refreshes_under_way" example:"0"`    // refreshes in flight
 	Waiting           int `json:"waiting" example:"0"`                // requests that wait for loads
@@ -138,17 +138,17 @@ func (m *Metrics) addShared(n ports.Counts) {
 	m.LeaseWaits = n.Events[ports.LeaseWaited]
 	m.LeasesLost = n.Events[ports.LeaseLost]
 	m.Refreshes = n.Events[ports.RefreshBegan]
-	m.ChangesHeard = n.Events[ports.ChangeHeard]
-	m.GapsHeard = n.Events[ports.GapHeard]
+	m.ChangesHeard = n.Events[ports.InvalidationReceived]
+	m.GapsHeard = n.Events[ports.GapFound]
 	m.LoadsUnleased = n.Events[ports.LoadedUnleased]
 }
 
 // addActivity adds what goes on now.
 func (m *Metrics) addActivity(now ports.Activity) {
-	m.SourceCalls, m.SourcePlaces = now.SourceCalls, now.SourcePlaces
-	m.FlightsUnderWay, m.RefreshesUnderWay = now.Flights, now.Refreshes
+	m.SourceCalls, m.SourceSlots = now.SourceCalls, now.SourceSlots
+	m.FlightsUnderWay, m.RefreshesUnderWay = now.Calls, now.Refreshes
 	m.Waiting = now.Waiting
-	m.L2Up, m.BusUp = flag(now.Reachable), flag(now.Connected)
+	m.L2Up, m.BusUp = flag(now.Available), flag(now.Subscribed)
 }
 
 func flag(b bool) int {

@@ -30,7 +30,7 @@ type quiet struct {
 	answer domain.Answer
 }
 
-func (q quiet) GetWith(context.Context, domain.Key, domain.Demand) (domain.Answer, error) {
+func (q quiet) GetWith(context.Context, domain.Key, domain.Constraints) (domain.Answer, error) {
 	return q.answer, nil
 }
 func (q quiet) Took(string, int, time.Duration) {}

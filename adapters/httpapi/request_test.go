@@ -32,7 +32,7 @@ func (p *parts) ask(t *testing.T, target string, headers ...string) *httptest.Re
 
 func TestWhatARequestAsksOfItsAnswer(t *testing.T) {
 	const s = time.Second
-	for given, want := range map[string]domain.Demand{
+	for given, want := range map[string]domain.Constraints{
 		"":                               {},
 		"no-cache":                       {NoCache: true},
 		"No-Cache":                       {NoCache: true},
@@ -91,27 +91,27 @@ func TestWhatARequestAsksOfItsAnswer(t *testing.T) {
 	} {
 		p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
 		require.Equal(t, 200, p.ask(t, "/data/k", "Cache-Control", given).Code, given)
-		require.Equal(t, []domain.Demand{want}, p.demands, given)
+		require.Equal(t, []domain.Constraints{want}, p.demands, given)
 	}
 	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
 	p.ask(t, "/data/k", "Cache-Control", "max-age=5", "Cache-Control", "no-store")
-	require.Equal(t, []domain.Demand{{MaxAge: 5 * s, NoStore: true}}, p.demands, "several lines are one list")
+	require.Equal(t, []domain.Constraints{{MaxAge: 5 * s, NoStore: true}}, p.demands, "several lines are one list")
 }
 
 func TestPragmaCountsWhereThereIsNoCacheControl(t *testing.T) {
 	for _, c := range []struct {
 		headers []string
-		want    domain.Demand
+		want    domain.Constraints
 	}{
-		{[]string{"Pragma", "No-Cache"}, domain.Demand{NoCache: true}},
-		{[]string{"Pragma", "x, no-cache"}, domain.Demand{NoCache: true}},
-		{[]string{"Pragma", "no-store, max-age=5"}, domain.Demand{}},
-		{[]string{"Pragma", "no-cache", "Cache-Control", "max-age=5"}, domain.Demand{MaxAge: 5 * time.Second}},
-		{[]string{"Pragma", "no-cache", "Cache-Control", ""}, domain.Demand{}},
+		{[]string{"Pragma", "No-Cache"}, domain.Constraints{NoCache: true}},
+		{[]string{"Pragma", "x, no-cache"}, domain.Constraints{NoCache: true}},
+		{[]string{"Pragma", "no-store, max-age=5"}, domain.Constraints{}},
+		{[]string{"Pragma", "no-cache", "Cache-Control", "max-age=5"}, domain.Constraints{MaxAge: 5 * time.Second}},
+		{[]string{"Pragma", "no-cache", "Cache-Control", ""}, domain.Constraints{}},
 	} {
 		p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
 		p.ask(t, "/data/k", c.headers...)
-		require.Equal(t, []domain.Demand{c.want}, p.demands, c.headers)
+		require.Equal(t, []domain.Constraints{c.want}, p.demands, c.headers)
 	}
 }
 
@@ -147,12 +147,12 @@ func TestHowLongARequestWouldWait(t *testing.T) {
 	} {
 		p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
 		w := p.ask(t, "/data/k", "Prefer", given)
-		require.Equal(t, []domain.Demand{{Wait: want}}, p.demands, given)
+		require.Equal(t, []domain.Constraints{{Wait: want}}, p.demands, given)
 		require.Equal(t, want > 0, w.Header().Get("Preference-Applied") != "", given)
 	}
 	p := &parts{answer: domain.Answer{Copy: copyOf("v", time.Second)}}
 	p.ask(t, "/data/k", "Prefer", "respond-async", "Prefer", "wait=3")
-	require.Equal(t, []domain.Demand{{Wait: 3 * time.Second}}, p.demands, "several lines are one list")
+	require.Equal(t, []domain.Constraints{{Wait: 3 * time.Second}}, p.demands, "several lines are one list")
 }
 
 func TestALoadThatTakesLongerThanTheClientWouldWaitIs202(t *testing.T) {
@@ -202,7 +202,7 @@ func TestAValueThatTheClientHasIs304(t *testing.T) {
 	p := &parts{answer: domain.Answer{Copy: c, Outcome: domain.L1Hit}}
 	require.Equal(t, 304, p.ask(t, "/data/k", "If-None-Match", `"other"`, "If-None-Match", etag).Code, "several lines are one list")
 	require.Equal(t, 304, p.ask(t, "/data/k", "If-None-Match", " * ").Code)
-	missing := &parts{answer: domain.Answer{Copy: domain.Copy{Entry: domain.NewMissing(time.Second, 0), Left: time.Second}}}
+	missing := &parts{answer: domain.Answer{Copy: domain.Copy{Entry: domain.NewMissing(time.Second, 0), Remaining: time.Second}}}
 	require.Equal(t, 404, missing.ask(t, "/data/k", "If-None-Match", "*").Code)
 }
 
@@ -227,7 +227,7 @@ func TestAValueThatIsNotTheOneThatTheClientWantsIs412(t *testing.T) {
 	const later = "Fri, 01 Jan 2100 00:00:00 GMT"
 	require.Equal(t, 200, p.ask(t, "/data/k", "If-Modified-Since", later, "If-Unmodified-Since", "x", "Range", "bytes=0-0", "If-Range", etag).Code,
 		"values have no time of modification, and ranges may be ignored")
-	missing := &parts{answer: domain.Answer{Copy: domain.Copy{Entry: domain.NewMissing(time.Second, 0), Left: time.Second}}}
+	missing := &parts{answer: domain.Answer{Copy: domain.Copy{Entry: domain.NewMissing(time.Second, 0), Remaining: time.Second}}}
 	require.Equal(t, 404, missing.ask(t, "/data/k", "If-Match", etag).Code)
 }
 

@@ -87,7 +87,7 @@ func (c *Cache) Get(key domain.Key) (domain.Copy, bool) {
 		return domain.Copy{}, false
 	}
 	held := c.copyOf(f)
-	if held.Left <= 0 {
+	if held.Remaining <= 0 {
 		if c.useless(held) {
 			return domain.Copy{}, false
 		}
@@ -113,9 +113,9 @@ func (c *Cache) Peek(key domain.Key) (domain.Copy, bool) {
 
 func (c *Cache) copyOf(f found) domain.Copy {
 	return domain.Copy{
-		Entry:    f.entry,
-		Left:     time.Duration(f.life.deadline()<<unitShift) - c.clock.now(),
-		Doubtful: f.life.doubtful(),
+		Entry:      f.entry,
+		Remaining:  time.Duration(f.life.deadline()<<unitShift) - c.clock.now(),
+		Unverified: f.life.doubtful(),
 	}
 }
 
@@ -141,7 +141,7 @@ func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
 	now := c.clock.now()
 	it := item{
 		key: key.String(), entry: copy.Entry, hash: uint32(h),
-		deadline: units(now + min(copy.Left, maxLife)),
+		deadline: units(now + min(copy.Remaining, maxLife)),
 	}
 	bytes := size(key, copy.Entry)
 	refused := c.useless(copy) || bytes > c.maxEntry || c.opts.MaxEntries == 0 || len(it.key) > maxKeyLen
@@ -221,7 +221,7 @@ func (c *Cache) sweep() {
 }
 
 // useless reports whether a copy is stale for so long that it is not kept.
-func (c *Cache) useless(held domain.Copy) bool { return held.Left <= -c.opts.KeepStale }
+func (c *Cache) useless(held domain.Copy) bool { return held.Remaining <= -c.opts.KeepStale }
 
 func size(key domain.Key, e *domain.Entry) int64 {
 	return int64(len(key.String()) + e.Size() + entryOverhead)

@@ -96,8 +96,8 @@ func TestACopyAgesUntilItIsOfNoUse(t *testing.T) {
 		got, ok := c.Get(key("a"))
 		require.True(t, ok, "stale, and kept")
 		assert.Equal(t, put.Entry, got.Entry)
-		assert.LessOrEqual(t, got.Left, time.Duration(0))
-		assert.Greater(t, got.Left, -2*time.Millisecond, "a life is kept to about a millisecond")
+		assert.LessOrEqual(t, got.Remaining, time.Duration(0))
+		assert.Greater(t, got.Remaining, -2*time.Millisecond, "a life is kept to about a millisecond")
 		assert.Equal(t, "b a ", held(c, mainList), "a stale hit does not count as a use")
 
 		time.Sleep(30*time.Second - 2*time.Millisecond)
@@ -160,7 +160,7 @@ func TestAPeekSeesWhatAGetSees(t *testing.T) {
 		agree(false, "nothing there")
 		c.Set(key("a"), fresh("v"), 0)
 		agree(true, "fresh")
-		c.Doubt()
+		c.Unverify()
 		agree(true, "doubtful")
 		time.Sleep(time.Minute)
 		agree(true, "stale")
@@ -179,7 +179,7 @@ func TestStaleEntriesAreTheFirstToGo(t *testing.T) {
 			c.Set(key("long "+strconv.Itoa(i)), fresh("v"), 0)
 		}
 		for i := range n { // used later, and stale sooner
-			c.Set(key("short "+strconv.Itoa(i)), domain.Copy{Entry: fresh("v").Entry, Left: time.Second}, 0)
+			c.Set(key("short "+strconv.Itoa(i)), domain.Copy{Entry: fresh("v").Entry, Remaining: time.Second}, 0)
 		}
 		time.Sleep(2 * time.Second)
 		for i := range n {
@@ -198,7 +198,7 @@ func TestALifeWithoutEndDoesNotOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, Options{MaxEntries: 1, MaxBytes: 1 << 20, KeepStale: math.MaxInt64})
 		time.Sleep(time.Hour)
-		c.Set(key("a"), domain.Copy{Entry: fresh("v").Entry, Left: math.MaxInt64}, 0)
+		c.Set(key("a"), domain.Copy{Entry: fresh("v").Entry, Remaining: math.MaxInt64}, 0)
 		time.Sleep(365 * 24 * time.Hour)
 		got, ok := c.Get(key("a"))
 		require.True(t, ok)
@@ -210,7 +210,7 @@ func TestATickingClockKeepsLivesToATickAndEndsOnClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // a goroutine left behind fails it
 		c := newCache(t, Options{MaxEntries: 2, MaxBytes: 1 << 20, KeepStale: time.Second, Tick: DefaultTick})
 		time.Sleep(DefaultTick / 2)
-		c.Set(key("a"), domain.Copy{Entry: fresh("v").Entry, Left: 100 * time.Millisecond}, 0)
+		c.Set(key("a"), domain.Copy{Entry: fresh("v").Entry, Remaining: 100 * time.Millisecond}, 0)
 		got, ok := c.Get(key("a"))
 		require.True(t, ok && got.Fresh())
 		time.Sleep(90 * time.Millisecond)
@@ -246,23 +246,23 @@ func TestWhatWasHeldIsDoubtfulUntilItIsSetAnew(t *testing.T) {
 		for i := range 10 {
 			c.Set(key(strconv.Itoa(i)), fresh("old"), 0)
 		}
-		c.Doubt()
+		c.Unverify()
 		require.False(t, c.Set(key("0"), fresh("read before"), before), "what was read before does not count")
 		for i := range 10 {
 			k := key(strconv.Itoa(i))
 			for range 3 { // reading it, and so promoting it, confirms nothing
 				got, ok := c.Get(k)
 				require.True(t, ok)
-				require.True(t, got.Doubtful)
+				require.True(t, got.Unverified)
 				require.Equal(t, "old", got.Entry.Body())
 			}
 			require.True(t, c.Set(k, fresh("new"), c.Epoch(k)))
 			got, _ := c.Get(k)
-			require.False(t, got.Doubtful)
+			require.False(t, got.Unverified)
 		}
 		c.Set(key("later"), fresh("v"), c.Epoch(key("later")))
 		got, _ := c.Get(key("later"))
-		require.False(t, got.Doubtful, "a slot that was free at that time")
+		require.False(t, got.Unverified, "a slot that was free at that time")
 	}
 }
 
@@ -327,12 +327,12 @@ func useAtRandom(t *testing.T, c *Cache, worker int, operations *atomic.Int64) {
 			}
 		case op < 95:
 			copy := fresh(name)
-			copy.Left = time.Duration(random.IntN(30)) * time.Millisecond
+			copy.Remaining = time.Duration(random.IntN(30)) * time.Millisecond
 			c.Set(k, copy, c.Epoch(k))
 		case op < 98:
 			c.Delete(k)
 			if i%100 == 0 {
-				c.Doubt()
+				c.Unverify()
 			}
 		default: // a key that nobody else writes
 			own++

@@ -21,7 +21,7 @@ func (c *Cache) epoch(h uint64) *atomic.Uint64 { return &c.epochs[h>>32%epochs] 
 // Doubt makes all entries doubtful and ends all epochs. A Set that is not void
 // already has either been seen by it or comes after it. It takes some
 // milliseconds for a million entries, during which each shard is locked once.
-func (c *Cache) Doubt() {
+func (c *Cache) Unverify() {
 	for i := range c.epochs {
 		c.epochs[i].Add(1)
 	}

@@ -27,7 +27,7 @@ func key(name string) domain.Key {
 
 // fresh returns a copy with the given body and a minute to live.
 func fresh(body string) domain.Copy {
-	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, time.Minute, 0), Left: time.Minute}
+	return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: body}, time.Minute, 0), Remaining: time.Minute}
 }
 
-var hour = domain.Copy{Entry: domain.NewEntry(domain.Value{}, time.Hour, 0), Left: time.Hour}
+var hour = domain.Copy{Entry: domain.NewEntry(domain.Value{}, time.Hour, 0), Remaining: time.Hour}

@@ -52,7 +52,7 @@ func (m *model) copy(it item, now time.Duration) (domain.Copy, bool) {
 	if left <= -m.opts.KeepStale {
 		return domain.Copy{}, false
 	}
-	return domain.Copy{Entry: it.entry, Left: left, Doubtful: m.doubted[it.key]}, true
+	return domain.Copy{Entry: it.entry, Remaining: left, Unverified: m.doubted[it.key]}, true
 }
 
 // set does what the cache has done already. gone says whether the cache has
@@ -64,10 +64,10 @@ func (m *model) set(key domain.Key, c domain.Copy, since ports.Epoch, now time.D
 	m.age(now)
 	m.remove(key)
 	bytes := int64(len(key.String())) + int64(c.Entry.Size()) + entryOverhead
-	if bytes > m.opts.MaxBytes || m.opts.MaxEntries == 0 || c.Left <= -m.opts.KeepStale {
+	if bytes > m.opts.MaxBytes || m.opts.MaxEntries == 0 || c.Remaining <= -m.opts.KeepStale {
 		return false
 	}
-	it := item{key: key.String(), entry: c.Entry, weight: weight(bytes), deadline: int64(now+c.Left) >> unitShift}
+	it := item{key: key.String(), entry: c.Entry, weight: weight(bytes), deadline: int64(now+c.Remaining) >> unitShift}
 	if m.full(bytes) {
 		m.evictOver(bytes, gone)
 	}
@@ -192,14 +192,14 @@ func (p *pair) step(intn func(int) int) error {
 			return fmt.Errorf("get %v: %v %v, want %v %v", key, got, ok, want, wantOK)
 		}
 	case op < 36:
-		c := domain.Copy{Entry: p.entries[intn(len(p.entries))], Left: time.Duration(intn(12)-3) * pauses[intn(len(pauses))]}
+		c := domain.Copy{Entry: p.entries[intn(len(p.entries))], Remaining: time.Duration(intn(12)-3) * pauses[intn(len(pauses))]}
 		since := p.cache.Epoch(key) - ports.Epoch(intn(20)/19)
 		if got, want := p.cache.Set(key, c, since), p.model.set(key, c, since, now, p.gone); got != want {
-			return fmt.Errorf("set %v for %v: %v, want %v", key, c.Left, got, want)
+			return fmt.Errorf("set %v for %v: %v, want %v", key, c.Remaining, got, want)
 		}
 	case op < 38:
 		if intn(3) == 0 {
-			p.cache.Doubt()
+			p.cache.Unverify()
 			p.model.doubt()
 		} else {
 			p.cache.Delete(key)

@@ -133,7 +133,7 @@ type loadKey struct{}
 
 // Cache is the use case, as far as it is traced.
 type Cache interface {
-	GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error)
+	GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error)
 	GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result
 	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error
@@ -152,7 +152,7 @@ func (t *Tracing) Cache(c Cache) Cache {
 
 type cache struct{ Cache }
 
-func (c cache) GetWith(ctx context.Context, key domain.Key, d domain.Demand) (domain.Answer, error) {
+func (c cache) GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error) {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {
 		return c.Cache.GetWith(ctx, key, d)

@@ -148,7 +148,7 @@ type useCase struct {
 	load   context.Context // of the first request
 }
 
-func (u *useCase) GetWith(ctx context.Context, key domain.Key, _ domain.Demand) (domain.Answer, error) {
+func (u *useCase) GetWith(ctx context.Context, key domain.Key, _ domain.Constraints) (domain.Answer, error) {
 	if u.load == nil {
 		u.load = ctx
 		_, err := u.source.Load(context.WithoutCancel(ctx), key)
@@ -171,7 +171,7 @@ func TestWhoSharesALoadIsLinkedToTheCallOfTheSource(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.Use(tracing.Middleware())
-	engine.GET("/data/*key", func(c *gin.Context) { _, _ = cache.GetWith(c.Request.Context(), k, domain.Demand{}) })
+	engine.GET("/data/*key", func(c *gin.Context) { _, _ = cache.GetWith(c.Request.Context(), k, domain.Constraints{}) })
 	engine.POST("/batch", func(c *gin.Context) { cache.GetMany(c.Request.Context(), []domain.Key{k, k}, nil) })
 	const parent = "4bf92f3577b34da6a3ce929d0e0e4736"
 	for _, r := range []*http.Request{

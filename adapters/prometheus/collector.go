@@ -110,8 +110,8 @@ func (c collector) counted(s sink) {
 	s.count(refreshes, n.Events[ports.RefreshBegan])
 	s.count(l2Failed, n.Events[ports.L2Failed])
 	s.count(l2Broken, n.Events[ports.L2Undecodable])
-	s.count(changes, n.Events[ports.ChangeHeard])
-	s.count(gaps, n.Events[ports.GapHeard])
+	s.count(changes, n.Events[ports.InvalidationReceived])
+	s.count(gaps, n.Events[ports.GapFound])
 }
 
 func (c collector) inMemory(s sink) {
@@ -126,12 +126,12 @@ func (c collector) inMemory(s sink) {
 func (c collector) now(s sink) {
 	now := c.parts.Activity.Activity()
 	s.gauge(calls, float64(now.SourceCalls))
-	s.gauge(places, float64(now.SourcePlaces))
-	s.gauge(flights, float64(now.Flights), "requests")
+	s.gauge(places, float64(now.SourceSlots))
+	s.gauge(flights, float64(now.Calls), "requests")
 	s.gauge(flights, float64(now.Refreshes), "refresh")
 	s.gauge(waiting, float64(now.Waiting))
-	s.gauge(l2Up, flag(now.Reachable))
-	s.gauge(busUp, flag(now.Connected))
+	s.gauge(l2Up, flag(now.Available))
+	s.gauge(busUp, flag(now.Subscribed))
 	state := c.parts.L2.Breaker()
 	for _, known := range []string{"closed", "half-open", "open"} {
 		s.gauge(breaker, flag(known == state), known)

@@ -47,7 +47,7 @@ func (n *numbers) scrape(t *testing.T, accept string) string {
 func sample() *numbers {
 	n := &numbers{
 		l1:      ports.L1Stats{Entries: 7, Bytes: 700, EvictedForEntries: 31, EvictedForBytes: 32, EvictedExpired: 33},
-		now:     ports.Activity{SourceCalls: 41, SourcePlaces: 42, Flights: 43, Refreshes: 44, Waiting: 45, Connected: true},
+		now:     ports.Activity{SourceCalls: 41, SourceSlots: 42, Calls: 43, Refreshes: 44, Waiting: 45, Subscribed: true},
 		breaker: "half-open",
 	}
 	for o := range n.counts.Requests {

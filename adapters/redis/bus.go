@@ -62,11 +62,11 @@ func (b *Bus) Close() {
 // Listen has l told from now on.
 func (b *Bus) Listen(l ports.Listener) { b.listener.Store(&l) }
 
-// Connected reports whether the subscription stands.
-func (b *Bus) Connected() bool { return b.connected.Load() }
+// Subscribed reports whether the subscription stands.
+func (b *Bus) Subscribed() bool { return b.connected.Load() }
 
-// Reachable reports whether a server is used.
-func (b *Bus) Reachable() bool { return b.client.reachable() }
+// Available reports whether a server is used.
+func (b *Bus) Available() bool { return b.client.reachable() }
 
 // receive subscribes, again after each end, until ctx ends. It asks no server that is
 // not used.

@@ -106,7 +106,7 @@ func awaitClosed(t *testing.T, happened <-chan struct{}) {
 // awaitListening returns when in receives wake-ups and invalidations.
 func awaitListening(t *testing.T, in instance) {
 	t.Helper()
-	eventually(t, "the subscription is up", in.bus.Connected)
+	eventually(t, "the subscription is up", in.bus.Subscribed)
 }
 
 // waiting returns how many Acquires of key wait in these instances, none of which

@@ -192,12 +192,12 @@ func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseS
 		return domain.LeaseState{Err: fmt.Errorf("redis lease state: %w", err)}
 	}
 	if lock.Err() == nil {
-		state.Held, state.Left = true, max(0, lockLeft.Val())
+		state.Held, state.Remaining = true, max(0, lockLeft.Val())
 		state.Holder, _, _ = strings.Cut(lock.Val(), holderEnds)
 		state.Here = state.Holder == l.client.id
 	}
 	if failure.Err() == nil {
-		state.Failure, state.FailureLeft = recalled(failure.Val()), max(0, failureLeft.Val())
+		state.Failure, state.FailureRemaining = recalled(failure.Val()), max(0, failureLeft.Val())
 	}
 	return state
 }

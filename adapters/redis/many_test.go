@@ -36,8 +36,8 @@ func TestAValueThatComesBetweenTheReadsIsNotGivenALongerTTL(t *testing.T) {
 		got := <-found
 		require.NoError(t, got.Err)
 		if got.OK {
-			require.LessOrEqual(t, got.Copy.Left, 10*time.Minute)
-			require.Positive(t, got.Copy.Left)
+			require.LessOrEqual(t, got.Copy.Remaining, 10*time.Minute)
+			require.Positive(t, got.Copy.Remaining)
 		}
 	}
 }
@@ -101,11 +101,11 @@ func TestTheStateTellsTheLeaseAndTheFailureEachWithItsOwnLife(t *testing.T) {
 		require.Equal(t, asked.client == in.client, state.Here)
 		require.Equal(t, in.client.id, state.Holder)
 		require.NotContains(t, state.Holder, string(lease), "the rest is a secret")
-		require.Greater(t, state.Left, 10*time.Second)
-		require.LessOrEqual(t, state.Left, times.TTL)
+		require.Greater(t, state.Remaining, 10*time.Second)
+		require.LessOrEqual(t, state.Remaining, times.TTL)
 		require.ErrorIs(t, state.Failure, domain.ErrTimeout)
-		require.Positive(t, state.FailureLeft)
-		require.LessOrEqual(t, state.FailureLeft, time.Minute)
+		require.Positive(t, state.FailureRemaining)
+		require.LessOrEqual(t, state.FailureRemaining, time.Minute)
 	}
 }
 

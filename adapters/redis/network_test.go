@@ -147,18 +147,18 @@ func TestAServerThatRefusesIsTreatedAsGoneAndUsedAgainWhenItObeys(t *testing.T) 
 			client := newClient(t, o)
 			bus := NewBus(client)
 			t.Cleanup(bus.Close)
-			eventually(t, "subscribed", bus.Connected)
+			eventually(t, "subscribed", bus.Subscribed)
 			began := time.Now()
 			way.refuse(server, other)
 			eventually(t, "degraded", func() bool { return client.Health(t.Context()) == "degraded" })
 			t.Logf("noticed after %v: %v", time.Since(began), client.Fault())
 			eventually(t, "the reason", func() bool { return refusalCode.MatchString(client.Reason()) })
-			require.False(t, bus.Reachable())
+			require.False(t, bus.Available())
 			_, _, err := NewStore(client).Get(t.Context(), parse(t, "k"))
 			require.Error(t, err, "it is not asked")
 			began = time.Now()
 			way.mend(server, other)
-			eventually(t, "ok", func() bool { return client.Health(t.Context()) == "ok" && bus.Connected() })
+			eventually(t, "ok", func() bool { return client.Health(t.Context()) == "ok" && bus.Subscribed() })
 			t.Logf("used again after %v", time.Since(began))
 			require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log)
 			require.Equal(t, 1, strings.Count(log.String(), "usable again"), log)
@@ -184,7 +184,7 @@ func TestARotatedPasswordCostsFewConnections(t *testing.T) {
 	require.ErrorContains(t, in.client.Fault(), "WRONGPASS")
 	require.NotContains(t, in.client.Fault().Error(), "first")
 	server.Command("ACL", "SETUSER", "mlcache", ">first")
-	eventually(t, "ok", func() bool { return in.client.Fault() == nil && in.bus.Connected() })
+	eventually(t, "ok", func() bool { return in.client.Fault() == nil && in.bus.Subscribed() })
 }
 
 // connections returns how many the server has accepted.
@@ -366,7 +366,7 @@ func TestAnAddressThatLeadsToAnotherServerIsNoticed(t *testing.T) {
 	awaitGap := in.gap(t)
 	proxy.PointTo(second.Addr()) // those that stand stay with the first
 	awaitGap()
-	eventually(t, "used again", func() bool { return in.client.Fault() == nil && in.bus.Connected() })
+	eventually(t, "used again", func() bool { return in.client.Fault() == nil && in.bus.Subscribed() })
 	require.NoError(t, stored(t.Context(), in, key, false), "it is read from the second")
 	require.NoError(t, in.store.Put(t.Context(), key, entry))
 	require.NoError(t, stored(t.Context(), there, key, true), "and written there")
@@ -380,7 +380,7 @@ func TestAMessageThatIsNoneOfTheSubscriptionIsAGap(t *testing.T) {
 	awaitGap := in.gap(t)
 	proxy.FreezeReply(beatMark) // a subscription that says nothing any more, or a probe
 	awaitGap()
-	eventually(t, "connected", in.bus.Connected)
+	eventually(t, "connected", in.bus.Subscribed)
 }
 
 func TestOptionsByWhichReplicasAnswerAreRefused(t *testing.T) {

@@ -133,7 +133,7 @@ func (r reading) found(took time.Duration) (domain.Copy, bool, error) {
 	if r.life.Val() > e.TTL()+e.Keep() { // not as we stored it, so it says nothing of its age
 		return domain.Copy{}, false, nil
 	}
-	c := domain.Copy{Entry: e, Left: r.life.Val() - e.Keep() - took}
+	c := domain.Copy{Entry: e, Remaining: r.life.Val() - e.Keep() - took}
 	if !c.Fresh() && !c.UsableStale(e.Keep()) {
 		return domain.Copy{}, false, nil
 	}

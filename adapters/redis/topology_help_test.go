@@ -102,7 +102,7 @@ func usable(t *testing.T, in member) bool {
 			return false
 		}
 	}
-	return in.bus.Connected()
+	return in.bus.Subscribed()
 }
 
 // awaitReplicated waits until the replica has what the master has of key.

@@ -54,7 +54,7 @@ func TestASilentPartitionIsNoticedAndItsEndToo(t *testing.T) {
 	for _, back := range []string{"healed", "cut"} {
 		gaps := cut.news.gaps.Load()
 		proxy.Silence()
-		t.Log("noticed after", eventually(t, "the silence is noticed", func() bool { return !cut.bus.Connected() }))
+		t.Log("noticed after", eventually(t, "the silence is noticed", func() bool { return !cut.bus.Subscribed() }))
 		awaitListening(t, other.instance)
 		require.Equal(t, gaps, cut.news.gaps.Load(), "a gap is told when it is over")
 
@@ -78,7 +78,7 @@ func TestAServerThatHangsIsNotAskedUntilItIsBack(t *testing.T) {
 		_, _, err := NewStore(client).Get(t.Context(), parse(t, "k"))
 		return err
 	}
-	works := func() bool { return bus.Connected() && bus.Reachable() && get() == nil }
+	works := func() bool { return bus.Subscribed() && bus.Available() && get() == nil }
 	eventually(t, "the server is used", works)
 	server.Pause()
 	require.Error(t, get()) // without a budget it would hang
@@ -100,7 +100,7 @@ func TestAServerWithoutMemoryLeftIsNotUsedUntilItHasSome(t *testing.T) {
 	err = a.store.Fill(ctx, key, entry, lease)
 	requireOutOfMemory(t, err)
 	for _, in := range []member{a, b} {
-		eventually(t, "it is not used", func() bool { return !in.bus.Reachable() })
+		eventually(t, "it is not used", func() bool { return !in.bus.Available() })
 		requireOutOfMemory(t, in.client.Fault())
 		_, _, err := in.store.Get(ctx, old)
 		requireOutOfMemory(t, err)

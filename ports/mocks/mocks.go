@@ -48,12 +48,12 @@ func (_m *Bus) EXPECT() *Bus_Expecter {
 	return &Bus_Expecter{mock: &_m.Mock}
 }
 
-// Connected provides a mock function for the type Bus
-func (_mock *Bus) Connected() bool {
+// Available provides a mock function for the type Bus
+func (_mock *Bus) Available() bool {
 	ret := _mock.Called()
 
 	if len(ret) == 0 {
-		panic("no return value specified for Connected")
+		panic("no return value specified for Available")
 	}
 
 	var r0 bool
@@ -65,29 +65,29 @@ func (_mock *Bus) Connected() bool {
 	return r0
 }
 
-// Bus_Connected_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Connected'
-type Bus_Connected_Call struct {
+// Bus_Available_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Available'
+type Bus_Available_Call struct {
 	*mock.Call
 }
 
-// Connected is a helper method to define mock.On call
-func (_e *Bus_Expecter) Connected() *Bus_Connected_Call {
-	return &Bus_Connected_Call{Call: _e.mock.On("Connected")}
+// Available is a helper method to define mock.On call
+func (_e *Bus_Expecter) Available() *Bus_Available_Call {
+	return &Bus_Available_Call{Call: _e.mock.On("Available")}
 }
 
-func (_c *Bus_Connected_Call) Run(run func()) *Bus_Connected_Call {
+func (_c *Bus_Available_Call) Run(run func()) *Bus_Available_Call {
 	_c.Call.Run(func(args mock.Arguments) {
 		run()
 	})
 	return _c
 }
 
-func (_c *Bus_Connected_Call) Return(b bool) *Bus_Connected_Call {
+func (_c *Bus_Available_Call) Return(b bool) *Bus_Available_Call {
 	_c.Call.Return(b)
 	return _c
 }
 
-func (_c *Bus_Connected_Call) RunAndReturn(run func() bool) *Bus_Connected_Call {
+func (_c *Bus_Available_Call) RunAndReturn(run func() bool) *Bus_Available_Call {
 	_c.Call.Return(run)
 	return _c
 }
@@ -132,12 +132,12 @@ func (_c *Bus_Listen_Call) RunAndReturn(run func(l ports.Listener)) *Bus_Listen_
 	return _c
 }
 
-// Reachable provides a mock function for the type Bus
-func (_mock *Bus) Reachable() bool {
+// Subscribed provides a mock function for the type Bus
+func (_mock *Bus) Subscribed() bool {
 	ret := _mock.Called()
 
 	if len(ret) == 0 {
-		panic("no return value specified for Reachable")
+		panic("no return value specified for Subscribed")
 	}
 
 	var r0 bool
@@ -149,29 +149,29 @@ func (_mock *Bus) Reachable() bool {
 	return r0
 }
 
-// Bus_Reachable_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Reachable'
-type Bus_Reachable_Call struct {
+// Bus_Subscribed_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Subscribed'
+type Bus_Subscribed_Call struct {
 	*mock.Call
 }
 
-// Reachable is a helper method to define mock.On call
-func (_e *Bus_Expecter) Reachable() *Bus_Reachable_Call {
-	return &Bus_Reachable_Call{Call: _e.mock.On("Reachable")}
+// Subscribed is a helper method to define mock.On call
+func (_e *Bus_Expecter) Subscribed() *Bus_Subscribed_Call {
+	return &Bus_Subscribed_Call{Call: _e.mock.On("Subscribed")}
 }
 
-func (_c *Bus_Reachable_Call) Run(run func()) *Bus_Reachable_Call {
+func (_c *Bus_Subscribed_Call) Run(run func()) *Bus_Subscribed_Call {
 	_c.Call.Run(func(args mock.Arguments) {
 		run()
 	})
 	return _c
 }
 
-func (_c *Bus_Reachable_Call) Return(b bool) *Bus_Reachable_Call {
+func (_c *Bus_Subscribed_Call) Return(b bool) *Bus_Subscribed_Call {
 	_c.Call.Return(b)
 	return _c
 }
 
-func (_c *Bus_Reachable_Call) RunAndReturn(run func() bool) *Bus_Reachable_Call {
+func (_c *Bus_Subscribed_Call) RunAndReturn(run func() bool) *Bus_Subscribed_Call {
 	_c.Call.Return(run)
 	return _c
 }
@@ -357,39 +357,6 @@ func (_c *L1Store_Delete_Call) Return() *L1Store_Delete_Call {
 }
 
 func (_c *L1Store_Delete_Call) RunAndReturn(run func(key domain.Key)) *L1Store_Delete_Call {
-	_c.Run(run)
-	return _c
-}
-
-// Doubt provides a mock function for the type L1Store
-func (_mock *L1Store) Doubt() {
-	_mock.Called()
-	return
-}
-
-// L1Store_Doubt_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Doubt'
-type L1Store_Doubt_Call struct {
-	*mock.Call
-}
-
-// Doubt is a helper method to define mock.On call
-func (_e *L1Store_Expecter) Doubt() *L1Store_Doubt_Call {
-	return &L1Store_Doubt_Call{Call: _e.mock.On("Doubt")}
-}
-
-func (_c *L1Store_Doubt_Call) Run(run func()) *L1Store_Doubt_Call {
-	_c.Call.Run(func(args mock.Arguments) {
-		run()
-	})
-	return _c
-}
-
-func (_c *L1Store_Doubt_Call) Return() *L1Store_Doubt_Call {
-	_c.Call.Return()
-	return _c
-}
-
-func (_c *L1Store_Doubt_Call) RunAndReturn(run func()) *L1Store_Doubt_Call {
 	_c.Run(run)
 	return _c
 }
@@ -625,6 +592,39 @@ func (_c *L1Store_Set_Call) Return(b bool) *L1Store_Set_Call {
 
 func (_c *L1Store_Set_Call) RunAndReturn(run func(key domain.Key, c domain.Copy, since ports.Epoch) bool) *L1Store_Set_Call {
 	_c.Call.Return(run)
+	return _c
+}
+
+// Unverify provides a mock function for the type L1Store
+func (_mock *L1Store) Unverify() {
+	_mock.Called()
+	return
+}
+
+// L1Store_Unverify_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Unverify'
+type L1Store_Unverify_Call struct {
+	*mock.Call
+}
+
+// Unverify is a helper method to define mock.On call
+func (_e *L1Store_Expecter) Unverify() *L1Store_Unverify_Call {
+	return &L1Store_Unverify_Call{Call: _e.mock.On("Unverify")}
+}
+
+func (_c *L1Store_Unverify_Call) Run(run func()) *L1Store_Unverify_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run()
+	})
+	return _c
+}
+
+func (_c *L1Store_Unverify_Call) Return() *L1Store_Unverify_Call {
+	_c.Call.Return()
+	return _c
+}
+
+func (_c *L1Store_Unverify_Call) RunAndReturn(run func()) *L1Store_Unverify_Call {
+	_c.Run(run)
 	return _c
 }
 

@@ -101,8 +101,8 @@ func (b *bench) read(in Instance, k domain.Key) (domain.Copy, bool, error) {
 		require.Equal(b, err == nil, f.Err == nil)
 		require.Equal(b, errors.Is(err, domain.ErrUndecodable), errors.Is(f.Err, domain.ErrUndecodable))
 		require.Equal(b, c.Entry, f.Copy.Entry)
-		require.GreaterOrEqual(b, f.Copy.Left, c.Left-passed-slack)
-		require.LessOrEqual(b, f.Copy.Left, c.Left+took+time.Millisecond, "a life does not grow")
+		require.GreaterOrEqual(b, f.Copy.Remaining, c.Remaining-passed-slack)
+		require.LessOrEqual(b, f.Copy.Remaining, c.Remaining+took+time.Millisecond, "a life does not grow")
 	}
 	return c, ok, err
 }
@@ -117,9 +117,9 @@ func (b *bench) holds(k domain.Key, e *domain.Entry) time.Duration {
 		require.NoError(b, err)
 		require.True(b, ok, "%q should be stored", k)
 		require.Equal(b, e, c.Entry)
-		require.Positive(b, c.Left)
-		require.LessOrEqual(b, c.Left, e.TTL())
-		left = min(left, c.Left)
+		require.Positive(b, c.Remaining)
+		require.LessOrEqual(b, c.Remaining, e.TTL())
+		left = min(left, c.Remaining)
 	}
 	return left
 }
@@ -132,8 +132,8 @@ func (b *bench) keeps(k domain.Key, e *domain.Entry, since time.Duration) {
 		require.NoError(b, err)
 		require.True(b, ok, "%q should be kept", k)
 		require.Equal(b, e, c.Entry)
-		require.LessOrEqual(b, c.Left, -since)
-		require.Greater(b, c.Left, -since-promptly)
+		require.LessOrEqual(b, c.Remaining, -since)
+		require.Greater(b, c.Remaining, -since-promptly)
 	}
 }
 

@@ -112,13 +112,13 @@ func (e *ear) hearsNothing() {
 func busStands(b *bench) {
 	for _, in := range []Instance{b.A, b.B} {
 		require.NotNil(b, in.Bus, "the harness has no bus")
-		require.True(b, in.Bus.Connected())
-		require.True(b, in.Bus.Reachable())
+		require.True(b, in.Bus.Subscribed())
+		require.True(b, in.Bus.Available())
 	}
 	b.listen(b.A)
 	b.write(b.A, b.key("k"), value("v"))
-	require.True(b, b.A.Bus.Connected())
-	require.True(b, b.A.Bus.Reachable())
+	require.True(b, b.A.Bus.Subscribed())
+	require.True(b, b.A.Bus.Available())
 }
 
 func ownIsNotTold(b *bench) {

@@ -40,8 +40,8 @@ func stateOfLease(b *bench) {
 		require.True(b, here.Here)
 		require.NotEmpty(b, here.Holder)
 		require.Equal(b, here.Holder, there.Holder)
-		require.Positive(b, here.Left)
-		require.LessOrEqual(b, here.Left, b.LockTTL)
+		require.Positive(b, here.Remaining)
+		require.LessOrEqual(b, here.Remaining, b.LockTTL)
 		require.NoError(b, here.Failure)
 	}
 	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("v"), lease))
@@ -55,8 +55,8 @@ func stateOfFailure(b *bench) {
 		state := b.state(b.B, k)
 		require.False(b, state.Held)
 		require.ErrorIs(b, state.Failure, failure)
-		require.Positive(b, state.FailureLeft)
-		require.LessOrEqual(b, state.FailureLeft, b.Cooldown)
+		require.Positive(b, state.FailureRemaining)
+		require.LessOrEqual(b, state.FailureRemaining, b.Cooldown)
 		b.Advance(b.Cooldown)
 		require.Equal(b, domain.LeaseState{}, b.state(b.A, k))
 	}

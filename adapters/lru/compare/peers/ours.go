@@ -30,7 +30,7 @@ func (c ours) Get(i int32) (value, bool) {
 }
 
 func (c ours) Set(i int32) {
-	c.Cache.Set(c.d.setKeys[i], domain.Copy{Entry: c.d.entries[i], Left: c.life}, 0)
+	c.Cache.Set(c.d.setKeys[i], domain.Copy{Entry: c.d.entries[i], Remaining: c.life}, 0)
 }
 
 func (c ours) Len() int { return c.Stats().Entries }

@@ -38,7 +38,7 @@ func oursWith(admission lru.Admission, requests []uint64, capacity int) (hits in
 		return 0, err
 	}
 	defer cache.Close()
-	value := domain.Copy{Entry: domain.NewEntry(domain.Value{}, life, 0), Left: life}
+	value := domain.Copy{Entry: domain.NewEntry(domain.Value{}, life, 0), Remaining: life}
 	return trace.Replay(requests, func(id uint64) bool {
 		key, _ := domain.ParseKey(strconv.FormatUint(id, 10)) // digits are a key
 		_, hit := cache.Get(key)

@@ -50,7 +50,7 @@ func realHitRatio(t *testing.T, traffic *traffic, l1 int) float64 {
 			deadline = now + traffic.ttl.Seconds()
 			l2.set(id, deadline, now)
 		}
-		cache.Set(key, domain.Copy{Entry: entry, Left: seconds(deadline - now)}, cache.Epoch(key))
+		cache.Set(key, domain.Copy{Entry: entry, Remaining: seconds(deadline - now)}, cache.Epoch(key))
 	}
 	return float64(hits) / float64(len(traffic.key)-first)
 }
