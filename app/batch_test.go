@@ -134,7 +134,7 @@ func TestABatchGoesOnWithoutL2(t *testing.T) {
 		w := newWorld(t, never)
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{w.key}).Return([]ports.Found{{Err: errors.New("refused")}}).Once()
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", errors.New("refused")).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, errors.New("refused")).Once()
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
 		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 		got := w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil)
@@ -333,5 +333,28 @@ func TestWhatABatchReadsIsPutInL1WithTheEpochFromBefore(t *testing.T) {
 		}).Once()
 		w.l1.EXPECT().Set(key, c, epoch).Return(false).Once()
 		require.NoError(t, w.svc.GetMany(w.ctx, []domain.Key{key}, nil)[0].Err)
+	})
+}
+
+func TestOneReadOfManyThatFailsIsOneFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, never)
+		down, keys := errors.New("refused"), keysFrom(t, 0, 50)
+		found := make([]ports.Found, len(keys))
+		for i, key := range keys {
+			found[i].Err = fmt.Errorf("get: %w", down)
+			w.l1.EXPECT().Get(key).Return(domain.Copy{}, false)
+			w.l1.EXPECT().Epoch(key).Return(epoch)
+			w.l1.EXPECT().Set(key, mock.Anything, epoch).Return(true)
+			w.locker.EXPECT().Acquire(mock.Anything, key).Return(lease, nil)
+			w.l2.EXPECT().Get(mock.Anything, key).Return(domain.Copy{}, false, nil)
+			w.l2.EXPECT().Fill(mock.Anything, key, mock.Anything, lease).Return(nil)
+			w.source.EXPECT().Load(mock.Anything, key).Return(domain.Value{Body: "v"}, nil)
+		}
+		w.l2.EXPECT().GetMany(mock.Anything, keys).Return(found).Once()
+		for _, r := range w.svc.GetMany(w.ctx, keys, nil) {
+			require.NoError(t, r.Err)
+		}
+		require.Equal(t, 1, w.events(ports.L2Failed))
 	})
 }

@@ -1,121 +1,167 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"runtime/debug"
+	"sync/atomic"
 	"time"
 
+	"github.com/multi-layer-cache/multi-layer-cache/app/flight"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// callSource asks the source for key on behalf of f, within SourceTimeout and
-// within the bulkhead, for a place in which it waits only if it may. A call that
-// ignores the end of its context is abandoned: callSource returns, and the call
-// keeps its place in the bulkhead until it really ends. The error is a load failure
-// (domain.IsLoadFailure), wraps domain.ErrOverloaded or ErrInvalidKey, or is the
-// cause of ctx's end.
-func (s *Service) callSource(ctx context.Context, key domain.Key, f *flight, mayWait bool) (domain.Answer, error) {
-	if err := s.takePlace(ctx, mayWait); err != nil {
-		return domain.Answer{}, err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.SourceTimeout, domain.ErrTimeout)
-	defer cancel()
-	results := make(chan result, 1)
-	f.loadBegins(time.Now())
-	s.rec.Event(ports.SourceCalled)
-	s.running.Go(func() {
-		defer func() { <-s.places }()
-		s.load(ctx, key, results)
-	})
-	var r result
-	select {
-	case r = <-results:
-	case <-ctx.Done():
-		r.err = context.Cause(ctx)
-	}
-	answer, err := s.judge(ctx, r)
-	if domain.IsLoadFailure(err) {
-		s.rec.Event(ports.SourceFailed)
-		s.log.WarnContext(ctx, "load failed", "key", key, "err", err)
-	}
-	return answer, err
+var _ flight.Work[result] = (*call)(nil)
+
+// call is the work of one call: it finds or loads one key for all requests of this
+// process that want the same. See load.go for what it does.
+type call struct {
+	s    *Service
+	key  domain.Key
+	want want
+	d    domain.Constraints // of the request that starts it
+	came time.Time          // that request
+
+	refresh bool    // for nobody, ahead of time
+	draw    float64 // why now, see domain.Copy.RefreshDue
+	seen    *seen   // what a batch saw in L2 just before; may be nil
+
+	lookedAt time.Time     // when the last look in L2 began
+	found    domain.Copy   // what L2 had that did not do
+	foundAt  time.Time     // when it had that
+	passed   domain.Answer // over what has been passed, see domain.Answer.PassedOver
+	// waitBegan and waitEnded are those of the first wait for another's lease.
+	waitBegan, waitEnded time.Time
+	lost                 bool // a lease, once
+
+	leased    atomic.Bool               // other instances may wait for what it loads
+	loadBegan atomic.Pointer[time.Time] // nil before that is known
+	voided    atomic.Bool
 }
 
-// takePlace waits for a place in the bulkhead. It gives up while there is
-// still time to answer: when a whole source call would no longer fit into the
-// request's time, or after half of that time.
-func (s *Service) takePlace(ctx context.Context, mayWait bool) error {
-	select {
-	case s.places <- struct{}{}:
-		return nil
-	default:
-	}
-	if !mayWait {
-		return domain.ErrOverloaded
-	}
-	giveUp := time.NewTimer(max(s.opts.RequestTimeout-s.opts.SourceTimeout, s.opts.RequestTimeout/2))
-	defer giveUp.Stop()
-	select {
-	case s.places <- struct{}{}:
-		return nil
-	case <-giveUp.C:
-		return domain.ErrOverloaded
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+// seen is that L2 had nothing when it was read.
+type seen struct {
+	at    time.Time
+	epoch ports.Epoch // before it was read
+	err   error       // why L2 said nothing
 }
 
-// result is what a call of the source came to.
+// result is what a call comes to.
 type result struct {
-	value domain.Value
-	err   error
-	took  time.Duration
+	domain.Answer
+	at        time.Time // when the call ended
+	loadBegan time.Time // when the load began whose value this is, or earlier; zero: unknown
+	looked    time.Time // when the copy was looked for in L2; zero: it was not
 }
 
-// load calls the source and always sends one result: a panic, or an end of the
-// goroutine, is an error of this load and nothing more.
-func (s *Service) load(ctx context.Context, key domain.Key, results chan<- result) {
-	began := time.Now()
-	r := result{err: errors.New("the call ended its goroutine")}
-	defer func() {
-		if p := recover(); p != nil {
-			r.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-		r.took = time.Since(began)
-		s.rec.SourceTook(r.took)
-		results <- r
-	}()
-	r.value, r.err = s.source.Load(ctx, key)
-}
-
-// judge turns a result into an answer or into an error of the domain. Whatever a
-// source says went wrong after ctx ended, the end of ctx is the reason, unless the
-// source has answered that the value must not be served any more.
-func (s *Service) judge(ctx context.Context, r result) (domain.Answer, error) {
+// newCall returns the call that a request starts if there is none to share.
+func (s *Service) newCall(key domain.Key, d domain.Constraints) *call {
+	c := &call{s: s, key: key, d: d, came: time.Now()}
 	switch {
-	case errors.Is(r.err, domain.ErrNotFound):
-		answer := loaded(domain.NewMissing(s.opts.NegativeTTL, r.took).Kept(s.opts.L2Stale))
-		answer.SourceStatus = cmp.Or(domain.SourceStatus(r.err), http.StatusNotFound)
-		return answer, nil
-	case errors.Is(r.err, domain.ErrOverloaded):
-		return domain.Answer{}, domain.ErrOverloaded
-	case errors.Is(r.err, domain.ErrWithdrawn):
-		return domain.Answer{}, r.err
-	case r.err != nil && ctx.Err() != nil:
-		return domain.Answer{}, fmt.Errorf("source call: %w", context.Cause(ctx))
-	case domain.IsLoadFailure(r.err) || errors.Is(r.err, domain.ErrInvalidKey):
-		return domain.Answer{}, r.err
-	case r.err != nil:
-		return domain.Answer{}, fmt.Errorf("%w: %w", domain.ErrSourceFailed, r.err)
-	case len(r.value.Body) > s.opts.MaxValueBytes:
-		return domain.Answer{}, fmt.Errorf("%w: %d bytes", domain.ErrSourceTooLarge, len(r.value.Body))
+	case d.NoStore:
+		c.want = unstored
+	case d.Strict():
+		c.want = newLoad
+	default:
+		c.d = domain.Constraints{} // nothing that those who share it do not ask for
 	}
-	answer := loaded(s.entry(r.value, r.took))
-	answer.SourceStatus = http.StatusOK
-	return answer, nil
+	return c
+}
+
+func (c *call) result(a domain.Answer) result {
+	a.Refused, a.Expired = c.passed.Refused, c.passed.Expired
+	r := result{Answer: a, at: time.Now(), loadBegan: c.began()}
+	if a.Outcome != domain.Loaded {
+		r.looked = c.lookedAt
+	}
+	return r
+}
+
+// reaches reports whether the result is what a request with constraints d wants that
+// came at the given time.
+func (r result) reaches(d domain.Constraints, came time.Time) bool {
+	return d.Meets(r.Copy) || !r.loadBegan.Before(came.Add(-d.Within))
+}
+
+// lookedBefore reports whether L2 was asked before the given time: what it has may
+// have been replaced since.
+func (r result) lookedBefore(t time.Time) bool { return !r.looked.IsZero() && r.looked.Before(t) }
+
+// serves reports whether found, which another call stored, is what the call is for.
+func (c *call) serves(found domain.Copy) bool { return found.Fresh() && c.isLateEnough(found) }
+
+// isLateEnough reports whether the load of found began after the request came, or
+// d.Within before, if that is wanted. There are two ways to tell. If the call waited
+// for a lease and the copy is younger than the end of that wait, it was stored under a
+// later lease, which was not held yet when the wait began: so its load began after
+// that, however long the network took. Its age and load time are an estimate, short by
+// the time that the value took to reach L2.
+func (c *call) isLateEnough(found domain.Copy) bool {
+	switch {
+	case !c.d.Strict():
+		return true
+	case !c.waitEnded.IsZero() && found.Age() < time.Since(c.waitEnded):
+		c.begins(c.waitBegan)
+		return true
+	case c.d.Within == 0:
+		return false
+	}
+	c.begins(time.Now().Add(-found.LoadAge()))
+	return !c.began().Before(c.came.Add(-c.d.Within))
+}
+
+// begins notes that the load began at t, or later.
+func (c *call) begins(t time.Time) { c.loadBegan.Store(&t) }
+
+// began returns the time that was noted last, or the zero time.
+func (c *call) began() time.Time {
+	if t := c.loadBegan.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
+
+// awaitedEvery is how often a call that nobody waits for here asks whether other
+// instances wait for its lease.
+const awaitedEvery = time.Second
+
+// Keep keeps a call whose load has just begun, so that clients that leave and come
+// back cause no more loads, and one that other instances wait for.
+func (c *call) Keep() time.Duration {
+	if left := c.s.opts.ReloadInterval - time.Since(c.began()); left > 0 {
+		return left
+	}
+	if c.leased.Load() && c.awaited() {
+		return awaitedEvery
+	}
+	return 0
+}
+
+// awaited reports whether other instances wait for the lease. If that cannot be found
+// out, they cannot be told of its end either.
+func (c *call) awaited() bool {
+	ctx := context.Background()
+	awaited, err := c.s.locker.Awaited(ctx, c.key)
+	if err != nil {
+		c.s.l2Failed(ctx, "awaited", err)
+	}
+	return awaited
+}
+
+// Void notes that an invalidation of the key was received.
+func (c *call) Void() { c.voided.Store(true) }
+
+// domainError returns what an error of a Group means to callers.
+func domainError(err error) error {
+	switch {
+	case errors.Is(err, flight.ErrClosed):
+		return domain.ErrClosed
+	case errors.Is(err, flight.ErrLimit):
+		return domain.ErrOverloaded
+	case errors.Is(err, flight.ErrDetached):
+		return domain.ErrStillLoading
+	case errors.Is(err, flight.ErrNoResult):
+		return errors.Join(domain.ErrSourceFailed, err)
+	}
+	return err
 }

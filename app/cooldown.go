@@ -7,61 +7,70 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// cooldown remembers for a while what went wrong with which key.
-type cooldown struct {
-	lasts time.Duration // unless the source asked for longer; 0: nothing is remembered
+const (
+	// cooldownNotes bounds the notes of a cooldown, and so their memory to some
+	// 10 MB. A key without a note costs a load.
+	cooldownNotes = 16 << 10
+	sweepEvery    = time.Second
+)
 
+// cooldown remembers for a while what is not to be done again for which key.
+type cooldown struct {
 	mu    sync.Mutex
 	notes map[domain.Key]note
 	swept time.Time
 }
 
 type note struct {
-	err   error
-	until time.Time
+	failure error // its kind alone
+	until   time.Time
 }
 
-func newCooldown(lasts time.Duration) *cooldown {
-	return &cooldown{lasts: lasts, notes: make(map[domain.Key]note), swept: time.Now()}
-}
+func newCooldown() *cooldown { return &cooldown{notes: make(map[domain.Key]note)} }
 
-// note remembers err for key, for longer if the source asked for that. Now and
-// then it forgets what is over.
-func (c *cooldown) note(key domain.Key, err error) {
-	lasts := domain.Cooldown(err, c.lasts)
-	if lasts == 0 {
+// note remembers the kind of failure for key.
+func (c *cooldown) note(key domain.Key, failure error, lasts time.Duration) {
+	if lasts <= 0 {
 		return
 	}
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now.Sub(c.swept) >= max(c.lasts, time.Second) {
-		c.swept = now
-		for k, n := range c.notes {
-			if !now.Before(n.until) {
-				delete(c.notes, k)
-			}
+	c.sweepLocked(now)
+	if _, known := c.notes[key]; known || len(c.notes) < cooldownNotes {
+		c.notes[key] = note{domain.RecallFailure(domain.FailureKind(failure)), now.Add(lasts)}
+	}
+}
+
+// sweepLocked forgets notes that are over.
+func (c *cooldown) sweepLocked(now time.Time) {
+	if now.Sub(c.swept) < sweepEvery {
+		return
+	}
+	c.swept = now
+	for key, n := range c.notes {
+		if !now.Before(n.until) {
+			delete(c.notes, key)
 		}
 	}
-	c.notes[key] = note{err, now.Add(lasts)}
 }
 
-// of returns what is remembered of key, or nil.
-func (c *cooldown) of(key domain.Key) error {
-	_, err := c.left(key)
-	return err
-}
-
-// left returns what of does, and before it for how long it will.
-func (c *cooldown) left(key domain.Key) (time.Duration, error) {
+// of returns for how long it is still remembered what failed for key, and that, or 0
+// and nil.
+func (c *cooldown) of(key domain.Key) (remaining time.Duration, failure error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n, ok := c.notes[key]; ok {
-		if left := time.Until(n.until); left > 0 {
-			return left, n.err
-		}
+	n := c.notes[key]
+	if remaining = time.Until(n.until); remaining <= 0 {
+		return 0, nil
 	}
-	return 0, nil
+	return remaining, n.failure
+}
+
+// has reports whether there is a note for key.
+func (c *cooldown) has(key domain.Key) bool {
+	remaining, _ := c.of(key)
+	return remaining > 0
 }
 
 func (c *cooldown) forget(key domain.Key) {

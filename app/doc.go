@@ -4,13 +4,13 @@
 //
 // A read goes
 //
-//  1. to L1; a fresh copy there is the answer, and nothing else happens;
-//  2. into the key's flight, which all requests of this process share;
-//  3. to L2; a fresh copy there is promoted to L1 and is the answer;
-//  4. to the locker, for the lease to load the key, or to wait for whoever has it;
-//  5. to the source, under the lease; what it says fills L2, then L1.
+//  1. to L1; a fresh copy there is the answer, and nothing else happens (cache.go);
+//  2. into the key's call, which all requests of this process share (flight);
+//  3. to L2; a fresh copy there is promoted to L1 and is the answer (load.go);
+//  4. to a slot of the source, then to the locker, for the lease to load the key, or
+//     to wait for the instance that has it;
+//  5. to the source, under the lease; what it answers fills L2, then L1 (store.go).
 //
 // The package knows no vendor and no protocol: it meets the world through
-// package ports. See flight.go for the sharing inside the process and load.go
-// for the sharing between processes.
+// package ports.
 package app

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/embedded"
@@ -27,7 +28,7 @@ func newCache(load func(ctx context.Context, key string) (user, error)) (cache a
 	}
 	options := app.DefaultOptions()
 	l2, err := embedded.Open(embedded.Options{
-		LockTTL: options.LockTTL, Cooldown: options.FailureCooldown, MaxBytes: 64 << 20, MaxValueBytes: options.MaxValueBytes,
+		LockTTL: 5 * time.Second, MaxBytes: 64 << 20, MaxValueBytes: options.MaxValueBytes,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -15,10 +15,12 @@ func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanatio
 	x.L1.Copy, _ = s.l1.Peek(key)
 	x.L2.Copy, _, x.L2.Err = s.l2.Get(ctx, key)
 	x.Lease = s.locker.State(ctx, key)
-	x.Call = s.flights.state(place{key, ordinary})
+	if state, ok := s.calls.State(callKey{key, anyCopy}); ok {
+		x.Call = domain.CallState{Under: true, Waiters: state.Waiters, Since: state.Age}
+	}
 	x.Failure, x.FailureRemaining = x.Lease.Failure, x.Lease.FailureRemaining
 	if x.Lease.Err != nil { // then a load goes by what is known here
-		x.FailureRemaining, x.Failure = s.failed.left(key)
+		x.FailureRemaining, x.Failure = s.failed.of(key)
 	}
 	nearest := x.L1.Copy
 	if !nearest.Fresh() || !s.trusts(nearest) {
@@ -31,7 +33,7 @@ func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanatio
 	return x
 }
 
-// next follows the way of Get.
+// next follows the path of Get.
 func (s *Service) next(x domain.Explanation) domain.Step {
 	switch {
 	case x.L1.Fresh() && s.trusts(x.L1.Copy):
@@ -42,7 +44,7 @@ func (s *Service) next(x domain.Explanation) domain.Step {
 		return domain.StepJoin
 	case x.L2.Fresh():
 		return domain.StepL2Hit
-	case x.L1.Fresh() && x.L2.Err != nil && !errors.Is(x.L2.Err, domain.ErrUndecodable): // nobody can settle the doubt
+	case x.L1.Fresh() && x.L2.Err != nil && !errors.Is(x.L2.Err, domain.ErrUndecodable): // nobody can verify it
 		return domain.StepL1Hit
 	case s.mayServeStale(x.L2.Copy):
 		return domain.StepStale

@@ -14,6 +14,7 @@ import (
 
 	"github.com/multi-layer-cache/multi-layer-cache/app"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // known is what the layers and the locker say of a key.
@@ -121,7 +122,7 @@ func TestAFailureThatOnlyThisInstanceKnowsOfIsToldToo(t *testing.T) {
 		down := errors.New("refused")
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down).Once()
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", down).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, down).Once()
 		w.sourceAnswers(domain.Value{}, errors.New("ORA-03113"))
 		_, err := w.get()
 		require.ErrorIs(t, err, domain.ErrSourceFailed)
@@ -176,7 +177,7 @@ func TestAFailureThatOnlyThisInstanceKnowsCountsWhileTheLockerIsGone(t *testing.
 		down := errors.New("down")
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down).Once()
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", down).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, down).Once()
 		w.sourceAnswers(domain.Value{}, errors.New("ORA"))
 		_, err := w.get()
 		require.ErrorIs(t, err, domain.ErrSourceFailed)

@@ -19,10 +19,9 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports/mocks"
 )
 
-const (
-	lease    = ports.Lease("lease-1")
-	loadTime = 2 * time.Second
-)
+const loadTime = 2 * time.Second
+
+var lease = ports.Lease{Token: "lease-1", TTL: 5 * time.Second}
 
 const epoch ports.Epoch = 7
 
@@ -81,6 +80,22 @@ func (w *world) nothingHeld() {
 
 func (w *world) leaseIsFree() {
 	w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(lease, nil).Once()
+}
+
+// leaseIsHeld makes another instance have the lease, which ends as told.
+func (w *world) leaseIsHeld(e ports.Ending) {
+	w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, domain.ErrLeaseHeld).Once()
+	w.locker.EXPECT().Await(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (ports.Ending, error) {
+		time.Sleep(loadTime)
+		return e, nil
+	}).Once()
+}
+
+// leaseEndsWith expects the release of the lease after a failure.
+func (w *world) leaseEndsWith(failure error) {
+	w.locker.EXPECT().Release(mock.Anything, w.key, lease, mock.MatchedBy(func(e ports.Ending) bool {
+		return errors.Is(e.Failure, failure) && e.Cooldown == time.Second
+	})).Return(nil).Once()
 }
 
 func (w *world) leaseIsRenewed() {
@@ -147,7 +162,7 @@ func TestWhatLandedBetweenTheLookAndTheFlightIsNotFetchedAgain(t *testing.T) {
 func TestAMissLoadsUnderALeaseLooksAgainAndFillsFarToNear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Times(3)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Twice()
 		look := w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
 		acquire := w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(lease, nil).Once().NotBefore(look)
 		again := w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once().NotBefore(acquire)
@@ -181,7 +196,7 @@ func TestAValueThatAppearedBeforeTheLeaseWasWonIsNotLoadedAgain(t *testing.T) {
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
 		w.leaseIsFree()
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
-		w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(nil).Once()
+		w.locker.EXPECT().Release(mock.Anything, w.key, lease, ports.Ending{}).Return(nil).Once()
 		w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Once()
 
 		got, err := w.get()
@@ -198,7 +213,7 @@ func TestALoadElsewhereIsWaitedForAndItsValueTaken(t *testing.T) {
 		c := held("filled by another", time.Second)
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", domain.ErrLeaseEnded).Once()
+		w.leaseIsHeld(ports.Ending{})
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
 		w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Once()
 
@@ -215,7 +230,7 @@ func TestALeaseThatEndedWithNothingIsCompetedForAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.nothingHeld()
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", domain.ErrLeaseEnded).Once()
+		w.leaseIsHeld(ports.Ending{})
 		w.leaseIsFree()
 		w.leaseIsRenewed()
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
@@ -233,7 +248,7 @@ func TestAFailureElsewhereIsThisRequestsFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.nothingHeld()
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", domain.ErrSourceFailed).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, domain.ErrSourceFailed).Once()
 
 		_, err := w.get()
 
@@ -271,6 +286,7 @@ func TestWithoutANegativeTTLAbsenceIsNotRemembered(t *testing.T) {
 		w.sourceAnswers(domain.Value{}, domain.ErrNotFound)
 		withoutLife := mock.MatchedBy(func(e *domain.Entry) bool { return e.Missing() && e.TTL() == 0 })
 		w.l2.EXPECT().Fill(mock.Anything, w.key, withoutLife, lease).Return(nil).Once()
+		w.l1.EXPECT().Delete(w.key).Return().Once() // an older copy would be served stale
 
 		got, err := w.get() // an L1 Set would be an unexpected call
 
@@ -303,8 +319,7 @@ func TestAFailingSourceIsAnErrorThatIsPublishedForTheCooldown(t *testing.T) {
 				w.leaseIsFree()
 				w.leaseIsRenewed()
 				w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(c.load).Once()
-				published := mock.MatchedBy(func(err error) bool { return errors.Is(err, c.want) })
-				w.locker.EXPECT().Release(mock.Anything, w.key, lease, published).Return(nil).Once()
+				w.leaseEndsWith(c.want)
 
 				_, err := w.get()
 
@@ -324,7 +339,7 @@ func TestAStaleCopyAnswersWhenTheLoadFails(t *testing.T) {
 		w.leaseIsFree()
 		w.leaseIsRenewed()
 		w.sourceAnswers(domain.Value{}, errors.New("down"))
-		w.locker.EXPECT().Release(mock.Anything, w.key, lease, mock.Anything).Return(nil).Once()
+		w.leaseEndsWith(domain.ErrSourceFailed)
 
 		got, err := w.get()
 
@@ -344,7 +359,7 @@ func TestACopyThatIsStaleForTooLongDoesNotAnswer(t *testing.T) {
 		w.leaseIsFree()
 		w.leaseIsRenewed()
 		w.sourceAnswers(domain.Value{}, errors.New("down"))
-		w.locker.EXPECT().Release(mock.Anything, w.key, lease, mock.Anything).Return(nil).Once()
+		w.leaseEndsWith(domain.ErrSourceFailed)
 
 		_, err := w.get()
 
@@ -358,7 +373,7 @@ func TestWithoutRedisTheSourceIsAskedWithoutALease(t *testing.T) {
 		down := errors.New("connection refused")
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down).Once()
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", down).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, down).Once()
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
 		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 
@@ -397,13 +412,67 @@ func TestAValueWhoseLeaseWasLostEntersNoLayer(t *testing.T) {
 		w.leaseIsFree()
 		w.leaseIsRenewed()
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
+		w.l1.EXPECT().Delete(w.key).Return().Once()
 		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(domain.ErrLeaseLost).Once()
+		time.AfterFunc(loadTime/2, func() { w.bus.Invalidate(w.key) }) // another instance wrote
 
 		got, err := w.get() // an L1 Set would be an unexpected call
 
 		require.NoError(t, err)
 		require.Equal(t, "v", got.Entry.Body())
+		require.False(t, got.Stored)
 		require.Equal(t, 1, w.events(ports.LeaseLost))
+	})
+}
+
+// Requests that came after the write may have joined the call, since nothing told
+// this instance of it.
+func TestALeaseLostToAnUnknownWriteHasTheCallLookOnceMore(t *testing.T) {
+	for name, written := range map[string]domain.Copy{"a PUT": held("new", time.Second), "a DELETE": {}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+				w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Twice()
+				w.leaseIsFree()
+				w.leaseIsRenewed()
+				w.sourceAnswers(domain.Value{Body: "old"}, nil)
+				w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(domain.ErrLeaseLost).Once()
+				w.leaseIsFree()
+				w.l2.EXPECT().Get(mock.Anything, w.key).Return(written, written.Entry != nil, nil).Once()
+				if written.Entry != nil {
+					w.locker.EXPECT().Release(mock.Anything, w.key, lease, ports.Ending{}).Return(nil).Once()
+				} else {
+					w.sourceAnswers(domain.Value{Body: "new"}, nil)
+					w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
+				}
+				w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
+
+				got, err := w.get()
+
+				require.NoError(t, err)
+				require.Equal(t, "new", got.Entry.Body())
+			})
+		})
+	}
+}
+
+func TestALeaseThatIsLostAgainIsNotFoughtFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.nothingHeld()
+		w.leaseIsRenewed()
+		for range 2 {
+			w.leaseIsFree()
+			w.sourceAnswers(domain.Value{Body: "v"}, nil)
+		}
+		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(domain.ErrLeaseLost).Twice()
+
+		got, err := w.get()
+
+		require.NoError(t, err)
+		require.Equal(t, "v", got.Entry.Body())
+		require.False(t, got.Stored)
 	})
 }
 
@@ -415,7 +484,7 @@ func TestAFillThatFailsStillPromotesAndGivesTheLeaseBack(t *testing.T) {
 		w.leaseIsRenewed()
 		w.sourceAnswers(domain.Value{Body: "v"}, nil)
 		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(errors.New("OOM")).Once()
-		w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(nil).Once()
+		w.locker.EXPECT().Release(mock.Anything, w.key, lease, ports.Ending{}).Return(nil).Once()
 		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 
 		_, err := w.get()
@@ -427,9 +496,10 @@ func TestAFillThatFailsStillPromotesAndGivesTheLeaseBack(t *testing.T) {
 
 func TestTheLeaseIsRenewedAtAThirdOfItsLifeWhileTheSourceRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, func(o *app.Options) { o.LockTTL = 1500 * time.Millisecond })
+		w := newWorld(t)
 		w.nothingHeld()
-		w.leaseIsFree()
+		lease := ports.Lease{Token: "brief", TTL: 1500 * time.Millisecond}
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(lease, nil).Once()
 		w.locker.EXPECT().Renew(mock.Anything, w.key, lease).Return(nil).Times(3) // at 0.5 s, 1 s, 1.5 s
 		w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Value, error) {
 			time.Sleep(1900 * time.Millisecond)
@@ -450,7 +520,6 @@ func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 		"TTLJitter":         func(o *app.Options) { o.TTLJitter = 1 },
 		"NegativeTTL":       func(o *app.Options) { o.NegativeTTL = -1 },
 		"SourceTimeout":     func(o *app.Options) { o.SourceTimeout = 0 },
-		"LockTTL":           func(o *app.Options) { o.LockTTL = time.Millisecond },
 		"SourceConcurrency": func(o *app.Options) { o.SourceConcurrency = 0 },
 		"MaxValueBytes":     func(o *app.Options) { o.MaxValueBytes = 0 },
 		"MaxWaiters":        func(o *app.Options) { o.MaxWaiters = 0 },
@@ -462,4 +531,9 @@ func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 		_, err := app.New(app.Ports{}, o)
 		require.ErrorContains(t, err, name)
 	}
+}
+
+// refusing is an Acquire of a locker that cannot be used.
+func refusing(context.Context, domain.Key) (ports.Lease, error) {
+	return ports.Lease{}, errors.New("refused")
 }

@@ -9,32 +9,6 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// loadRenewing calls the source under the lease. When that fails, the lease has
-// ended with it.
-func (s *Service) loadRenewing(ctx context.Context, key domain.Key, f *flight, lease ports.Lease, mayWait bool) (domain.Answer, error) {
-	stopRenewing := s.renewing(ctx, key, lease)
-	answer, err := s.callSource(ctx, key, f, mayWait)
-	stopRenewing()
-	if err == nil {
-		return answer, nil
-	}
-	var failure error // only a failure of the source makes others wait for the cool-down
-	if domain.IsLoadFailure(err) {
-		failure = err
-		s.failed.note(key, err)
-	}
-	s.release(ctx, key, lease, failure)
-	s.dropIfWithdrawn(key, err)
-	return domain.Answer{}, err
-}
-
-// acquire takes the lease of key, as ports.Locker has it.
-func (s *Service) acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
-	lease, err := s.locker.Acquire(ctx, key)
-	s.dropIfWithdrawn(key, err)
-	return lease, err
-}
-
 // dropIfWithdrawn drops the copy in L1 when the source withholds the value. The
 // locker, which remembers that, has removed the one in L2.
 func (s *Service) dropIfWithdrawn(key domain.Key, err error) {
@@ -43,23 +17,35 @@ func (s *Service) dropIfWithdrawn(key domain.Key, err error) {
 	}
 }
 
-// release gives a lease back. That it was lost already is no news.
-func (s *Service) release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) {
-	err := s.locker.Release(ctx, key, lease, failure)
+// release ends a lease. It may have been lost.
+func (s *Service) release(ctx context.Context, key domain.Key, lease ports.Lease, e ports.Ending) {
+	err := s.locker.Release(ctx, key, lease, e)
 	if err != nil && !errors.Is(err, domain.ErrLeaseLost) {
 		s.l2Failed(context.WithoutCancel(ctx), "release", err)
 	}
 }
 
-// renewing renews the lease until the function it returns is called, which
-// also waits for the end of a renewal under way. A lease that is lost is not
-// fought for: the fill will notice.
+// ending notes that a load of key failed with err, and returns what the end of its
+// lease says of that. Only a failure of the source makes others wait for the
+// cool-down.
+func (c *cooldown) ending(key domain.Key, err error, usual time.Duration) ports.Ending {
+	if !domain.IsLoadFailure(err) {
+		return ports.Ending{}
+	}
+	lasts := domain.Cooldown(err, usual)
+	c.note(key, err, lasts)
+	return ports.Ending{Failure: err, Cooldown: lasts}
+}
+
+// renewing renews the lease until the function it returns is called, which also waits
+// for the end of a renewal in progress. A lease that is lost is not fought for: the
+// fill finds out.
 func (s *Service) renewing(ctx context.Context, key domain.Key, lease ports.Lease) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
-	s.running.Go(func() {
+	go func() {
 		defer close(ended)
-		tick := time.NewTicker(s.opts.LockTTL / 3)
+		tick := time.NewTicker(max(lease.TTL/3, time.Millisecond))
 		defer tick.Stop()
 		for {
 			select {
@@ -75,20 +61,9 @@ func (s *Service) renewing(ctx context.Context, key domain.Key, lease ports.Leas
 				s.l2Failed(ctx, "renew", err)
 			}
 		}
-	})
+	}()
 	return func() {
 		cancel()
 		<-ended
 	}
-}
-
-// awaited reports whether other instances wait for the lease of key. If that
-// cannot be found out, they cannot be told of its end either.
-func (s *Service) awaited(key domain.Key) bool {
-	ctx := context.Background()
-	waits, err := s.locker.Awaited(ctx, key)
-	if err != nil {
-		s.l2Failed(ctx, "awaited", err)
-	}
-	return waits
 }

@@ -122,7 +122,7 @@ func TestARefreshThatAnotherInstanceMadeIsTakenOver(t *testing.T) {
 		w.leaseIsFree()
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(renewed, true, nil).Once()
 		w.l1.EXPECT().Set(w.key, renewed, epoch).Return(true).Once()
-		w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(nil).Once()
+		w.locker.EXPECT().Release(mock.Anything, w.key, lease, ports.Ending{}).Return(nil).Once()
 		_, err := w.get() // a call of the source would be unexpected
 		require.NoError(t, err)
 		synctest.Wait()
@@ -130,14 +130,15 @@ func TestARefreshThatAnotherInstanceMadeIsTakenOver(t *testing.T) {
 }
 
 func TestARefreshThatCannotBeMadeIsNotTriedAtEachRead(t *testing.T) {
-	for _, refusal := range []error{domain.ErrSourceFailed, domain.ErrLeaseEnded, errors.New("connection refused")} {
+	for _, refusal := range []error{domain.ErrSourceFailed, domain.ErrLeaseHeld, errors.New("connection refused")} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			c := nearEnd("old")
 			w.l1.EXPECT().Get(w.key).Return(c, true)
 			w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Maybe()
 			w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Maybe()
-			w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", refusal).Twice()
+			w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, refusal).Twice()
+			w.locker.EXPECT().Await(mock.Anything, w.key).Return(ports.Ending{}, nil).Maybe()
 			for range 2 {
 				for range 10 {
 					_, err := w.get()

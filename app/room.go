@@ -18,8 +18,8 @@ const (
 
 // room is the memory for large values that are being loaded.
 type room struct {
-	turn  chan struct{} // held by the one that takes: so nobody waits with half of what it needs
-	units chan struct{} // those that are taken
+	turn  slots // one, of the caller that takes: so nobody waits with half of what it needs
+	units slots
 	// patience is how long a load waits for memory. It is shorter than the source
 	// may take, since that would be a failure of the source.
 	patience time.Duration
@@ -28,7 +28,7 @@ type room struct {
 // newRoom returns a room for at least one value of the size allowed.
 func newRoom(o Options) *room {
 	size := max(roomUnits, units(int64(o.MaxValueBytes)))
-	return &room{turn: make(chan struct{}, 1), units: make(chan struct{}, size), patience: o.SourceTimeout / 2}
+	return &room{turn: make(slots, 1), units: make(slots, size), patience: o.SourceTimeout / 2}
 }
 
 // units returns what a value needs, which is in memory twice while it is read and
@@ -52,16 +52,16 @@ func (r *reservation) in(ctx context.Context) context.Context {
 func (r *reservation) take(ctx context.Context, bytes int64) error {
 	ctx, cancel := context.WithTimeout(ctx, r.room.patience)
 	defer cancel()
-	if !take(ctx, r.room.turn) {
+	if !r.room.turn.take(ctx) {
 		return domain.ErrOverloaded
 	}
-	defer func() { <-r.room.turn }()
+	defer r.room.turn.free()
 	for range min(units(bytes), cap(r.room.units)) {
-		if !take(ctx, r.room.units) {
+		if !r.room.units.take(ctx) {
 			return domain.ErrOverloaded
 		}
 		if !r.add() {
-			<-r.room.units
+			r.room.units.free()
 			return domain.ErrOverloaded
 		}
 	}
@@ -83,7 +83,7 @@ func (r *reservation) end() {
 	defer r.mu.Unlock()
 	r.over = true
 	for range r.units {
-		<-r.room.units
+		r.room.units.free()
 	}
 	r.units = 0
 }

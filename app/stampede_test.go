@@ -47,6 +47,9 @@ func slow(ctx context.Context, call int64) (domain.Value, error) {
 	}
 }
 
+// lockTTL is shorter than a load: leases have to be renewed.
+const lockTTL = loadTime / 4
+
 // fleet is some instances of the service on one second layer and one source,
 // all real but the source.
 type fleet struct {
@@ -65,7 +68,7 @@ func newFleet(t *testing.T, instances int, load func(context.Context, int64) (do
 		f(&o)
 	}
 	l2, err := embedded.Open(embedded.Options{
-		LockTTL: o.LockTTL, Cooldown: time.Second, MaxBytes: 1 << 20, MaxValueBytes: o.MaxValueBytes,
+		LockTTL: lockTTL, MaxBytes: 1 << 20, MaxValueBytes: o.MaxValueBytes,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l2.Close()) })
@@ -183,7 +186,7 @@ func TestAValueIsNotServedAfterItsTTL(t *testing.T) {
 
 func TestALoadSlowerThanTheLockIsStillOneLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, 3, slow, func(o *app.Options) { o.LockTTL = loadTime / 4 })
+		f := newFleet(t, 3, slow)
 		var all sync.WaitGroup
 		for _, s := range f.services {
 			all.Go(func() {

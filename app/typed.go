@@ -88,10 +88,10 @@ func (t Typed[T]) Get(ctx context.Context, key string) (v T, err error) {
 	return v, nil
 }
 
-// Put makes v the value of key in every layer, with the life given, or with that
+// Put makes v the value of key in every layer, with the TTL given, or with that
 // of all values if it is negative. The error is one of Service.Put, wraps
 // domain.ErrInvalidKey, or is the codec's.
-func (t Typed[T]) Put(ctx context.Context, key string, v T, life time.Duration) error {
+func (t Typed[T]) Put(ctx context.Context, key string, v T, ttl time.Duration) error {
 	k, err := domain.ParseKey(key)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (t Typed[T]) Put(ctx context.Context, key string, v T, life time.Duration) 
 	if err != nil {
 		return err
 	}
-	return t.service.Put(ctx, k, value, life)
+	return t.service.Put(ctx, k, value, ttl)
 }
 
 // Delete removes key from every layer. The error is one of Service.Delete or wraps

@@ -17,10 +17,6 @@ import (
 
 var errForbidden = &domain.SourceError{Status: 403, Err: domain.ErrWithdrawn}
 
-func isWithdrawn() any {
-	return mock.MatchedBy(func(err error) bool { return errors.Is(err, domain.ErrWithdrawn) })
-}
-
 func TestNoStaleCopyAnswersForAValueThatTheSourceWithdraws(t *testing.T) {
 	for name, where := range map[string]struct{ l1, l2 domain.Copy }{
 		"in L1": {l1: held("old", -time.Second)},
@@ -34,7 +30,7 @@ func TestNoStaleCopyAnswersForAValueThatTheSourceWithdraws(t *testing.T) {
 				w.leaseIsFree()
 				w.leaseIsRenewed()
 				w.sourceAnswers(domain.Value{}, errForbidden)
-				w.locker.EXPECT().Release(mock.Anything, w.key, lease, isWithdrawn()).Return(nil).Once()
+				w.leaseEndsWith(domain.ErrWithdrawn)
 				w.l1.EXPECT().Delete(w.key).Once()
 
 				got, err := w.get()
@@ -53,7 +49,7 @@ func TestAWithdrawalElsewhereDropsTheCopyHere(t *testing.T) {
 		w := newWorld(t)
 		w.l1.EXPECT().Get(w.key).Return(held("old", -time.Second), true)
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil)
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", fmt.Errorf("cooling down: %w", domain.ErrWithdrawn)).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, fmt.Errorf("cooling down: %w", domain.ErrWithdrawn)).Once()
 		w.l1.EXPECT().Delete(w.key).Once()
 
 		_, err := w.get()
@@ -67,7 +63,7 @@ func TestAWithdrawalThatARefreshMeetsDropsTheCopy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(o *app.Options) { o.StaleWhile = time.Minute })
 		w.l1.EXPECT().Get(w.key).Return(held("old", -time.Second), true)
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", domain.ErrWithdrawn).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, domain.ErrWithdrawn).Once()
 		w.l1.EXPECT().Delete(w.key).Once()
 
 		got, err := w.get()
@@ -83,10 +79,10 @@ func TestAWithdrawalWithoutALeaseIsADelete(t *testing.T) {
 		w := newWorld(t)
 		w.l1.EXPECT().Get(w.key).Return(held("old", -time.Second), true)
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil)
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", errors.New("redis is busy"))
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, errors.New("redis is busy"))
 		w.sourceAnswers(domain.Value{}, errForbidden)
 		w.l2.EXPECT().Delete(mock.Anything, w.key).Return(nil).Once()
-		w.l1.EXPECT().Delete(w.key).Once()
+		w.l1.EXPECT().Delete(w.key).Return()
 
 		for range 2 { // the second during the cool-down
 			_, err := w.get()
@@ -129,7 +125,7 @@ func TestAKeyThatTheSourceRefusesIsNoFailureOfTheSource(t *testing.T) {
 		w.leaseIsFree()
 		w.leaseIsRenewed()
 		w.sourceAnswers(domain.Value{}, fmt.Errorf("%w: dots", domain.ErrInvalidKey))
-		w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(nil).Once()
+		w.locker.EXPECT().Release(mock.Anything, w.key, lease, ports.Ending{}).Return(nil).Once()
 
 		_, err := w.get()
 
@@ -142,7 +138,7 @@ func TestASourceThatAsksForItIsLeftAloneAlsoWithoutL2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.nothingHeld()
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", errors.New("redis is down"))
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, errors.New("redis is down"))
 		w.sourceAnswers(domain.Value{}, &domain.SourceError{Status: 503, RetryAfter: 30 * time.Second, Err: domain.ErrSourceFailed})
 		for range 29 {
 			_, err := w.get()

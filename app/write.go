@@ -10,35 +10,35 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// MaxLife is the longest life that a value is written with.
-const MaxLife = 365 * 24 * time.Hour
+// MaxTTL is the longest TTL that a value is written with.
+const MaxTTL = 365 * 24 * time.Hour
 
-// Writing goes from far to near: L2 first, which voids what is being loaded on
-// any instance and tells the others, then L1, then the flights. So once a write
-// has returned, whoever asks here finds nothing older than it in any layer, and
-// no load that began before can bring the old value back.
+// Writes go from far to near: L2 first, which voids what is being loaded on any
+// instance and tells the others, then L1, then the calls. So once a write has
+// returned, a request finds nothing older than it in any layer here, and no load that
+// began before can bring the old value back.
 
-// Put makes v the value of key, in every layer, with the life given, or with that
-// of all values if it is negative; with a life of 0 no layer keeps it. The write is
+// Put makes v the value of key, in every layer, with the TTL given, or with that
+// of all values if it is negative; with a TTL of 0 no layer keeps it. The write is
 // done although ctx ends. The error wraps domain.ErrTooLarge, or
 // domain.ErrL2Unavailable when L2 did not answer: the value may then be there or
 // not, and this instance has dropped its own copy.
-func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error {
+func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value, ttl time.Duration) error {
 	if len(v.Body) > s.opts.MaxValueBytes {
 		return fmt.Errorf("%w: %d bytes, %d allowed", domain.ErrTooLarge, len(v.Body), s.opts.MaxValueBytes)
 	}
 	key = key.Clone()
-	if life < 0 {
-		life = s.life()
+	if ttl < 0 {
+		ttl = s.ttl()
 	}
-	e := domain.NewEntry(v, min(life, MaxLife), 0).Kept(s.opts.L2Stale)
+	e := domain.NewEntry(v, min(ttl, MaxTTL), 0).Kept(s.opts.L2Stale)
 	since := s.l1.Epoch(key)
 	if err := s.write(ctx, "put", key, func(ctx context.Context) error { return s.l2.Put(ctx, key, e) }); err != nil {
 		return err
 	}
 	// Only if that was the one change of key meanwhile: of two writes at the same
 	// time, L2 alone knows which came last.
-	s.l1.Set(key, domain.Copy{Entry: e, Remaining: e.TTL()}, since.Next())
+	s.promote(key, domain.Copy{Entry: e, Remaining: e.TTL()}, since.Next())
 	return nil
 }
 
@@ -62,35 +62,35 @@ func (s *Service) write(ctx context.Context, op string, key domain.Key, inL2 fun
 	return fmt.Errorf("%w: %w", domain.ErrL2Unavailable, err)
 }
 
-// changed lets go of everything that this instance knows of key.
+// changed drops everything that this instance knows of key.
 func (s *Service) changed(key domain.Key) {
 	s.l1.Delete(key)
-	s.flights.void(key)
+	s.calls.Void(callKey{key, anyCopy}, callKey{key, newLoad}, callKey{key, unstored})
 	s.failed.forget(key)
 }
 
 // entry makes an entry of a value that is to be stored.
 func (s *Service) entry(v domain.Value, took time.Duration) *domain.Entry {
-	return domain.NewEntry(v, s.life(), took).Kept(s.opts.L2Stale)
+	return domain.NewEntry(v, s.ttl(), took).Kept(s.opts.L2Stale)
 }
 
-// life returns that of a value for which nothing else was said.
-func (s *Service) life() time.Duration {
+// ttl returns that of a value for which nothing else was said.
+func (s *Service) ttl() time.Duration {
 	return domain.Jittered(s.opts.TTL, s.opts.TTLJitter, s.opts.Random())
 }
 
 // listener is the Service as the bus knows it.
 type listener struct{ s *Service }
 
-// Changed lets go of what another instance replaced or deleted.
-func (l listener) Changed(key domain.Key) {
+// Invalidate drops what another instance replaced or deleted.
+func (l listener) Invalidate(key domain.Key) {
 	l.s.changed(key)
 	l.s.rec.Event(ports.InvalidationReceived)
 }
 
-// Gap puts in doubt all that was read before.
+// Gap makes all that was read before unverified.
 func (l listener) Gap() {
 	l.s.l1.Unverify()
-	l.s.flights.outdate()
+	l.s.calls.Reset()
 	l.s.rec.Event(ports.GapFound)
 }

@@ -107,12 +107,12 @@ func TestNewsOfAChangeVoidsTheCopyAndTheFlight(t *testing.T) {
 		_, err := s.Get(context.Background(), key)
 		require.NoError(t, err)
 		require.NoError(t, f.l2.Delete(context.Background(), key)) // by another instance
-		b.Changed(key)
+		b.Invalidate(key)
 		var all sync.WaitGroup
 		all.Go(func() { _, _ = s.Get(context.Background(), key) })
 		time.Sleep(loadTime / 2)
 		require.NoError(t, f.l2.Put(context.Background(), key, held("elsewhere", 0).Entry))
-		b.Changed(key)
+		b.Invalidate(key)
 		got, err := s.Get(context.Background(), key)
 		require.NoError(t, err)
 		require.Equal(t, "elsewhere", got.Entry.Body())

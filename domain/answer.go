@@ -11,7 +11,7 @@ const (
 	L2Hit                    // from the shared layer
 	Loaded                   // from the source, by a load that this request began
 	Coalesced                // from the source, by a load that another request began
-	Stale                    // with a value past its life, because the load failed or goes on behind
+	Stale                    // with an expired value, because the load failed or goes on in the background
 	Failed                   // with an error
 	Deferred                 // not yet: the load goes on, but the caller would not wait for it
 	Abandoned                // not at all: the caller left before the answer came
@@ -46,7 +46,7 @@ type Answer struct {
 	// Stored says of a value that was loaded for this answer that a layer
 	// keeps it.
 	Stored bool
-	// Refused says that a layer held a fresh copy that did not meet the demand.
+	// Refused says that a layer held a fresh copy that did not meet the constraints.
 	Refused bool
 	// SourceStatus is what the source answered when the entry was loaded for this
 	// answer, an HTTP status; 0 when that is not known.

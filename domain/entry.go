@@ -42,8 +42,8 @@ func NewMissing(ttl, loadTime time.Duration) *Entry {
 	return &Entry{missing: true, ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime)}
 }
 
-// Kept returns the entry as one that farther layers keep for keep past its life,
-// in whole milliseconds, to be served as stale.
+// Kept returns the entry as one that farther layers keep for that long after it
+// expires, in whole milliseconds, to be served as stale.
 func (e *Entry) Kept(keep time.Duration) *Entry {
 	kept := *e
 	kept.keep = wholeMillis(keep)
@@ -63,13 +63,13 @@ func (e *Entry) ETag() string { return e.etag }
 // Missing reports whether the entry says that the source has no such key.
 func (e *Entry) Missing() bool { return e.missing }
 
-// TTL returns the whole life that the entry was given when it was loaded.
+// TTL returns the whole TTL that the entry was given when it was loaded.
 func (e *Entry) TTL() time.Duration { return e.ttl }
 
 // LoadTime returns how long the source took to answer.
 func (e *Entry) LoadTime() time.Duration { return e.loadTime }
 
-// Keep returns how long past its life farther layers keep the entry.
+// Keep returns how long farther layers keep the entry after it expires.
 func (e *Entry) Keep() time.Duration { return e.keep }
 
 // Size returns the bytes that the strings of the entry occupy.

@@ -13,8 +13,8 @@ type Explanation struct {
 	// again because of it. Nil when nothing is remembered.
 	Failure          error
 	FailureRemaining time.Duration
-	// RefreshChance is how likely the next hit begins to load the key anew ahead
-	// of the end of its life.
+	// RefreshChance is how likely the next hit starts to reload the key before it
+	// expires.
 	RefreshChance float64
 	Next          Step
 }
@@ -50,7 +50,7 @@ type Step string
 const (
 	StepL1Hit Step = "l1-hit"
 	StepL2Hit Step = "l2-hit"
-	StepStale Step = "stale"      // a value past its life
+	StepStale Step = "stale"      // an expired value
 	StepJoin  Step = "join"       // the load under way in this process
 	StepWait  Step = "wait"       // for the load of another instance
 	StepLoad  Step = "load"       // from the source

@@ -51,6 +51,7 @@ var loadFailures = []struct {
 	{"timeout", ErrTimeout},
 	{"withdrawn", ErrWithdrawn},
 	{"too-large", ErrSourceTooLarge},
+	{"too-soon", ErrTooSoon},
 	{"failed", ErrSourceFailed},
 }
 

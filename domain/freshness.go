@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// Copy is an entry as one layer holds it at one moment. Life travels as
-// remaining time, never as a time of day, so that no clock of one machine is
-// compared with another's.
+// Copy is an entry as one layer holds it at one moment. A TTL
+// travels as remaining time, never as a time of day, so that no clock of one machine
+// is compared with another's.
 type Copy struct {
 	Entry *Entry
 	// Remaining is the remaining TTL when the copy was handed out. At zero and
 	// below the copy is stale, for that long.
 	Remaining time.Duration
-	// Unverified says that news of a change may have been missed since the layer
-	// got the copy. Only a farther layer can tell whether it is still right.
+	// Unverified says that an invalidation may have been missed since the layer got
+	// the copy. Only a farther layer can tell whether it is still right.
 	Unverified bool
 }
 
-// Fresh reports whether the copy is within its life.
+// Fresh reports whether the copy has not expired.
 func (c Copy) Fresh() bool { return c.Entry != nil && c.Remaining > 0 }
 
-// UsableStale reports whether the copy is past its life by less than window.
+// UsableStale reports whether the copy expired less than window ago.
 func (c Copy) UsableStale(window time.Duration) bool {
 	return c.Entry != nil && c.Remaining <= 0 && -c.Remaining < window
 }
 
-// Age returns how long ago the entry was loaded, as far as its remaining life
+// Age returns how long ago the entry was loaded, as far as its remaining TTL
 // tells. It is never negative.
 func (c Copy) Age() time.Duration { return max(0, c.Entry.TTL()-c.Remaining) }
 
@@ -47,11 +47,11 @@ func Jittered(ttl time.Duration, fraction, at float64) time.Duration {
 	return ttl - time.Duration(fraction*at*float64(ttl))
 }
 
-// RefreshDue reports whether a copy should be loaded anew before its life ends,
-// so that nobody waits for the load then. It is the rule of XFetch (Vattani,
+// RefreshDue reports whether a copy should be reloaded before it expires, so
+// that nobody waits for the load then. It is the rule of XFetch (Vattani,
 // Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention,
-// VLDB 2015): the longer the last load took and the less life is left, the more
-// likely. draw is an exponentially distributed random number with mean 1. A
+// VLDB 2015): the longer the last load took and the shorter the remaining TTL,
+// the more likely. draw is an exponentially distributed random number with mean 1. A
 // beta above 1 refreshes earlier, one below 1 later, and 0 never.
 func (c Copy) RefreshDue(beta, draw float64) bool {
 	return c.Entry != nil && float64(c.Entry.LoadTime())*beta*draw > float64(max(0, c.Remaining))

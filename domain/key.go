@@ -43,7 +43,7 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(k.name), nil }
 
 // Turn returns the name under which instances take turns to load k. No key that
 // was parsed has it.
-func (k Key) Turn() Key { return Key{name: "\x00turn\x00" + k.name} }
+func (k Key) Turn() Key { return Key{name: "\x1fturn\x1f" + k.name} }
 
 // Clone returns the key with bytes of its own. A key that was parsed shares those
 // of the text that it was cut from, such as a request line: clone it where it is

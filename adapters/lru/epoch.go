@@ -18,7 +18,7 @@ func (c *Cache) Epoch(key domain.Key) ports.Epoch {
 // epoch is shared by the keys of one in 1,024 parts of all hashes.
 func (c *Cache) epoch(h uint64) *atomic.Uint64 { return &c.epochs[h>>32%epochs] }
 
-// Doubt makes all entries doubtful and ends all epochs. A Set that is not void
+// Unverify makes all entries unverified and ends all epochs. A Set that is not void
 // already has either been seen by it or comes after it. It takes some
 // milliseconds for a million entries, during which each shard is locked once.
 func (c *Cache) Unverify() {

@@ -149,15 +149,15 @@ func (c *Client) report() {
 	fault := c.fault
 	c.noteUsedLocked(c.nodes.anyUsed())
 	c.mu.Unlock()
-	if !errors.Is(fault, errConnecting) {
-		c.settle()
-	}
 	connecting := errors.Is(last, errConnecting)
 	switch {
 	case fault == nil && last != nil && !connecting:
 		c.log.Info("redis is usable again")
 	case fault != nil && !errors.Is(fault, errConnecting) && (last == nil || connecting):
 		c.log.Warn("redis cannot be used, going on without it", "err", fault)
+	}
+	if !errors.Is(fault, errConnecting) { // after the line, so that it precedes what the program does then
+		c.settle()
 	}
 }
 

@@ -291,7 +291,7 @@ func TestSpansAreExportedWhereTheStandardVariablesSay(t *testing.T) {
 		require.True(t, strings.HasPrefix(export, "/v1/traces "))
 		exported += export
 	}
-	for _, part := range []string{"mlcache", "GET /data/*key", "l2 get", "lease wait", "source call", "l2 fill", "loaded"} {
+	for _, part := range []string{"mlcache", "GET /data/*key", "l2 get", "lease acquire", "source call", "l2 fill", "loaded"} {
 		require.Contains(t, exported, part)
 	}
 	require.Contains(t, in.log.String(), `"request_id":"the-request","trace_id":"`+id+`"`)

@@ -17,8 +17,8 @@ import (
 const module = "github.com/multi-layer-cache/multi-layer-cache/"
 
 // allowed says which packages of the module a package may import, by the first
-// folder of its path: domain ← ports ← app and domain, ports ← adapters. Only
-// cmd sees all. docs is the generated API description.
+// folder of its path: domain ← ports ← app and domain, ports ← adapters. The
+// single-flight group app/flight knows none of them. Only cmd sees all. docs is the generated API description.
 func allowed(importer, imported string) bool {
 	from, _, _ := strings.Cut(importer, "/")
 	to, _, _ := strings.Cut(imported, "/")
@@ -28,7 +28,7 @@ func allowed(importer, imported string) bool {
 	case "ports":
 		return to == "domain" || to == "ports"
 	case "app":
-		return to == "domain" || imported == "ports"
+		return importer == "app" && (to == "domain" || imported == "ports" || imported == "app/flight")
 	case "adapters":
 		sameAdapter := strings.HasPrefix(imported+"/", importer+"/") || strings.HasPrefix(importer+"/", imported+"/")
 		return to == "domain" || imported == "ports" || sameAdapter || importer == "adapters/httpapi" && to == "docs"

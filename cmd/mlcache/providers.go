@@ -21,7 +21,7 @@ import (
 // embeddedMaxBytes bounds what the embedded layer occupies, on the heap or on disk.
 const embeddedMaxBytes = 64 << 20
 
-func newL1(cfg Config) (*lru.Cache, func(), error) {
+func newL1(cfg Config, o app.Options) (*lru.Cache, func(), error) {
 	admission := lru.PlainLRU
 	if cfg.L1Admission == "tinylfu" {
 		admission = lru.TinyLFU
@@ -29,7 +29,7 @@ func newL1(cfg Config) (*lru.Cache, func(), error) {
 	cache, err := lru.New(lru.Options{
 		MaxEntries: cfg.L1MaxEntries,
 		MaxBytes:   int64(cfg.L1MaxBytes),
-		KeepStale:  max(cfg.StaleIfError, cfg.StaleWhile),
+		KeepStale:  o.KeepStale(),
 		Tick:       lru.DefaultTick,
 		Admission:  admission,
 	})
@@ -71,7 +71,7 @@ func newL2(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, fu
 			log.Debug("closing redis", "err", err)
 		}
 	}
-	locker, err := redis.NewLocker(bus, redis.LockerOptions{TTL: cfg.LockTTL, Cooldown: cfg.FailureCooldown})
+	locker, err := redis.NewLocker(bus, redis.LockerOptions{TTL: cfg.LockTTL})
 	if err != nil {
 		closeAll()
 		return sharedLayer{}, nil, err
@@ -83,7 +83,6 @@ func newEmbedded(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLay
 	layer, err := embedded.Open(embedded.Options{
 		Dir:           cfg.DataDir,
 		LockTTL:       cfg.LockTTL,
-		Cooldown:      cfg.FailureCooldown,
 		MaxBytes:      embeddedMaxBytes,
 		MaxValueBytes: int(cfg.MaxValueBytes),
 		Logger:        log,
@@ -143,7 +142,6 @@ func appOptions(cfg Config) app.Options {
 		FailureCooldown:   cfg.FailureCooldown,
 		SourceTimeout:     cfg.SourceTimeout,
 		SourceConcurrency: cfg.SourceConcurrency,
-		LockTTL:           cfg.LockTTL,
 		RequestTimeout:    cfg.RequestTimeout,
 		MaxValueBytes:     int(cfg.MaxValueBytes),
 		MaxWaiters:        app.DefaultOptions().MaxWaiters,

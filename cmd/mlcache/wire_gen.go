@@ -18,7 +18,8 @@ import (
 // assemble puts the program together. The adapters meet the use case here and
 // nowhere else. The function it returns closes what was opened.
 func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
-	cache, cleanup, err := newL1(cfg)
+	options := appOptions(cfg)
+	cache, cleanup, err := newL1(cfg, options)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,7 +55,6 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		Recorder: recorder,
 		Logger:   log,
 	}
-	options := appOptions(cfg)
 	service, err := app.New(ports, options)
 	if err != nil {
 		cleanup4()

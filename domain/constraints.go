@@ -2,19 +2,19 @@ package domain
 
 import "time"
 
-// Constraints is what a request asks of its answer, in the words of HTTP: the request
+// Constraints are what a request asks of the freshness of its answer: the request
 // directives of Cache-Control (RFC 9111, section 5.2.1; RFC 5861, section 4) and
-// the preference to wait (RFC 7240, section 4.3). The zero Constraints takes whatever
+// the preference to wait (RFC 7240, section 4.3). The zero Constraints take whatever
 // the cache answers by itself. Durations are bounds, and none if they are 0.
 type Constraints struct {
 	NoCache      bool // only a value whose load began after the request came
-	NoStore      bool // what is loaded for it is kept nowhere
+	NoStore      bool // what is loaded for it is stored nowhere
 	OnlyIfCached bool // nothing is loaded for it
 
 	MaxAge   time.Duration // no copy that was loaded longer ago
-	MinFresh time.Duration // no copy that has less life left
-	MaxStale time.Duration // also a copy that is past its life by less
-	// StaleIfError is how long past its life a copy may answer when the load
+	MinFresh time.Duration // no copy with a shorter remaining TTL
+	MaxStale time.Duration // also a copy that expired more recently
+	// StaleIfError is how long after it expired a copy may answer when the load
 	// fails, in place of what is usual; below 0: not at all.
 	StaleIfError time.Duration
 	// Wait is how long to wait for a load.
@@ -42,12 +42,15 @@ func (d Constraints) Meets(c Copy) bool {
 	return c.Remaining >= d.MinFresh
 }
 
-// Particular reports whether a copy that is within its life may still not do.
+// Strict reports whether a fresh copy may still not do.
 func (d Constraints) Strict() bool { return d.NoCache || d.MaxAge > 0 || d.MinFresh > 0 }
 
-// StaleWindow returns how long past its life a copy may answer when the load
-// failed, if that is usual when nothing is said. Who is particular takes no
-// such copy unless he says so.
+// ByLoadAlone reports whether no copy does that was loaded before the request came.
+func (d Constraints) ByLoadAlone() bool { return d.NoCache && d.Within == 0 && !d.OnlyIfCached }
+
+// StaleWindow returns how long after it expired a copy may answer when the load
+// failed, if that is usual when nothing is said. A strict request takes no such copy
+// unless it says so.
 func (d Constraints) StaleWindow(usual time.Duration) time.Duration {
 	switch {
 	case d.StaleIfError != 0:

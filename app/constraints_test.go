@@ -264,7 +264,7 @@ func TestAForcedLoadWithoutL2IsStillOneForTheInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, never)
 		w.l1.EXPECT().Get(w.key).Return(held("old", time.Second), true)
-		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", errors.New("refused")).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, errors.New("refused")).Once()
 		w.sourceAnswers(domain.Value{Body: "new"}, nil)
 		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 		var all sync.WaitGroup

@@ -115,7 +115,7 @@ func TestRequestsWithoutATokenCallTheSourceOncePerIntervalAtMostThoughL2IsGone(t
 					return true
 				}).Maybe()
 				w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down).Maybe()
-				w.locker.EXPECT().Acquire(mock.Anything, mock.Anything).Return("", down)
+				w.locker.EXPECT().Acquire(mock.Anything, mock.Anything).Return(ports.Lease{}, down)
 				var calls []time.Time
 				w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Value, error) {
 					calls = append(calls, time.Now())
@@ -193,7 +193,7 @@ func TestAWrittenValueCountsAsLoadedWhenItWasWritten(t *testing.T) {
 }
 
 // forgets has an instance hear that key was changed elsewhere.
-func (f *fleet) forgets(instance int, key domain.Key) { f.bus(instance).Changed(key) }
+func (f *fleet) forgets(instance int, key domain.Key) { f.bus(instance).Invalidate(key) }
 
 // With a token the load has to begin after the request came, which nobody knows of
 // the first one that another instance does: the second is everybody's.
@@ -399,7 +399,6 @@ func TestALoadThatAnIntervalBoundsLooksInL1Again(t *testing.T) {
 		w := newWorld(t, never)
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Once()
 		w.l1.EXPECT().Get(w.key).Return(held("just loaded", 30*time.Second), true).Once()
-		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused"))
 		got, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{NoCache: true, Within: interval}) // a lease would be an unexpected call
 		require.NoError(t, err)
 		require.Equal(t, "just loaded", got.Entry.Body())
@@ -414,7 +413,7 @@ func TestAForcedLoadThatFollowsAnotherWithoutALeaseDoesNotTakeItsValue(t *testin
 			w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 			w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true)
 			w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused")).Maybe()
-			w.locker.EXPECT().Acquire(mock.Anything, mock.Anything).Return("", errors.New("refused"))
+			w.locker.EXPECT().Acquire(mock.Anything, mock.Anything).Return(ports.Lease{}, errors.New("refused"))
 			calls := 0
 			w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Value, error) {
 				calls++

@@ -174,37 +174,42 @@ func TestWhoForbidsALoadIsToldWhyThereWasNoLook(t *testing.T) {
 	require.NotErrorIs(t, err, domain.ErrNotCached)
 }
 
-func TestUnderTheLeaseAnyFreshCopyDoesForWhoForbidsToStoreAndNoneFromBeforeForWhoWantsItAnew(t *testing.T) {
+func TestWhatMayNotBeStoredIsLoadedWithoutALease(t *testing.T) {
 	for name, d := range map[string]domain.Constraints{"no store": {NoStore: true}, "no cache": {NoCache: true, NoStore: true}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, never)
 				w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
-				if !d.NoCache { // the first look
+				if !d.NoCache {
 					w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
 				}
-				w.leaseIsFree()
-				c := held("filled meanwhile", 7*time.Second)
-				w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
-				w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Once()
-				if d.NoCache {
-					w.leaseIsRenewed()
-					w.sourceAnswers(domain.Value{Body: "new"}, nil)
-				}
-				w.locker.EXPECT().Release(mock.Anything, w.key, lease, nil).Return(nil).Once()
-				got, err := w.svc.GetWith(w.ctx, w.key, d)
+				w.sourceAnswers(domain.Value{Body: "new"}, nil)
+				got, err := w.svc.GetWith(w.ctx, w.key, d) // the locker would be an unexpected call
 				require.NoError(t, err)
 				require.False(t, got.Stored)
-				if d.NoCache {
-					require.Equal(t, "new", got.Entry.Body())
-					require.Equal(t, got.Entry.TTL(), got.Remaining, "it is fresh, though nothing keeps it")
-				} else {
-					require.Equal(t, c, got.Copy)
-					require.Equal(t, domain.L2Hit, got.Outcome)
-				}
+				require.Equal(t, "new", got.Entry.Body())
+				require.Equal(t, got.Entry.TTL(), got.Remaining, "it is fresh, though no layer has it")
 			})
 		})
 	}
+}
+
+func TestACopyThatIsThereWhenTheTurnComesIsNotLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, never)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l1.EXPECT().Epoch(w.key).Return(epoch).Maybe()
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
+		w.locker.EXPECT().Acquire(mock.Anything, w.key.Turn()).Return(lease, nil).Once()
+		c := held("filled meanwhile", 7*time.Second)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(c, true, nil).Once()
+		w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Once()
+		w.locker.EXPECT().Release(mock.Anything, w.key.Turn(), lease, ports.Ending{}).Return(nil).Once()
+		got, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{NoStore: true, Within: interval})
+		require.NoError(t, err)
+		require.Equal(t, c, got.Copy)
+		require.Equal(t, domain.L2Hit, got.Outcome)
+	})
 }
 
 func TestARequestEndsInTimeAlthoughALayerDoesNot(t *testing.T) {
@@ -215,7 +220,7 @@ func TestARequestEndsInTimeAlthoughALayerDoesNot(t *testing.T) {
 			w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Maybe()
 			w.locker.EXPECT().Acquire(mock.Anything, w.key).RunAndReturn(func(ctx context.Context, _ domain.Key) (ports.Lease, error) {
 				time.Sleep(time.Minute)
-				return "", ctx.Err()
+				return ports.Lease{}, ctx.Err()
 			}).Once()
 			began := time.Now()
 			_, err := w.svc.GetWith(w.ctx, w.key, d)
@@ -249,9 +254,9 @@ func TestWithoutL2WhatIsLoadedIsKeptInMemoryUnlessThatIsForbidden(t *testing.T) 
 			w, down := newWorld(t, never), errors.New("refused")
 			w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 			w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down).Maybe()
-			w.locker.EXPECT().Acquire(mock.Anything, w.key).Return("", down).Once()
 			w.sourceAnswers(domain.Value{Body: "v"}, nil)
 			if !d.NoStore { // else it would be an unexpected call
+				w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, down).Once()
 				w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
 			}
 			got, err := w.svc.GetWith(w.ctx, w.key, d)
@@ -328,7 +333,7 @@ func TestABatchThatReadBeforeADeleteBringsNothingOldBack(t *testing.T) {
 		w.leaseIsFree()
 		w.leaseIsRenewed()
 		w.sourceAnswers(domain.Value{}, errors.New("ORA"))
-		w.locker.EXPECT().Release(mock.Anything, w.key, lease, mock.Anything).Return(nil)
+		w.leaseEndsWith(domain.ErrSourceFailed)
 		var all sync.WaitGroup
 		all.Go(func() { w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil) })
 		time.Sleep(5 * time.Millisecond)

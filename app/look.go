@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// look returns the copy that L2 has, which may be stale, and promotes it if it is
+// fresh. A failing layer is a counted miss; the error is for callers to whom it makes
+// a difference that L2 did not say so.
+func (s *Service) look(ctx context.Context, key domain.Key) (domain.Copy, error) {
+	since := s.l1.Epoch(key)
+	found, _, err := s.l2.Get(ctx, key)
+	if err != nil {
+		return domain.Copy{}, s.unread(ctx, key, err)
+	}
+	s.promote(key, found, since)
+	return found, nil
+}
+
+// unread counts that L2 did not return what it has. What cannot be decoded is a miss.
+func (s *Service) unread(ctx context.Context, key domain.Key, err error) error {
+	if errors.Is(err, domain.ErrUndecodable) {
+		s.rec.Event(ports.L2Undecodable)
+		s.log.DebugContext(ctx, "l2 entry undecodable", "key", key, "err", err)
+		return nil
+	}
+	s.l2Failed(ctx, "get", err)
+	return err
+}
+
+// promote puts a copy into L1, unless it has expired or what it was read from may
+// have changed since, and reports whether it is there.
+func (s *Service) promote(key domain.Key, c domain.Copy, since ports.Epoch) bool {
+	return c.Fresh() && s.l1.Set(key, c, since)
+}
+
+// l2Failed counts an error of the second layer, unless it is ctx that ended. The
+// adapter logs when the layer's state changes; a line for each failing call would
+// bury that.
+func (s *Service) l2Failed(ctx context.Context, op string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	s.rec.Event(ports.L2Failed)
+	s.log.DebugContext(ctx, "l2 failed", "op", op, "err", err)
+}

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// Ports are the parts that a Service works with. All are required.
+type Ports struct {
+	L1       ports.L1Store
+	L2       ports.L2Store
+	Locker   ports.Locker
+	Bus      ports.Bus
+	Source   ports.Source
+	Recorder ports.Recorder
+	Logger   *slog.Logger
+}
+
+// Options are the numbers of a Service. DefaultOptions has usable ones.
+type Options struct {
+	TTL               time.Duration // of a value
+	TTLJitter         float64       // up to this fraction of TTL is taken off, at random; in [0, 1)
+	NegativeTTL       time.Duration // of the knowledge that a key does not exist; 0: not remembered
+	StaleIfError      time.Duration // how long after it expired a copy may answer when the load fails
+	StaleWhile        time.Duration // how long after it expired a copy answers at once while it is reloaded (RFC 5861, stale-while-revalidate)
+	L2Stale           time.Duration // how long L2 keeps expired values for these two
+	RefreshAhead      float64       // how eagerly values are reloaded before they expire, see domain.Copy.RefreshDue; 0: never
+	FailureCooldown   time.Duration // how long a key whose load failed is not loaded again
+	SourceTimeout     time.Duration // hard end of one source call
+	SourceConcurrency int           // source calls in flight at once
+	RequestTimeout    time.Duration // hard end of one request
+	MaxValueBytes     int           // a larger value from the source is a failure
+	MaxWaiters        int           // requests that wait for loads at once
+	ReloadInterval    time.Duration // a load that nobody waits for any more is cancelled no sooner than this after it began
+	// Random returns uniform numbers in [0, 1) and is safe for concurrent use. It
+	// decides about refreshes ahead and TTL jitter. Nil is math/rand/v2.Float64.
+	Random func() float64
+}
+
+// DefaultOptions returns the options that the service runs with when nothing
+// else is said.
+func DefaultOptions() Options {
+	return Options{
+		TTL:               30 * time.Second,
+		NegativeTTL:       5 * time.Second,
+		StaleIfError:      5 * time.Minute,
+		RefreshAhead:      1,
+		FailureCooldown:   time.Second,
+		SourceTimeout:     5 * time.Second,
+		SourceConcurrency: 256,
+		RequestTimeout:    10 * time.Second,
+		MaxValueBytes:     1 << 20,
+		MaxWaiters:        100_000,
+		ReloadInterval:    time.Second,
+	}
+}
+
+// KeepStale is how long an L1Store has to keep expired entries.
+func (o Options) KeepStale() time.Duration { return max(o.StaleIfError, o.StaleWhile) }
+
+func (o Options) validate() error {
+	switch {
+	case o.TTL < time.Millisecond:
+		return fmt.Errorf("app: TTL %v is below 1ms", o.TTL)
+	case o.TTLJitter < 0 || o.TTLJitter >= 1:
+		return fmt.Errorf("app: TTLJitter %v is not in [0, 1)", o.TTLJitter)
+	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.L2Stale, o.FailureCooldown, o.ReloadInterval) < 0 || o.RefreshAhead < 0:
+		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, L2Stale, FailureCooldown, ReloadInterval and RefreshAhead must not be negative")
+	case o.SourceTimeout <= 0 || o.RequestTimeout <= 0:
+		return errors.New("app: SourceTimeout and RequestTimeout must be positive")
+	case o.SourceConcurrency < 1:
+		return fmt.Errorf("app: SourceConcurrency %d is below 1", o.SourceConcurrency)
+	case o.MaxValueBytes < 1 || o.MaxWaiters < 1:
+		return fmt.Errorf("app: MaxValueBytes %d or MaxWaiters %d is below 1", o.MaxValueBytes, o.MaxWaiters)
+	}
+	return nil
+}
