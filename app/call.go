@@ -26,10 +26,11 @@ type call struct {
 	draw    float64 // why now, see domain.Copy.RefreshDue
 	seen    *seen   // what a batch saw in L2 just before; may be nil
 
-	lookedAt time.Time     // when the last look in L2 began
-	found    domain.Copy   // what L2 had that did not do
-	foundAt  time.Time     // when it had that
-	passed   domain.Answer // over what has been passed, see domain.Answer.PassedOver
+	lookedAt time.Time   // when the last look in L2 began
+	found    domain.Copy // what L2 had that did not do
+	foundAt  time.Time   // when it had that
+	refused  bool        // it was fresh
+	expired  bool        // it was not
 	// waitBegan and waitEnded are those of the first wait for another's lease.
 	waitBegan, waitEnded time.Time
 	lost                 bool // a lease, once
@@ -69,7 +70,7 @@ func (s *Service) newCall(key domain.Key, d domain.Constraints) *call {
 }
 
 func (c *call) result(a domain.Answer) result {
-	a.Refused, a.Expired = c.passed.Refused, c.passed.Expired
+	a.Refused, a.Expired = c.refused, c.expired
 	r := result{Answer: a, at: time.Now(), loadBegan: c.began()}
 	if a.Outcome != domain.Loaded {
 		r.looked = c.lookedAt

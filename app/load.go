@@ -58,7 +58,8 @@ func (c *call) look(ctx context.Context) (domain.Copy, error) {
 func (c *call) passOver(found domain.Copy) {
 	if found.Entry != nil {
 		c.found, c.foundAt = found, time.Now()
-		c.passed = c.passed.PassedOver(found)
+		c.refused = c.refused || found.Fresh()
+		c.expired = c.expired || !found.Fresh()
 	}
 }
 

@@ -59,17 +59,17 @@ type Group[K comparable, V any] struct {
 
 // call is one call. The value and the error are set before done is closed.
 type call[V any] struct {
-	work   Work[V]
-	began  time.Time
-	cancel context.CancelCauseFunc
-	done   chan struct{}
-	value  V
-	err    error
+	work  Work[V]
+	began time.Time
+	done  chan struct{}
+	value V
+	err   error
 
-	ended   chan struct{}  // closed when no goroutine of the call runs any more
 	watcher sync.WaitGroup // asks Keep; begun by callers that leave
 
-	// Guarded by Group.mu.
+	// Guarded by Group.mu. The first two are nil before Run.
+	cancel  context.CancelCauseFunc
+	ended   chan struct{} // closed when no goroutine of the call runs any more
 	waiters int
 	keep    time.Time // when detached callers lose interest
 	watched bool
@@ -89,12 +89,15 @@ func NewGroup[K comparable, V any](limit int, kept time.Duration) *Group[K, V] {
 //
 // The call takes the values of the ctx that starts it and nothing else of it.
 func (g *Group[K, V]) Do(ctx context.Context, key K, patience time.Duration, w Work[V]) (v V, started bool, err error) {
-	own, c, started, err := g.enter(ctx, key, w)
+	c, started, err := g.enter(key, w)
 	if err != nil {
 		return v, false, err
 	}
-	if started && !g.try(own, key, c) {
-		go g.run(own, key, c)
+	if started {
+		own := context.WithoutCancel(ctx)
+		if !g.try(own, key, c) {
+			g.start(own, key, c)
+		}
 	}
 	v, err = g.wait(ctx, key, c, patience)
 	return v, started, err
@@ -103,7 +106,7 @@ func (g *Group[K, V]) Do(ctx context.Context, key K, patience time.Duration, w W
 // Start starts a call that nobody waits for and that is not cancelled for that. It
 // returns false if there is one for key already, or none may be started.
 func (g *Group[K, V]) Start(ctx context.Context, key K, w Work[V]) bool {
-	own, c, started, err := g.enter(ctx, key, w)
+	c, started, err := g.enter(key, w)
 	if err != nil {
 		return false
 	}
@@ -111,30 +114,29 @@ func (g *Group[K, V]) Start(ctx context.Context, key K, w Work[V]) bool {
 		g.leave(key, c)
 		return false
 	}
-	go g.run(own, key, c)
+	g.start(context.WithoutCancel(ctx), key, c)
 	return true
 }
 
 // enter adds a caller to the call for key, and reports whether it is a new one, which
 // the caller has to see to.
-func (g *Group[K, V]) enter(ctx context.Context, key K, w Work[V]) (own context.Context, c *call[V], started bool, err error) {
+func (g *Group[K, V]) enter(key K, w Work[V]) (c *call[V], started bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c = g.open[key]
 	switch {
 	case g.closed:
-		return nil, nil, false, ErrClosed
+		return nil, false, ErrClosed
 	case c != nil:
 		c.waiters++
-		return nil, c, false, nil
+		return c, false, nil
 	case len(g.active) >= g.limit:
-		return nil, nil, false, ErrLimit
+		return nil, false, ErrLimit
 	}
-	c = &call[V]{work: w, began: time.Now(), done: make(chan struct{}), ended: make(chan struct{}), waiters: 1}
-	own, c.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	c = &call[V]{work: w, began: time.Now(), done: make(chan struct{}), waiters: 1}
 	g.open[key] = c
 	g.active[c] = struct{}{}
-	return own, c, true, nil
+	return c, true, nil
 }
 
 // try reports whether the call is finished.
@@ -149,24 +151,42 @@ func (g *Group[K, V]) try(ctx context.Context, key K, c *call[V]) (finished bool
 	return finished
 }
 
-func (g *Group[K, V]) run(ctx context.Context, key K, c *call[V]) {
-	c.err = ErrNoResult // stands if the goroutine ends meanwhile
-	defer g.finish(key, c)
-	c.value, c.err = c.work.Run(ctx)
+// start runs the call on a goroutine of its own.
+func (g *Group[K, V]) start(ctx context.Context, key K, c *call[V]) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	g.mu.Lock()
+	c.cancel, c.ended = cancel, make(chan struct{})
+	if g.closed {
+		cancel(ErrClosed)
+	}
+	g.mu.Unlock()
+	go func() {
+		defer close(c.ended)
+		defer cancel(nil)
+		c.err = ErrNoResult // stands if the goroutine ends meanwhile
+		defer g.finish(key, c)
+		c.value, c.err = c.work.Run(ctx)
+	}()
 }
 
-// finish hands out the result. It is the end of the call's goroutine.
+// finish hands out the result. A call that ran may be watched, which ends before the
+// call does.
 func (g *Group[K, V]) finish(key K, c *call[V]) {
 	g.mu.Lock()
 	g.closeLocked(key, c)
+	ran := c.ended != nil
+	if !ran {
+		delete(g.active, c)
+	}
 	g.mu.Unlock()
 	close(c.done)
-	c.cancel(nil)
+	if !ran {
+		return
+	}
 	c.watcher.Wait()
 	g.mu.Lock()
 	delete(g.active, c)
 	g.mu.Unlock()
-	close(c.ended)
 }
 
 // closeLocked lets nobody join the call any more. Another call may have taken its

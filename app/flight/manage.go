@@ -36,13 +36,30 @@ func (g *Group[K, V]) Reset() {
 // cause of whose end it then returns.
 func (g *Group[K, V]) Drain(ctx context.Context) error {
 	for _, c := range g.calls() {
-		select {
-		case <-c.ended:
-		case <-ctx.Done():
+		if !await(ctx, c.done) || !await(ctx, g.ended(c)) {
 			return context.Cause(ctx)
 		}
 	}
 	return nil
+}
+
+// ended returns what is closed at the end of the call, which has its result.
+func (g *Group[K, V]) ended(c *call[V]) <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.ended == nil { // it had that from Try
+		return c.done
+	}
+	return c.ended
+}
+
+func await(ctx context.Context, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // Close cancels all calls, lets none begin, and waits until they have ended, as
@@ -50,9 +67,15 @@ func (g *Group[K, V]) Drain(ctx context.Context) error {
 func (g *Group[K, V]) Close(ctx context.Context) error {
 	g.mu.Lock()
 	g.closed = true
+	var cancels []context.CancelCauseFunc
+	for c := range g.active {
+		if c.cancel != nil { // else it is cancelled when it starts to run
+			cancels = append(cancels, c.cancel)
+		}
+	}
 	g.mu.Unlock()
-	for _, c := range g.calls() {
-		c.cancel(ErrClosed)
+	for _, cancel := range cancels {
+		cancel(ErrClosed)
 	}
 	return g.Drain(ctx)
 }
