@@ -68,7 +68,7 @@ prove-takeover: ## another instance takes over a load whose instance dies
 
 .PHONY: prove-ttl
 prove-ttl: ## nothing is served as fresh past its TTL
-	$(call prove,'TTL|Promoted|LifeLeft',./app ./domain)
+	$(call prove,'TTL|Promoted',./app ./domain)
 
 .PHONY: prove-writes
 prove-writes: ## after a PUT or DELETE no request gets the old value, and no load brings it back
@@ -84,7 +84,7 @@ prove-lru: ## L1 is an LRU within its bounds
 
 .PHONY: prove-limits
 prove-limits: ## source calls and waiters are bounded
-	$(call prove,'Place|AtOnce|Waiters',./app)
+	$(call prove,'Slot|AtOnce|Waiters',./app)
 
 .PHONY: prove-counts
 prove-counts: ## each request is counted exactly once, and all views show the same counters

@@ -224,18 +224,18 @@ func TestWhatAnExplanationSaysIsWhatTheNextGetDoes(t *testing.T) {
 
 func TestNextIsWhatHappensWithoutL2(t *testing.T) {
 	w := newWorld(t)
-	doubtful := held("v", time.Second)
-	doubtful.Unverified = true
-	w.l1.EXPECT().Peek(w.key).Return(doubtful, true)
+	unverified := held("v", time.Second)
+	unverified.Unverified = true
+	w.l1.EXPECT().Peek(w.key).Return(unverified, true)
 	w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused"))
 	w.locker.EXPECT().State(mock.Anything, w.key).Return(domain.LeaseState{Err: errors.New("refused")})
 	x := w.svc.Explain(w.ctx, w.key)
-	require.Equal(t, domain.StepL1Hit, x.Next, "nobody can settle the doubt")
+	require.Equal(t, domain.StepL1Hit, x.Next, "nobody can verify it")
 	require.Error(t, x.L2.Err)
 	require.Error(t, x.Lease.Err)
 }
 
-func TestABatchDoubtsL1AsAGetDoes(t *testing.T) {
+func TestABatchTrustsL1AsAGetDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
@@ -306,12 +306,12 @@ func TestWhatL1HasOfABatchIsNotAskedForElsewhere(t *testing.T) {
 	require.Empty(t, w.svc.GetMany(w.ctx, nil, nil))
 }
 
-func TestInABatchACopyInDoubtIsUsedWhenL2CannotSettleIt(t *testing.T) {
+func TestInABatchAnUnverifiedCopyIsUsedWhenL2CannotVerifyIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, never)
-		doubtful := held("v", time.Second)
-		doubtful.Unverified = true
-		w.l1.EXPECT().Get(w.key).Return(doubtful, true)
+		unverified := held("v", time.Second)
+		unverified.Unverified = true
+		w.l1.EXPECT().Get(w.key).Return(unverified, true)
 		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{w.key}).Return([]ports.Found{{Err: errors.New("refused")}}).Once()
 		got := w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil) // loading would be an unexpected call
 		require.NoError(t, got[0].Err)

@@ -18,7 +18,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// busiest is a source that notes how many of its calls were under way at once.
+// busiest is a source that notes how many of its calls were in flight at once.
 type busiest struct{ now, most atomic.Int64 }
 
 func (b *busiest) load(ctx context.Context, _ int64) (domain.Value, error) {
@@ -75,7 +75,7 @@ func TestABatchEndsWithTheRequestTimeout(t *testing.T) {
 			switch {
 			case r.Err == nil:
 				answered++
-			case errors.Is(r.Err, domain.ErrTimeout): // its load was under way
+			case errors.Is(r.Err, domain.ErrTimeout): // its load was in flight
 				require.Equal(t, domain.Failed, r.Outcome)
 			default:
 				require.ErrorIs(t, r.Err, domain.ErrOverloaded)

@@ -18,7 +18,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-func TestWhoDemandsNothingIsAnsweredAsByGet(t *testing.T) {
+func TestARequestWithoutConstraintsIsAnsweredAsByGet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(o *app.Options) { o.StaleWhile = time.Minute })
 		w.bus.reachable.Store(false) // so that nothing is refreshed
@@ -30,7 +30,7 @@ func TestWhoDemandsNothingIsAnsweredAsByGet(t *testing.T) {
 	})
 }
 
-func TestACopyInDoubtMeetsNoDemandUntilL2ConfirmsIt(t *testing.T) {
+func TestAnUnverifiedCopyMeetsNoConstraintsUntilL2VerifiesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
@@ -48,7 +48,7 @@ func TestACopyInDoubtMeetsNoDemandUntilL2ConfirmsIt(t *testing.T) {
 	})
 }
 
-func TestAHitThatMeetsADemandIsRefreshedAheadButAStaleOneLoadsNothing(t *testing.T) {
+func TestAHitThatMeetsConstraintsIsRefreshedAheadButAStaleOneLoadsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, eager), mustKey(t, "k")
 		f.get(t, 0, key)
@@ -67,21 +67,21 @@ func TestAHitThatMeetsADemandIsRefreshedAheadButAStaleOneLoadsNothing(t *testing
 	})
 }
 
-func TestADemandWhoseCallerHasLeftStartsNothing(t *testing.T) {
+func TestARequestWhoseClientHasLeftStartsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		gone, leave := context.WithCancel(w.ctx)
 		leave()
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
-		demands := []domain.Constraints{{OnlyIfCached: true}, {MaxAge: time.Second}, {NoCache: true}, {NoStore: true, NoCache: true}}
-		for _, d := range demands {
+		constraints := []domain.Constraints{{OnlyIfCached: true}, {MaxAge: time.Second}, {NoCache: true}, {NoStore: true, NoCache: true}}
+		for _, d := range constraints {
 			_, err := w.svc.GetWith(gone, w.key, d) // asking L2 or the locker would be an unexpected call
 			require.ErrorIs(t, err, context.Canceled)
 		}
 		_, err := w.svc.Get(gone, w.key)
 		require.ErrorIs(t, err, context.Canceled)
 		synctest.Wait()
-		require.Equal(t, len(demands)+1, w.requests(domain.Abandoned))
+		require.Equal(t, len(constraints)+1, w.requests(domain.Abandoned))
 	})
 }
 
@@ -103,8 +103,8 @@ func TestALookIsNotHeldUpByALoadAndHoldsUpNone(t *testing.T) {
 }
 
 // What was read before a write may not answer who comes after it, whatever the
-// demand that it was read for.
-func TestADeleteVoidsTheFlightsOfAllDemands(t *testing.T) {
+// constraints that it was read for.
+func TestADeleteVoidsTheCallsOfAllConstraints(t *testing.T) {
 	for name, d := range map[string]domain.Constraints{
 		"ordinary": {Wait: time.Minute}, "reload": {NoCache: true}, "no-store": {NoStore: true}, "reload and no-store": {NoCache: true, NoStore: true},
 	} {
@@ -128,7 +128,7 @@ func TestADeleteVoidsTheFlightsOfAllDemands(t *testing.T) {
 	}
 }
 
-func TestADeleteVoidsALookUnderWay(t *testing.T) {
+func TestADeleteVoidsALookInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, never)
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
@@ -166,7 +166,7 @@ func TestACopyInL1ThatDidNotDoIsSaidToBeRefusedThoughL2HasNone(t *testing.T) {
 	})
 }
 
-func TestWhoForbidsALoadIsToldWhyThereWasNoLook(t *testing.T) {
+func TestAClosedServiceSaysSoToOnlyIfCached(t *testing.T) {
 	f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 	require.NoError(t, f.services[0].Close(context.Background()))
 	_, err := f.with(0, key, domain.Constraints{OnlyIfCached: true})
@@ -230,7 +230,7 @@ func TestARequestEndsInTimeAlthoughALayerDoesNot(t *testing.T) {
 	}
 }
 
-func TestWhoWantsAValueAnewLoadsItWhenTheLoadThatItWaitedForLeftNone(t *testing.T) {
+func TestAReloadLoadsWhenTheLoadThatItWaitedForStoredNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 2, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
@@ -285,7 +285,7 @@ func TestWhatIsLoadedIsSaidToBeStoredIfALayerKeepsIt(t *testing.T) {
 	}
 }
 
-func TestOnlyIfCachedGetsADoubtfulCopyThatNobodyCanSettle(t *testing.T) {
+func TestOnlyIfCachedGetsAnUnverifiedCopyThatNobodyCanVerify(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, never)
 		c := held("v", time.Second)
@@ -298,7 +298,7 @@ func TestOnlyIfCachedGetsADoubtfulCopyThatNobodyCanSettle(t *testing.T) {
 	})
 }
 
-func TestACopyInDoubtWasNotRefused(t *testing.T) {
+func TestAnUnverifiedCopyWasNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)

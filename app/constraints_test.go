@@ -47,7 +47,7 @@ func TestAForcedLoadIsOneForAllRequestsThatComeMeanwhile(t *testing.T) {
 			})
 		}
 		time.Sleep(loadTime / 2)
-		require.Equal(t, "value of call 1", f.get(t, 0, key).Entry.Body(), "who does not demand it is answered at once")
+		require.Equal(t, "value of call 1", f.get(t, 0, key).Entry.Body(), "a request without constraints is answered at once")
 		all.Wait()
 		require.EqualValues(t, 2, f.source.calls.Load())
 		require.EqualValues(t, 1, loaded.Load())
@@ -68,16 +68,16 @@ func TestALoadThatEndedBeforeIsNotTheForcedOne(t *testing.T) {
 	})
 }
 
-func TestAgeAndLifeOfWhatIsServedAreAsDemanded(t *testing.T) {
+func TestAgeAndTTLOfWhatIsServedAreAsConstrained(t *testing.T) {
 	for name, c := range map[string]struct {
 		d     domain.Constraints
 		loads bool
 	}{
 		"young enough":      {domain.Constraints{MaxAge: 11 * time.Second}, false},
 		"too old":           {domain.Constraints{MaxAge: 9 * time.Second}, true},
-		"life enough":       {domain.Constraints{MinFresh: 19 * time.Second}, false},
-		"too little life":   {domain.Constraints{MinFresh: 21 * time.Second}, true},
-		"more than a life":  {domain.Constraints{MinFresh: time.Hour}, true},
+		"TTL long enough":   {domain.Constraints{MinFresh: 19 * time.Second}, false},
+		"TTL too short":     {domain.Constraints{MinFresh: 21 * time.Second}, true},
+		"more than the TTL": {domain.Constraints{MinFresh: time.Hour}, true},
 		"only what is here": {domain.Constraints{OnlyIfCached: true}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestAgeAndLifeOfWhatIsServedAreAsDemanded(t *testing.T) {
 	}
 }
 
-func TestAStaleValueIsServedToWhoTakesIt(t *testing.T) {
+func TestAStaleValueIsServedToRequestsThatTakeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
@@ -119,7 +119,7 @@ func TestAStaleValueIsServedToWhoTakesIt(t *testing.T) {
 	})
 }
 
-func TestNothingIsLoadedForWhoForbidsIt(t *testing.T) {
+func TestNothingIsLoadedForOnlyIfCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		for _, d := range []domain.Constraints{{OnlyIfCached: true}, {OnlyIfCached: true, NoCache: true}, {OnlyIfCached: true, NoStore: true}} {
@@ -131,7 +131,7 @@ func TestNothingIsLoadedForWhoForbidsIt(t *testing.T) {
 	})
 }
 
-func TestWhatIsLoadedForWhoForbidsToStoreItIsKeptNowhere(t *testing.T) {
+func TestWhatIsLoadedForNoStoreIsStoredNowhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		var all sync.WaitGroup
@@ -169,7 +169,7 @@ func failsFrom(n int64) func(context.Context, int64) (domain.Value, error) {
 	}
 }
 
-func TestHowStaleAValueMayBeWhenTheLoadFailsIsAsDemanded(t *testing.T) {
+func TestHowStaleAValueMayBeWhenTheLoadFailsIsAsConstrained(t *testing.T) {
 	for name, c := range map[string]struct {
 		d      domain.Constraints
 		serves bool
@@ -202,7 +202,7 @@ func TestHowStaleAValueMayBeWhenTheLoadFailsIsAsDemanded(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotWaitIsToldSoAndTheLoadGoesOn(t *testing.T) {
+func TestARequestThatDoesNotWaitIsToldSoAndTheLoadGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		for _, d := range []domain.Constraints{{Wait: time.Second}, {Wait: time.Nanosecond, NoCache: true, Within: 2 * interval}} {
@@ -226,7 +226,7 @@ func TestWhoDoesNotWaitIsToldSoAndTheLoadGoesOn(t *testing.T) {
 	})
 }
 
-func TestWhoDoesNotWaitGetsTheStaleValueIfThereIsOne(t *testing.T) {
+func TestARequestThatDoesNotWaitGetsTheStaleValueIfThereIsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)

@@ -27,7 +27,7 @@ func TestNotesAreBoundedAndEnd(t *testing.T) {
 		remaining, failure := c.of(key(0))
 		require.Equal(t, time.Second, remaining)
 		require.Equal(t, domain.ErrSourceFailed, failure, "the kind, and nothing of what the source said")
-		c.note(key(0), domain.ErrWithdrawn, time.Minute) // a known key has its place
+		c.note(key(0), domain.ErrWithdrawn, time.Minute) // a known key has its note
 		time.Sleep(time.Second)
 		require.False(t, c.has(key(1)))
 		c.note(key(1), boom, time.Second)

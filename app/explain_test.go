@@ -22,7 +22,7 @@ type known struct {
 	l1, l2 domain.Copy
 	l2Err  error
 	lease  domain.LeaseState
-	cut    bool // news is missed, and L2 can be asked
+	cut    bool // invalidations are missed, and L2 can be asked
 }
 
 func (w *world) explain(k known) domain.Explanation {
@@ -35,34 +35,34 @@ func (w *world) explain(k known) domain.Explanation {
 
 func TestWhatIsNextFollowsTheWayOfAGet(t *testing.T) {
 	fresh, stale, older := held("v", time.Second), held("v", -time.Second), held("v", -time.Minute)
-	doubtful := fresh
-	doubtful.Unverified = true
-	staleInDoubt := stale
-	staleInDoubt.Unverified = true
+	unverified := fresh
+	unverified.Unverified = true
+	staleUnverified := stale
+	staleUnverified.Unverified = true
 	taken, failed := domain.LeaseState{Held: true, Remaining: time.Second}, domain.LeaseState{Failure: domain.ErrSourceFailed, FailureRemaining: time.Second}
 	both := domain.LeaseState{Held: true, Failure: domain.ErrSourceFailed}
 	for says, c := range map[string]struct {
 		known
 		want domain.Step
 	}{
-		"fresh in L1":                             {known{l1: fresh}, domain.StepL1Hit},
-		"fresh in L1, in doubt":                   {known{l1: doubtful}, domain.StepLoad},
-		"fresh in L1, in doubt, and in L2":        {known{l1: doubtful, l2: fresh}, domain.StepL2Hit},
-		"fresh in L1, news missed":                {known{l1: fresh, cut: true}, domain.StepLoad},
-		"fresh in L1, news missed, L2 fails":      {known{l1: fresh, cut: true, l2Err: errors.New("refused")}, domain.StepL1Hit},
-		"fresh in L2 alone":                       {known{l2: fresh, lease: both}, domain.StepL2Hit},
-		"stale in L1, and fresh in L2":            {known{l1: stale, l2: fresh}, domain.StepStale},
-		"stale in L1, in doubt":                   {known{l1: staleInDoubt}, domain.StepLoad},
-		"stale in L2 alone":                       {known{l2: stale}, domain.StepStale},
-		"too stale in both":                       {known{l1: older, l2: older}, domain.StepLoad},
-		"too stale, and loaded elsewhere":         {known{l1: older, l2: older, lease: taken}, domain.StepWait},
-		"too stale in L1, but the load failed":    {known{l1: older, lease: failed}, domain.StepStale},
-		"too stale in L2, but the load failed":    {known{l2: older, lease: failed}, domain.StepStale},
-		"stale in L1 in doubt, the load failed":   {known{l1: staleInDoubt, lease: failed}, domain.StepFail},
-		"nothing, and the load failed":            {known{lease: failed}, domain.StepFail},
-		"nothing, the load failed and is retried": {known{lease: both}, domain.StepFail},
-		"nothing, and loaded elsewhere":           {known{lease: taken}, domain.StepWait},
-		"nothing":                                 {known{}, domain.StepLoad},
+		"fresh in L1":                                 {known{l1: fresh}, domain.StepL1Hit},
+		"fresh in L1, unverified":                     {known{l1: unverified}, domain.StepLoad},
+		"fresh in L1, unverified, and in L2":          {known{l1: unverified, l2: fresh}, domain.StepL2Hit},
+		"fresh in L1, invalidations missed":           {known{l1: fresh, cut: true}, domain.StepLoad},
+		"fresh in L1, invalidations missed, L2 fails": {known{l1: fresh, cut: true, l2Err: errors.New("refused")}, domain.StepL1Hit},
+		"fresh in L2 alone":                           {known{l2: fresh, lease: both}, domain.StepL2Hit},
+		"stale in L1, and fresh in L2":                {known{l1: stale, l2: fresh}, domain.StepStale},
+		"stale in L1, unverified":                     {known{l1: staleUnverified}, domain.StepLoad},
+		"stale in L2 alone":                           {known{l2: stale}, domain.StepStale},
+		"too stale in both":                           {known{l1: older, l2: older}, domain.StepLoad},
+		"too stale, and loaded elsewhere":             {known{l1: older, l2: older, lease: taken}, domain.StepWait},
+		"too stale in L1, but the load failed":        {known{l1: older, lease: failed}, domain.StepStale},
+		"too stale in L2, but the load failed":        {known{l2: older, lease: failed}, domain.StepStale},
+		"stale in L1 unverified, the load failed":     {known{l1: staleUnverified, lease: failed}, domain.StepFail},
+		"nothing, and the load failed":                {known{lease: failed}, domain.StepFail},
+		"nothing, the load failed and is retried":     {known{lease: both}, domain.StepFail},
+		"nothing, and loaded elsewhere":               {known{lease: taken}, domain.StepWait},
+		"nothing":                                     {known{}, domain.StepLoad},
 	} {
 		w := newWorld(t, func(o *app.Options) { o.StaleWhile = 10 * time.Second })
 		x := w.explain(c.known)
@@ -74,7 +74,7 @@ func TestWhatIsNextFollowsTheWayOfAGet(t *testing.T) {
 	}
 }
 
-func TestTheLoadUnderWayIsJoinedWhateverL2HasByNow(t *testing.T) {
+func TestTheLoadInFlightIsJoinedWhateverL2HasByNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		var all sync.WaitGroup
@@ -94,23 +94,23 @@ func TestTheChanceOfARefreshIsThatOfTheCopyThatTheNextHitReads(t *testing.T) {
 		return domain.Copy{Entry: domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, loadTime), Remaining: left}
 	}
 	near, far := copyOf(2*time.Second, 2*time.Second), copyOf(2*time.Second, 4*time.Second)
-	doubtful := near
-	doubtful.Unverified = true
+	unverified := near
+	unverified.Unverified = true
 	missing := domain.Copy{Entry: domain.NewMissing(5*time.Second, 2*time.Second), Remaining: time.Second}
 	for says, c := range map[string]struct {
 		known
 		want float64
 	}{
-		"in L1":                      {known{l1: near, l2: far}, math.Exp(-1)},
-		"in L2 alone":                {known{l2: far}, math.Exp(-2)},
-		"in L1, in doubt":            {known{l1: doubtful, l2: far}, math.Exp(-2)},
-		"stale in L1":                {known{l1: copyOf(time.Second, -1), l2: far}, math.Exp(-2)},
-		"stale in both":              {known{l1: copyOf(time.Second, -1), l2: copyOf(time.Second, -1)}, 0},
-		"no such key":                {known{l1: missing}, 0},
-		"nothing":                    {known{}, 0},
-		"what was not loaded":        {known{l1: copyOf(0, 1)}, 0},
-		"in doubt, and not in L2":    {known{l1: doubtful}, 0},
-		"in L1 while news is missed": {known{l1: near, l2: far, cut: true}, math.Exp(-2)},
+		"in L1":                                {known{l1: near, l2: far}, math.Exp(-1)},
+		"in L2 alone":                          {known{l2: far}, math.Exp(-2)},
+		"in L1, unverified":                    {known{l1: unverified, l2: far}, math.Exp(-2)},
+		"stale in L1":                          {known{l1: copyOf(time.Second, -1), l2: far}, math.Exp(-2)},
+		"stale in both":                        {known{l1: copyOf(time.Second, -1), l2: copyOf(time.Second, -1)}, 0},
+		"no such key":                          {known{l1: missing}, 0},
+		"nothing":                              {known{}, 0},
+		"what was not loaded":                  {known{l1: copyOf(0, 1)}, 0},
+		"unverified, and not in L2":            {known{l1: unverified}, 0},
+		"in L1 while invalidations are missed": {known{l1: near, l2: far, cut: true}, math.Exp(-2)},
 	} {
 		require.InDelta(t, c.want, newWorld(t).explain(c.known).RefreshChance, 1e-9, says)
 	}
@@ -139,14 +139,14 @@ func TestAFailureThatOnlyThisInstanceKnowsOfIsToldToo(t *testing.T) {
 	})
 }
 
-func TestAnUndecodableEntryDoesNotMakeADoubtfulCopyAnAnswer(t *testing.T) {
+func TestAnUndecodableEntryDoesNotMakeAnUnverifiedCopyAnAnswer(t *testing.T) {
 	w := newWorld(t, never)
 	c := held("v", time.Second)
 	c.Unverified = true
 	require.Equal(t, domain.StepLoad, w.explain(known{l1: c, l2Err: domain.ErrUndecodable}).Next)
 }
 
-func TestAFlightFromBeforeAGapIsNotToBeJoined(t *testing.T) {
+func TestACallFromBeforeAGapIsNotToBeJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		var all sync.WaitGroup
@@ -160,7 +160,7 @@ func TestAFlightFromBeforeAGapIsNotToBeJoined(t *testing.T) {
 	})
 }
 
-func TestWhatIsStaleInL2AnswersForAFailureAlsoWhileNewsIsMissed(t *testing.T) {
+func TestWhatIsStaleInL2AnswersForAFailureAlsoWhileInvalidationsAreMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 2, failsFrom(2), never, func(o *app.Options) { o.L2Stale = time.Hour }), mustKey(t, "k")
 		f.get(t, 0, key)

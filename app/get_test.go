@@ -130,7 +130,7 @@ func TestAFreshCopyInL1IsTheAnswerAndNothingElseIsAsked(t *testing.T) {
 	require.Equal(t, 1, w.requests(domain.L1Hit))
 }
 
-func TestAFreshCopyInL2IsPromotedWithTheLifeItHasLeft(t *testing.T) {
+func TestAFreshCopyInL2IsPromotedWithItsRemainingTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c := held("v", 7*time.Second)
@@ -146,7 +146,7 @@ func TestAFreshCopyInL2IsPromotedWithTheLifeItHasLeft(t *testing.T) {
 	})
 }
 
-func TestWhatLandedBetweenTheLookAndTheFlightIsNotFetchedAgain(t *testing.T) {
+func TestWhatWasLoadedBetweenTheLookAndTheCallIsNotLoadedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false).Once()
@@ -182,7 +182,7 @@ func TestAMissLoadsUnderALeaseLooksAgainAndFillsFarToNear(t *testing.T) {
 		require.Equal(t, "loaded", got.Entry.Body())
 		require.Equal(t, "text/plain", got.Entry.ContentType())
 		require.Equal(t, loadTime, got.Entry.LoadTime())
-		require.Equal(t, 30*time.Second-10*time.Millisecond, got.Remaining, "its life in L2 began while it was being filled")
+		require.Equal(t, 30*time.Second-10*time.Millisecond, got.Remaining, "its TTL in L2 began while it was being filled")
 		require.Equal(t, 1, w.events(ports.SourceCalled))
 		require.Equal(t, loadTime, w.count.Snapshot().SourceTook.Sum)
 	})
@@ -226,7 +226,7 @@ func TestALoadElsewhereIsWaitedForAndItsValueTaken(t *testing.T) {
 	})
 }
 
-func TestALeaseThatEndedWithNothingIsCompetedForAnew(t *testing.T) {
+func TestALeaseThatEndedWithNothingIsCompetedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.nothingHeld()
@@ -494,7 +494,7 @@ func TestAFillThatFailsStillPromotesAndGivesTheLeaseBack(t *testing.T) {
 	})
 }
 
-func TestTheLeaseIsRenewedAtAThirdOfItsLifeWhileTheSourceRuns(t *testing.T) {
+func TestTheLeaseIsRenewedAtAThirdOfItsTTLWhileTheSourceRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.nothingHeld()

@@ -46,7 +46,7 @@ func (s *timed) load(ctx context.Context, _ int64) (domain.Value, error) {
 	}
 }
 
-// forcing are the demands that no copy meets for long.
+// forcing are the constraints that no copy meets for long.
 func forcing() map[string]domain.Constraints {
 	return map[string]domain.Constraints{
 		"no-cache":           {NoCache: true},
@@ -215,7 +215,7 @@ func TestAForcedLoadWithATokenIsTwoAtMostForAllRequestsThatComeAtOnce(t *testing
 	})
 }
 
-// The load that is under way when a request comes read the source before.
+// The load that is in flight when a request comes read the source before.
 func TestAForcedLoadBeginsAfterTheRequestCame(t *testing.T) {
 	for name, first := range map[string]domain.Constraints{"ordinary": {}, "forced": {NoCache: true}, "no-store": {NoStore: true, NoCache: true}} {
 		for _, instances := range []int{1, 2} {
@@ -409,7 +409,7 @@ func TestAForcedLoadThatFollowsAnotherWithoutALeaseDoesNotTakeItsValue(t *testin
 	for within, want := range map[time.Duration]string{0: "call 2", interval: "call 1"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, never)
-			w.bus.connected.Store(false) // so that what is under way is not joined
+			w.bus.connected.Store(false) // so that what is in flight is not joined
 			w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 			w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true)
 			w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused")).Maybe()

@@ -18,7 +18,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// eager refreshes at each read: a life is short beside beta times the load.
+// eager refreshes at each read: a TTL is short beside beta times the load.
 func eager(o *app.Options) { o.RefreshAhead = 1e9 }
 
 func (f *fleet) get(t *testing.T, instance int, key domain.Key) domain.Answer {
@@ -151,7 +151,7 @@ func TestARefreshThatCannotBeMadeIsNotTriedAtEachRead(t *testing.T) {
 	}
 }
 
-func TestARefreshDoesNotWaitForAPlace(t *testing.T) {
+func TestARefreshDoesNotWaitForASlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 1, slow, eager, func(o *app.Options) { o.SourceConcurrency = 1 })
 		f.get(t, 0, mustKey(t, "warm"))
@@ -243,7 +243,7 @@ func TestUsersComeBeforeRefreshes(t *testing.T) {
 			f.get(t, 0, mustKey(t, fmt.Sprint("warm", i))) // each wants a refresh
 		}
 		synctest.Wait()
-		require.EqualValues(t, 2, f.count(ports.RefreshBegan), "half of the places at the most")
+		require.EqualValues(t, 2, f.count(ports.RefreshBegan), "half of the slots at the most")
 		began := time.Now()
 		var all sync.WaitGroup
 		for i := range 2 {

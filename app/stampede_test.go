@@ -223,7 +223,7 @@ func TestALoadOutlivesTheCallerThatBeganIt(t *testing.T) {
 	})
 }
 
-func TestALoadGoesOnForThoseWhoWaitOnOtherInstances(t *testing.T) {
+func TestALoadGoesOnForRequestsThatWaitOnOtherInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key, began := newFleet(t, 3, slow), mustKey(t, "k"), time.Now()
 		starter, leave := context.WithCancel(context.Background())
@@ -296,7 +296,7 @@ func TestAFailingSourceIsAskedOncePerCooldown(t *testing.T) {
 	})
 }
 
-func TestASourceThatIgnoresCancellationKeepsItsPlaceButNotItsLease(t *testing.T) {
+func TestASourceThatIgnoresCancellationKeepsItsSlotButNotItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		f := newFleet(t, 1, func(ctx context.Context, call int64) (domain.Value, error) {
@@ -312,7 +312,7 @@ func TestASourceThatIgnoresCancellationKeepsItsPlaceButNotItsLease(t *testing.T)
 
 		began = time.Now()
 		_, err = s.Get(context.Background(), mustKey(t, "other"))
-		require.ErrorIs(t, err, domain.ErrOverloaded, "the place is still taken")
+		require.ErrorIs(t, err, domain.ErrOverloaded, "the slot is still taken")
 		require.Equal(t, 5*time.Second, time.Since(began))
 
 		close(release)
@@ -343,7 +343,7 @@ func TestTheSourceIsNotCalledMoreOftenAtOnceThanAllowed(t *testing.T) {
 	})
 }
 
-func TestCloseEndsFlightsAndGivesTheirLeasesBack(t *testing.T) {
+func TestCloseCancelsCallsAndReleasesTheirLeases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 2, slow), mustKey(t, "k")
 		var all sync.WaitGroup
@@ -366,7 +366,7 @@ func TestCloseEndsFlightsAndGivesTheirLeasesBack(t *testing.T) {
 	})
 }
 
-func TestDrainWaitsForTheLoadsUnderWay(t *testing.T) {
+func TestDrainWaitsForTheLoadsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 1, slow)
 		var all sync.WaitGroup
@@ -440,7 +440,7 @@ func TestTenThousandColdKeysTakeTheTimeThatTheBulkheadAllows(t *testing.T) {
 			time.Sleep(each)
 			return domain.Value{Body: "v"}, nil
 		}, never)
-		places := app.DefaultOptions().SourceConcurrency
+		slots := app.DefaultOptions().SourceConcurrency
 		began := time.Now()
 		var all sync.WaitGroup
 		for i := range keys {
@@ -452,7 +452,7 @@ func TestTenThousandColdKeysTakeTheTimeThatTheBulkheadAllows(t *testing.T) {
 		}
 		all.Wait()
 		require.EqualValues(t, keys, f.source.calls.Load())
-		require.LessOrEqual(t, most.Load(), int64(places))
-		require.Equal(t, each*time.Duration((keys+places-1)/places), time.Since(began))
+		require.LessOrEqual(t, most.Load(), int64(slots))
+		require.Equal(t, each*time.Duration((keys+slots-1)/slots), time.Since(began))
 	})
 }

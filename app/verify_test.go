@@ -17,7 +17,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-func TestWhileNewsIsMissedL2ConfirmsWhatL1Holds(t *testing.T) {
+func TestWhileInvalidationsAreMissedL2VerifiesWhatL1Holds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.bus.connected.Store(false)
@@ -31,7 +31,7 @@ func TestWhileNewsIsMissedL2ConfirmsWhatL1Holds(t *testing.T) {
 	})
 }
 
-func TestADoubtfulCopyThatL2DoesNotHaveIsLoadedAnew(t *testing.T) {
+func TestAnUnverifiedCopyThatL2DoesNotHaveIsReloaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow), mustKey(t, "k")
 		s := f.services[0]
@@ -44,11 +44,11 @@ func TestADoubtfulCopyThatL2DoesNotHaveIsLoadedAnew(t *testing.T) {
 		require.Equal(t, "value of call 2", got.Entry.Body())
 		got, err = s.Get(context.Background(), key)
 		require.NoError(t, err)
-		require.Equal(t, domain.L1Hit, got.Outcome, "the doubt is settled")
+		require.Equal(t, domain.L1Hit, got.Outcome, "L2 has verified it")
 	})
 }
 
-func TestWhatWasPutInL1WhileNewsWasMissedIsDoubtfulAfterwards(t *testing.T) {
+func TestWhatWasPutInL1WhileInvalidationsWereMissedIsUnverifiedAfterwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow), mustKey(t, "k")
 		b, s := f.bus(0), f.services[0]
@@ -63,7 +63,7 @@ func TestWhatWasPutInL1WhileNewsWasMissedIsDoubtfulAfterwards(t *testing.T) {
 	})
 }
 
-func TestAStaleCopyInDoubtDoesNotAnswerForAFailingSource(t *testing.T) {
+func TestAStaleUnverifiedCopyDoesNotAnswerForAFailingSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, func(_ context.Context, call int64) (domain.Value, error) {
 			if call > 1 {
@@ -105,9 +105,9 @@ func TestWhenL2CannotBeAskedL1AnswersWhatItHas(t *testing.T) {
 	})
 }
 
-// From a gap on, the flight from before may carry a value that was replaced. Its
-// place is taken by a new one, which finds the lease held by the old.
-func TestAFlightFromBeforeAGapIsNotJoinedAndTheLoadIsStillOne(t *testing.T) {
+// From a gap on, the call from before may carry a value that was replaced. A
+// new one takes its place, which finds the lease held by the old.
+func TestACallFromBeforeAGapIsNotJoinedAndTheLoadIsStillOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow), mustKey(t, "k")
 		s, began := f.services[0], time.Now()
@@ -131,7 +131,7 @@ func TestAFlightFromBeforeAGapIsNotJoinedAndTheLoadIsStillOne(t *testing.T) {
 	})
 }
 
-func TestALoadElsewhereIsNotHiddenByAFlightFromBeforeAGap(t *testing.T) {
+func TestALoadElsewhereIsNotHiddenByACallFromBeforeAGap(t *testing.T) {
 	for name, cut := range map[string]func(b *bus){
 		"after it":  func(b *bus) { b.reconnect() },
 		"during it": func(b *bus) { b.connected.Store(false) },
@@ -154,7 +154,7 @@ func TestALoadElsewhereIsNotHiddenByAFlightFromBeforeAGap(t *testing.T) {
 	}
 }
 
-func TestWithoutRedisALoadUnderWayIsSharedAlthoughNewsMayBeMissed(t *testing.T) {
+func TestALoadInFlightIsSharedAlthoughInvalidationsMayBeMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		down := errors.New("connection refused")
@@ -225,7 +225,7 @@ func TestMoreWaitersThanAllowedAreRefused(t *testing.T) {
 		require.ErrorIs(t, err, domain.ErrOverloaded)
 		all.Wait()
 		_, err = f.services[0].Get(context.Background(), mustKey(t, "other"))
-		require.NoError(t, err, "their places are free again")
+		require.NoError(t, err, "those have left")
 	})
 }
 

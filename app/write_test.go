@@ -71,7 +71,7 @@ func TestAPutIsWhatEveryInstanceReads(t *testing.T) {
 }
 
 // Who waited before gets what was asked for then; who comes after does not.
-func TestALoadThatBeganBeforeADeleteAnswersOnlyThoseWhoWaited(t *testing.T) {
+func TestALoadThatBeganBeforeADeleteAnswersOnlyRequestsThatWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow), mustKey(t, "k")
 		s := f.services[0]
@@ -100,7 +100,7 @@ func TestALoadThatBeganBeforeADeleteAnswersOnlyThoseWhoWaited(t *testing.T) {
 	})
 }
 
-func TestNewsOfAChangeVoidsTheCopyAndTheFlight(t *testing.T) {
+func TestAnInvalidationVoidsTheCopyAndTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow), mustKey(t, "k")
 		b, s := f.bus(0), f.services[0]

@@ -10,7 +10,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-func TestACopyMeetsADemandOrNot(t *testing.T) {
+func TestACopyMeetsConstraintsOrNot(t *testing.T) {
 	e := domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0)
 	aged := func(age time.Duration) domain.Copy { return domain.Copy{Entry: e, Remaining: e.TTL() - age} }
 	for _, c := range []struct {
@@ -75,7 +75,7 @@ func TestTheNameOfATurnIsThatOfNoOtherKey(t *testing.T) {
 	require.NotEqual(t, key, key.Turn())
 }
 
-func TestWhoIsParticularMayRefuseAFreshCopy(t *testing.T) {
+func TestStrictConstraintsMayRefuseAFreshCopy(t *testing.T) {
 	for _, d := range []domain.Constraints{{NoCache: true}, {MaxAge: 1}, {MinFresh: 1}} {
 		require.True(t, d.Strict(), "%+v", d)
 	}

@@ -34,7 +34,7 @@ func TestTheEntityTagIsStrongQuotedAndFollowsTheValue(t *testing.T) {
 	require.Empty(t, domain.NewMissing(time.Second, 0).ETag())
 }
 
-func TestEntriesKeepWholeMillisecondsAndNoNegativeLives(t *testing.T) {
+func TestEntriesKeepWholeMillisecondsAndNoNegativeTTLs(t *testing.T) {
 	e := domain.NewEntry(domain.Value{}, 1500*time.Microsecond, -time.Second)
 	require.Equal(t, time.Millisecond, e.TTL())
 	require.Zero(t, e.LoadTime())
@@ -57,7 +57,7 @@ func TestACopyIsUsableStaleFromItsEndToTheEndOfTheWindow(t *testing.T) {
 	require.False(t, domain.Copy{Entry: e}.UsableStale(0))
 }
 
-func TestTheAgeIsWhatTheLifeLeftTells(t *testing.T) {
+func TestTheAgeIsWhatTheRemainingTTLTells(t *testing.T) {
 	e := domain.NewEntry(domain.Value{}, 30*time.Second, 0)
 	require.Equal(t, 8*time.Second, domain.Copy{Entry: e, Remaining: 22 * time.Second}.Age())
 	require.Equal(t, 35*time.Second, domain.Copy{Entry: e, Remaining: -5 * time.Second}.Age())
@@ -71,7 +71,7 @@ func TestJitterOnlyShortens(t *testing.T) {
 	require.Equal(t, 9*time.Second, domain.Jittered(10*time.Second, 0.2, 0.5))
 }
 
-func TestARefreshIsDueTheSoonerTheLongerALoadTakesAndTheLessLifeIsLeft(t *testing.T) {
+func TestARefreshIsDueTheSoonerTheLongerALoadTakesAndTheShorterTheRemainingTTL(t *testing.T) {
 	e := domain.NewEntry(domain.Value{}, 30*time.Second, 2*time.Second)
 	due := func(left time.Duration, beta, draw float64) bool {
 		return domain.Copy{Entry: e, Remaining: left}.RefreshDue(beta, draw)

@@ -36,7 +36,7 @@ func fillUnderWay(t *testing.T) (l *Layer, k domain.Key, end func(done bool)) {
 	}
 }
 
-func TestAPutThatMeetsAFillUnderWayWaitsAndStays(t *testing.T) {
+func TestAPutThatMeetsAFillInProgressWaitsAndStays(t *testing.T) {
 	for says, done := range map[string]bool{"the fill is done": true, "the fill fails": false} {
 		t.Run(says, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAPutThatMeetsAFillUnderWayWaitsAndStays(t *testing.T) {
 	}
 }
 
-func TestWritesThatMeetAFillUnderWayAllComeAfterIt(t *testing.T) {
+func TestWritesThatMeetAFillInProgressAllComeAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k, end := fillUnderWay(t)
 		deleted := make(chan error, 10)

@@ -235,7 +235,7 @@ func quoted(s string) string {
 	return string(b)
 }
 
-func TestAPutMayGiveItsValueALife(t *testing.T) {
+func TestAPutMayGiveItsValueATTL(t *testing.T) {
 	for given, want := range map[string]time.Duration{
 		"": -1, "max-age=60": time.Minute, "max-age=0": 0, "no-transform, max-age=5": 5 * time.Second, "max-age=x": -1, "private": -1,
 	} {

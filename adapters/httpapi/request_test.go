@@ -322,7 +322,7 @@ func TestTheTimeOfEachAnswerIsCountedByItsRoute(t *testing.T) {
 	require.Equal(t, []string{"/data/*key 200", "/data/*key 400", "none 404", "/explain/*key 200"}, got)
 }
 
-func TestPrometheusIsAnsweredToWhoAsksForIt(t *testing.T) {
+func TestPrometheusIsAnsweredWhenItIsAskedFor(t *testing.T) {
 	for accept, want := range map[string]bool{
 		"":    false,
 		"*/*": false,

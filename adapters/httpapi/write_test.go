@@ -132,7 +132,7 @@ func TestADeleteAnswers204(t *testing.T) {
 	requireProblem(t, p.with(t, "DELETE", "Authorization", "Bearer s3cret"), 401, "wrong-token") // it is there twice
 }
 
-func TestWhoDoesNotHaveTheTokenWritesNothing(t *testing.T) {
+func TestARequestWithoutTheTokenWritesNothing(t *testing.T) {
 	for _, method := range []string{"PUT", "DELETE"} {
 		for _, authorization := range []string{
 			"", "Bearer", "Bearer ", "Bearer wrong", "Bearer s3cret ", "Bearers3cret", "Bearer\ts3cret", " Bearer s3cret", "Bearer s3cret, Bearer s3cret", "Bearer S3cret", "Basic s3cret", "s3cret", "Bearer s3cre",

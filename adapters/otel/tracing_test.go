@@ -176,7 +176,7 @@ func (u *useCase) GetMany(context.Context, []domain.Key, func(*domain.Entry) err
 	return []domain.Result{{Answer: domain.Answer{Outcome: domain.Coalesced, Load: u.load}}, {Answer: domain.Answer{Outcome: domain.L1Hit}}}
 }
 
-func TestWhoSharesALoadIsLinkedToTheCallOfTheSource(t *testing.T) {
+func TestRequestsThatShareALoadAreLinkedToTheCallOfTheSource(t *testing.T) {
 	tracing, spans := traced(t)
 	source := mocks.NewSource(t)
 	source.EXPECT().Load(mock.Anything, mock.Anything).Return(domain.Value{Body: "v"}, nil).Once()

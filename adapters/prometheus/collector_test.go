@@ -89,7 +89,7 @@ func TestEachNumberIsShownUnderItsName(t *testing.T) {
 	require.Contains(t, text, "\ngo_goroutines ")
 }
 
-func TestOpenMetricsIsAnsweredToWhoAsksForIt(t *testing.T) {
+func TestOpenMetricsIsAnsweredWhenItIsAskedFor(t *testing.T) {
 	text := sample().scrape(t, "application/openmetrics-text;version=1.0.0")
 	require.True(t, strings.HasSuffix(text, "# EOF\n"))
 	require.Contains(t, text, "\n# TYPE mlcache_source_calls counter\n")

@@ -42,7 +42,7 @@ func TestAValueThatComesBetweenTheReadsIsNotGivenALongerTTL(t *testing.T) {
 	}
 }
 
-func TestForeignLivesAreNotBelievedInAmongManyEither(t *testing.T) {
+func TestForeignTTLsAreNotBelievedInAmongManyEither(t *testing.T) {
 	t.Parallel()
 	in := open(t, redistest.Start(t).URL(), times)
 	form := domain.AppendStored(nil, domain.NewEntry(domain.Value{Body: "v"}, 30*time.Second, 0))
@@ -85,7 +85,7 @@ func TestWithoutAServerManyAndTheStateFailAsWell(t *testing.T) {
 	require.Error(t, in.locker.State(t.Context(), keys[0]).Err)
 }
 
-func TestTheStateTellsTheLeaseAndTheFailureEachWithItsOwnLife(t *testing.T) {
+func TestTheStateTellsTheLeaseAndTheFailureEachWithItsOwnTTL(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	in, other := open(t, server.URL(), times), open(t, server.URL(), times)

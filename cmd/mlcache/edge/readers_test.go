@@ -33,7 +33,7 @@ func large(t *testing.T, settings ...string) *program {
 	return p
 }
 
-func TestAReaderThatStopsIsClosedAndItsPlaceIsFreed(t *testing.T) {
+func TestAReaderThatStopsIsClosedAndItsSlotIsFreed(t *testing.T) {
 	t.Parallel()
 	p := large(t, "MLCACHE_REQUEST_TIMEOUT=1s", "MLCACHE_MAX_CONNECTIONS=2")
 	for range 2 {
