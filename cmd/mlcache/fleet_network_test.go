@@ -13,20 +13,23 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
-// startFarFleet starts three instances with a network between each and Redis.
-func startFarFleet(t *testing.T, n redistest.Network) (*fleet, *redistest.Proxy) {
+// startFarFleet starts n instances as startFleet does, with a network between them and
+// Redis that has this round-trip time.
+func startFarFleet(t *testing.T, rtt time.Duration, n int, flags ...string) (*fleet, *redistest.Proxy) {
 	t.Helper()
 	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
 	proxy := redistest.StartProxy(t, f.redis.Addr())
-	proxy.Become(n)
-	f.members = launch(t, 3, f.flags(proxy.URL(), "--l2-timeout=10s", "--lock-ttl=1m"))
-	f.awaitSubscribed(f.redis)
+	proxy.Become(redistest.Network{RTT: rtt, Jitter: 0.2, Seed: 1})
+	f.launch(n, proxy.URL(), flags)
 	return f, proxy
 }
 
+// farAway is the round-trip time to a Redis in another data centre.
+const farAway = 20 * time.Millisecond
+
 func TestFleetUsesARedisThatIsFarAwayFromTheFirstRequestOn(t *testing.T) {
 	t.Parallel()
-	f, _ := startFarFleet(t, redistest.Network{RTT: 20 * time.Millisecond, Jitter: 0.2, Seed: 1})
+	f, _ := startFarFleet(t, farAway, 3)
 	requireAll(t, f.askTogether(200, "cold", plan{}), http.StatusOK)
 	require.Equal(t, 1, f.origin.called("cold"), "however many ask on however many instances")
 	const keys = 50

@@ -21,6 +21,8 @@ type origin struct {
 
 	mu       sync.Mutex
 	calls    map[string]int
+	after    map[string]int // of these, calls that began when another had ended
+	ended    map[string]bool
 	versions map[string]int
 	plans    map[string]plan
 	usual    plan
@@ -37,7 +39,8 @@ func startOrigin(t *testing.T) *origin {
 	t.Helper()
 	o := &origin{
 		over:  make(chan struct{}),
-		calls: make(map[string]int), versions: make(map[string]int), plans: make(map[string]plan),
+		calls: make(map[string]int), after: make(map[string]int), ended: make(map[string]bool),
+		versions: make(map[string]int), plans: make(map[string]plan),
 	}
 	o.server = httptest.NewServer(o)
 	o.url = o.server.URL
@@ -50,14 +53,8 @@ func startOrigin(t *testing.T) *origin {
 
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key := strings.TrimPrefix(r.URL.Path, "/v/")
-	o.mu.Lock()
-	o.calls[key]++
-	version := o.versions[key]
-	p, own := o.plans[key]
-	if !own {
-		p = o.usual
-	}
-	o.mu.Unlock()
+	p, version := o.begin(key)
+	defer o.end(key)
 	if !o.await(p.held, r) || !o.pass(p.delay, r) {
 		return
 	}
@@ -66,6 +63,26 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, valueOf(key, version))
+}
+
+func (o *origin) begin(key string) (p plan, version int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls[key]++
+	if o.ended[key] {
+		o.after[key]++
+	}
+	p, own := o.plans[key]
+	if !own {
+		p = o.usual
+	}
+	return p, o.versions[key]
+}
+
+func (o *origin) end(key string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended[key] = true
 }
 
 // await waits until what is held may be answered, and reports whether the caller is
@@ -147,11 +164,20 @@ func (o *origin) called(key string) int {
 	return o.calls[key]
 }
 
+// calledAfterwards returns how many of the calls for key began when another had ended.
+func (o *origin) calledAfterwards(key string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.after[key]
+}
+
 // awaitCall returns when key has been asked for n times.
 func (o *origin) awaitCall(t *testing.T, key string, n int) {
 	t.Helper()
 	eventually(t, "the origin is called", func() bool { return o.called(key) >= n })
 }
+
+func hasNone(_ *origin, w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
 
 func fails(_ *origin, w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusInternalServerError)

@@ -134,12 +134,14 @@ func (p *process) signal(s syscall.Signal) {
 
 // ask returns the answer to GET /data/key. It may be called from any goroutine:
 // a request without an answer is a reply of status 0, with the error as its body.
-func (p *process) ask(key string) reply { return p.send(http.MethodGet, key, "") }
+func (p *process) ask(key string, headers ...string) reply {
+	return p.send(http.MethodGet, key, "", headers...)
+}
 
 // put and remove write, and fail the test unless that is answered as done.
-func (p *process) put(key, value string) {
+func (p *process) put(key, value string, headers ...string) {
 	p.t.Helper()
-	r := p.send(http.MethodPut, key, value)
+	r := p.send(http.MethodPut, key, value, headers...)
 	require.Equal(p.t, http.StatusNoContent, r.status, r.body)
 }
 
@@ -149,13 +151,18 @@ func (p *process) remove(key string) {
 	require.Equal(p.t, http.StatusNoContent, r.status, r.body)
 }
 
-func (p *process) send(method, key, body string) reply {
+// send sends a request with the token and with headers, given as names and values in
+// turn.
+func (p *process) send(method, key, body string, headers ...string) reply {
 	began := time.Now()
 	req, err := http.NewRequest(method, p.base+"/data/"+key, strings.NewReader(body))
 	if err != nil {
 		return reply{body: err.Error()}
 	}
 	req.Header.Set("Authorization", "Bearer "+secret)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
 	resp, err := p.client.Do(req)
 	if err != nil {
 		return reply{body: err.Error(), took: time.Since(began)}

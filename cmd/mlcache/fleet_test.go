@@ -29,9 +29,15 @@ type fleet struct {
 func startFleet(t *testing.T, n int, flags ...string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
-	f.members = launch(t, n, f.flags(f.redis.URL(), append([]string{"--l2-timeout=20s", "--lock-ttl=1m"}, flags...)...))
-	f.awaitSubscribed(f.redis)
+	f.launch(n, f.redis.URL(), flags)
 	return f
+}
+
+// launch starts the n instances with these flags, which reach Redis at redisURL.
+func (f *fleet) launch(n int, redisURL string, flags []string) {
+	f.t.Helper()
+	f.members = launch(f.t, n, f.flags(redisURL, append([]string{"--l2-timeout=20s", "--lock-ttl=1m"}, flags...)...))
+	f.awaitSubscribed(f.redis)
 }
 
 func (f *fleet) flags(redisURL string, more ...string) []string {
@@ -58,11 +64,11 @@ func (f *fleet) awaitSubscribed(servers ...*redistest.Server) {
 }
 
 // ask sends n requests for key at once, to each instance in turn.
-func (f *fleet) ask(n int, key string) []reply {
+func (f *fleet) ask(n int, key string, headers ...string) []reply {
 	var all sync.WaitGroup
 	replies := make([]reply, n)
 	for i := range n {
-		all.Go(func() { replies[i] = f.members[i%len(f.members)].ask(key) })
+		all.Go(func() { replies[i] = f.members[i%len(f.members)].ask(key, headers...) })
 	}
 	all.Wait()
 	return replies

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	noStore             = []string{"Cache-Control", "no-store"}
+	noStoreWithoutToken = append([]string{"Authorization", ""}, noStore...)
+)
+
+// unshared are loads that leave nothing in Redis, with startUnshared's settings.
+var unshared = map[string]struct {
+	how     func(o *origin, w http.ResponseWriter, r *http.Request)
+	headers []string
+	status  int
+}{
+	"no-store":     {headers: noStoreWithoutToken, status: http.StatusOK},
+	"no-such-key":  {how: hasNone, status: http.StatusNotFound},
+	"failing-load": {how: fails, status: http.StatusBadGateway},
+}
+
+// rememberNothing are the flags with which neither a failure nor the knowledge that a
+// key does not exist is kept.
+var rememberNothing = []string{"--negative-ttl=0", "--failure-cooldown=0"}
+
+func TestFleetSharesALoadThatLeavesNothingInRedis(t *testing.T) {
+	t.Parallel()
+	f, _ := startFarFleet(t, farAway, 6, rememberNothing...)
+	for key, c := range unshared {
+		release := f.origin.hold(key, plan{how: c.how})
+		requireAll(t, f.askWhileLoading(key, release, c.headers), c.status)
+		require.Equal(t, 1, f.origin.called(key), key)
+	}
+}
+
+func TestFleetLoadsWhatIsNotStoredSideBySide(t *testing.T) {
+	t.Parallel()
+	f, _ := startFarFleet(t, farAway, 6)
+	release := f.origin.hold("k", plan{})
+	requireAll(t, f.askWhileLoading("k", release, noStore), http.StatusOK)
+	require.Equal(t, 6, f.origin.called("k"), "each may ask for a load of its own")
+	require.Zero(t, f.origin.calledAfterwards("k"), "nobody waits for another")
+}
+
+// askWhileLoading asks each instance for key and calls release when all of them load it
+// or wait for one that does.
+func (f *fleet) askWhileLoading(key string, release func(), headers []string) []reply {
+	f.t.Helper()
+	replies := make(chan []reply, 1)
+	go func() { replies <- f.ask(len(f.members), key, headers...) }()
+	eventually(f.t, "each instance loads or waits", func() bool {
+		return f.origin.called(key)+f.awaiting(key) == len(f.members)
+	})
+	release()
+	return <-replies
+}
+
+// awaiting returns how many instances wait for the lease of key, or for their turn.
+func (f *fleet) awaiting(key string) (n int) {
+	f.t.Helper()
+	for _, lease := range []string{key, "\x1fturn\x1f" + key} {
+		count, err := strconv.Atoi(f.redis.Command("SCARD", "mlc:{"+lease+"}:waiters"))
+		require.NoError(f.t, err)
+		n += count
+	}
+	return n
+}
+
+// What is stored no more leaves no old copy that could be served when the source fails.
+func TestFleetKeepsNoOldCopyOfWhatIsNotStored(t *testing.T) {
+	t.Parallel()
+	for name, replace := range map[string]func(f *fleet){
+		"a PUT with max-age=0": func(f *fleet) {
+			f.members[0].put("k", valueOf("k", 2), "Cache-Control", "max-age=0")
+			f.awaitInvalidated(0)
+		},
+		"a load of a key that is gone": func(f *fleet) {
+			f.origin.answer("k", plan{how: hasNone})
+			// An instance that knows has dropped its copy, whoever loaded.
+			requireAll(f.t, f.ask(6, "k", "Cache-Control", "no-cache"), http.StatusNotFound)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, _ := startFarFleet(t, farAway, 3, append(rememberNothing, "--l2-stale=10m")...)
+			f.origin.change("k", 1)
+			f.requireEachAnswers("k", http.StatusOK)
+			require.True(t, f.allHold("k", 1))
+			replace(f)
+			f.origin.answer("k", plan{how: fails})
+			for range 2 {
+				f.requireEachAnswers("k", http.StatusBadGateway)
+			}
+			require.Empty(t, f.stored("k"))
+		})
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// later asks for key and returns where the answer will be.
+func (p *process) later(key string) <-chan reply {
+	answer := make(chan reply, 1)
+	go func() { answer <- p.ask(key) }()
+	return answer
+}
+
+func TestFleetLoadsElsewhereWhileAnInstanceWaitsForASlot(t *testing.T) {
+	t.Parallel()
+	f, proxy := startFarFleet(t, farAway, 2, "--source-concurrency=1")
+	busy, idle := f.members[0], f.members[1]
+	release := f.origin.hold("slow", plan{})
+	slow := busy.later("slow")
+	f.origin.awaitCall(t, "slow", 1)
+
+	looked := proxy.HoldReply("mlc:{k}")
+	queued := busy.later("k")
+	<-looked.Begun
+	looked.Deliver()
+	<-looked.Over
+	// Since then it has waited for the slot. If it had asked for the lease, it would
+	// have that before it has looked for another key.
+	require.Equal(t, http.StatusGatewayTimeout, busy.ask("other", "Cache-Control", "only-if-cached").status)
+
+	require.Equal(t, "source", detail(idle.ask("k")))
+	require.Empty(t, slow, "the slot is taken")
+	require.Empty(t, queued)
+	release()
+	for _, answer := range []<-chan reply{slow, queued} {
+		r := <-answer
+		require.Equal(t, http.StatusOK, r.status, r.body)
+	}
+	require.Equal(t, 1, f.origin.called("k"))
+}
+
+func TestFleetGivesACallerThatJoinsLateItsOwnTime(t *testing.T) {
+	t.Parallel()
+	const timeout = 1500 * time.Millisecond
+	f, _ := startFarFleet(t, farAway, 2, "--request-timeout="+timeout.String())
+	release := f.origin.hold("k", plan{})
+	first := f.members[0].later("k")
+	f.origin.awaitCall(t, "k", 1)
+	eventually(t, "half of its time is over", func() bool { return f.members[0].callAge("k") >= timeout/2 || len(first) > 0 })
+	late := make(chan []reply, 1)
+	go func() { late <- f.ask(10, "k") }()
+	r := <-first
+	require.Equal(t, http.StatusGatewayTimeout, r.status, r.body)
+	release()
+	for _, r := range <-late {
+		if r.status != http.StatusOK { // it had to wait that long on a busy machine
+			require.GreaterOrEqual(t, r.took, timeout, r.body)
+		}
+	}
+}
+
+// callAge returns for how long the call for key has been in flight.
+func (p *process) callAge(key string) time.Duration {
+	p.t.Helper()
+	var explained struct{ Flight struct{ Seconds float64 } }
+	require.NoError(p.t, json.Unmarshal([]byte(p.mustGet("/explain/"+key).body), &explained))
+	return time.Duration(explained.Flight.Seconds * float64(time.Second))
+}
