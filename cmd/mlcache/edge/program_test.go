@@ -119,13 +119,16 @@ func clean(environment []string) (kept []string) {
 }
 
 // eventually polls until holds does. It is no measurement: it fails only after
-// patience.
+// patience. The longer it waits the less it polls, so that it leaves the processor to
+// what it waits for.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for began := time.Now(); !holds(); time.Sleep(5 * time.Millisecond) {
+	began := time.Now()
+	for pause := 2 * time.Millisecond; !holds(); pause = min(pause*3/2, 50*time.Millisecond) {
 		if time.Since(began) > patience {
 			require.FailNow(t, "it does not happen: "+what)
 		}
+		time.Sleep(pause)
 	}
 }
 
