@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -199,8 +200,8 @@ func connections(t *testing.T, s *redistest.Server) (n int) {
 
 func TestAClusterThatIsNamedByOneAddressIsRefusedInPlainWords(t *testing.T) {
 	t.Parallel()
-	cluster := redistest.StartCluster(t)
-	c, err := NewClient(options(cluster.Masters()[0].URL()))
+	server := redistest.Start(t, redistest.Args("--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(redistest.FreePort(t))))
+	c, err := NewClient(options(server.URL()))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	eventually(t, "refused", func() bool {

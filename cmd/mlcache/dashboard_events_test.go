@@ -31,7 +31,8 @@ addEventListener("unhandledrejection", (e) => exceptions.push(String(e.reason)))
 // openScripted opens the live page with events by script.
 func openScripted(t *testing.T) *page {
 	t.Helper()
-	in := start(t)
+	needBrowser(t)
+	in := launch(t, 1, nil)[0]
 	p := open(t, in.base+"/dashboard", 1280, 900, "light", exceptions, scripted)
 	p.until(`!!window.tick`)
 	require.True(t, get[bool](p, `fetch("/metrics").then((r) => r.json()).then((m) => {
@@ -109,8 +110,8 @@ func TestBeforeAnyTrafficThePageSaysHowToMakeSome(t *testing.T) {
 }
 
 func TestWithoutUPlotTheNumbersAreShown(t *testing.T) {
-	findBrowser(t)
-	in := start(t, "--oracle-delay=0")
+	needBrowser(t)
+	in := launch(t, 1, []string{"--oracle-delay=0"})[0]
 	in.mustGet("/data/test")
 	p := open(t, in.base+"/dashboard", 1280, 900, "light", exceptions, `Object.defineProperty(window, "uPlot", { get() {}, set() {} })`)
 	p.until(`document.querySelector("#tiles")?.textContent.includes("1 in all") && times.length > 1`)

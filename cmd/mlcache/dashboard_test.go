@@ -22,19 +22,12 @@ type page struct {
 	ctx context.Context
 }
 
-// open shows a page as large as the screen says, in light or dark. The scripts run
-// before those of each page.
+// open shows a page as large as the screen says, in light or dark, with cookies and
+// storage of its own. The scripts run before those of each page.
 func open(t *testing.T, url string, width, height int64, scheme string, scripts ...string) *page {
 	t.Helper()
-	browser := findBrowser(t)
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(browser), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))...)
-	t.Cleanup(stop)
-	ctx, leave := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // waits for the browser to end
-		leave()
-	})
+	ctx, leave := chromedp.NewContext(shared.started(t), chromedp.WithNewBrowserContext())
+	t.Cleanup(leave)
 	ctx, late := context.WithTimeout(ctx, 5*patience)
 	t.Cleanup(late)
 	p := &page{t, ctx}
@@ -125,8 +118,8 @@ func (in *instance) traffic() (stop func()) {
 }
 
 func TestTheLivePageShowsWhatHappens(t *testing.T) {
-	findBrowser(t) // before traffic is made for nothing
-	in := start(t, "--oracle-delay=30ms", "--l1-max-entries=100", "--ttl=10m", "--shutdown-timeout=1h")
+	needBrowser(t) // before traffic is made for nothing
+	in := launch(t, 1, []string{"--oracle-delay=30ms", "--l1-max-entries=100", "--ttl=10m", "--shutdown-timeout=1h"})[0]
 	if in.mustGet("/dashboard/uPlot.iife.min.js").status != 200 {
 		skip(t, "embedded uPlot (make assets)")
 	}
@@ -168,6 +161,6 @@ func TestTheLivePageShowsWhatHappens(t *testing.T) {
 	p.picture("dashboard-phone")
 
 	stop()
-	require.NoError(t, in.stop()) // a page that listens would hold it up for an hour
+	in.end() // a page that listens would hold it up for an hour
 	p.until(`!document.querySelector("#offline").hidden`)
 }

@@ -36,10 +36,10 @@ func childMain() {
 // and stopped as the system may.
 type process struct {
 	*instance
-	flags  []string
-	cmd    *exec.Cmd
-	ended  chan error // gets what Wait returned
-	killed bool
+	flags []string
+	cmd   *exec.Cmd
+	ended chan error // gets what Wait returned
+	over  bool       // it has ended, or was killed
 }
 
 // launch starts n instances with these flags, which end with the test.
@@ -63,7 +63,7 @@ func launch(t *testing.T, n int, flags []string) []*process {
 
 func (p *process) begin() {
 	p.t.Helper()
-	p.log, p.killed = &syncBuffer{}, false
+	p.log, p.over = &syncBuffer{}, false
 	cmd, ended := exec.Command(os.Args[0], append([]string{"serve", "--addr=127.0.0.1:0"}, p.flags...)...), make(chan error, 1)
 	cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = p.log
@@ -86,7 +86,8 @@ func (p *process) awaitListening() {
 
 // end stops the process as SIGTERM does, and checks that it ended well.
 func (p *process) end() {
-	if !p.killed {
+	if !p.over {
+		p.over = true
 		p.resume()
 		p.signal(syscall.SIGTERM)
 		select {
@@ -114,7 +115,7 @@ func (p *process) requireSound() {
 // kill ends the process as a crash would.
 func (p *process) kill() {
 	p.t.Helper()
-	p.killed = true
+	p.over = true
 	p.signal(syscall.SIGKILL)
 	require.Error(p.t, <-p.ended)
 	p.requireSound()

@@ -139,14 +139,16 @@ func (f *fleet) stored(key string) string {
 const patience = time.Minute
 
 // eventually polls until holds does, and returns how long that took. It is no
-// measurement: it fails only after patience.
+// measurement: it fails only after patience. The longer it waits the less it polls,
+// so that it leaves the processor to what it waits for.
 func eventually(t *testing.T, what string, holds func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()
-	for ; !holds(); time.Sleep(2 * time.Millisecond) {
+	for pause := 2 * time.Millisecond; !holds(); pause = min(pause*3/2, 50*time.Millisecond) {
 		if time.Since(began) > patience {
 			require.FailNow(t, "it does not happen: "+what)
 		}
+		time.Sleep(pause)
 	}
 	return time.Since(began)
 }

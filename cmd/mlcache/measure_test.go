@@ -78,7 +78,7 @@ func TestMeasureWaiters(t *testing.T) {
 		polled.print(t, fmt.Sprintf("the same for a waiter that polls Redis each %v", pollingWaiter))
 		for _, p := range f.members {
 			p.end()
-			p.killed = true
+			p.over = true
 		}
 	}
 }
@@ -157,7 +157,7 @@ func TestMeasureInvalidation(t *testing.T) {
 		reach.print(t, fmt.Sprintf("from sending a DELETE until another of %d processes has answered with the new value", n))
 		for _, p := range f.members {
 			p.end()
-			p.killed = true
+			p.over = true
 		}
 	}
 }

@@ -59,11 +59,11 @@ func (p *page) source() string {
 }
 
 func TestNothingOfAValueRunsInTheOriginOfThePages(t *testing.T) {
-	findBrowser(t)
+	needBrowser(t)
 	source := &hostile{}
 	origin := httptest.NewServer(source)
 	defer origin.Close()
-	in := start(t, "--source=http", "--source-url="+origin.URL+"/{key}")
+	in := launch(t, 1, []string{"--source=http", "--source-url=" + origin.URL + "/{key}"})[0]
 
 	p := open(t, in.base+"/data/value.json", 800, 600, "light")
 	require.Contains(t, p.source(), `{"shown":"as it is"}`)
@@ -87,8 +87,8 @@ const violations = `window.violations = []; addEventListener("securitypolicyviol
 	violations.push([e.violatedDirective, e.blockedURI, e.sourceFile, e.lineNumber, e.columnNumber].join(" ")))`
 
 func TestThePagesNeedNothingThatTheirPoliciesForbid(t *testing.T) {
-	findBrowser(t)
-	in := start(t, "--oracle-delay=0")
+	needBrowser(t)
+	in := launch(t, 1, []string{"--oracle-delay=0"})[0]
 	if in.mustGet("/redoc/redoc.standalone.js").status != 200 {
 		skip(t, "embedded scripts of the pages (make assets)")
 	}

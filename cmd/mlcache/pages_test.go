@@ -1,57 +1,31 @@
 package main
 
 import (
-	"context"
+	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// rendered returns the page as a real browser has it once its scripts have run.
-func rendered(t *testing.T, browser, url string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--user-data-dir="+t.TempDir(), "--virtual-time-budget=20000", "--dump-dom", url)
-	dom, err := cmd.Output()
-	require.NoError(t, err)
-	return string(dom)
-}
-
 func TestThePagesShowTheDescriptionInARealBrowser(t *testing.T) {
-	browser := findBrowser(t)
-	in := start(t)
+	needBrowser(t)
+	in := launch(t, 1, nil)[0]
 	if in.mustGet("/docs/swagger-ui-bundle.js").status != 200 {
 		skip(t, "embedded Swagger UI and ReDoc (make assets)")
 	}
-	docs := rendered(t, browser, in.base+"/docs")
-	requireShown(t, docs, `id="operations-data-get_data__key_"`)
-	requireShown(t, docs, "Tell what was counted")
+	docs := open(t, in.base+"/docs", 1280, 900, "light")
+	docs.untilShown(`id="operations-data-get_data__key_"`)
+	docs.untilShown("Tell what was counted")
 
-	redoc := rendered(t, browser, in.base+"/redoc")
-	requireShown(t, redoc, "Where an answer came from stands in its")
+	redoc := open(t, in.base+"/redoc", 1280, 900, "light")
+	redoc.untilShown("Where an answer came from stands in its")
 }
 
-// requireShown leaves the page, which is long, out of the message.
-func requireShown(t *testing.T, page, text string) {
-	t.Helper()
-	require.True(t, strings.Contains(page, text), "the page does not show %q", text)
-}
-
-func findBrowser(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	skip(t, "chromium (Debian: apt-get install chromium)")
-	return ""
+// untilShown waits until the page, once its scripts have run, contains the text.
+func (p *page) untilShown(text string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("document.documentElement.outerHTML.includes(%q)", text))
 }
 
 // skip skips a test for want of something, in the words that make test counts, and

@@ -39,6 +39,7 @@ func comparable(s string) string {
 // TestTheTranscriptsInTheDocumentsAreTrue runs what they show, on a service of its
 // own for each document. UPDATE_TRANSCRIPTS=1 writes what came out into them.
 func TestTheTranscriptsInTheDocumentsAreTrue(t *testing.T) {
+	t.Parallel()
 	for _, tool := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			skip(t, tool+" (Debian: apt-get install "+tool+")")

@@ -175,6 +175,7 @@ func TestAHalfClosedClientGetsItsAnswer(t *testing.T) {
 
 // The end of what a client sends may arrive while an answer is being written.
 func TestAHalfClosedClientGetsAllItsAnswers(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_ORACLE_DELAY=10ms")
 	p.put("large", strings.Repeat("v", mib))
 	conn := p.dial()
@@ -192,7 +193,8 @@ func TestAHalfClosedClientGetsAllItsAnswers(t *testing.T) {
 // Sending the first bytes of the answer ahead, the service notices who has left: the
 // load ends with its last waiter.
 func TestAClientThatHasLeftIsToldFromOneThatIsHalfClosed(t *testing.T) {
-	p := start(t, "MLCACHE_ORACLE_DELAY=2m", "MLCACHE_SOURCE_TIMEOUT=2m", "MLCACHE_REQUEST_TIMEOUT=3s")
+	t.Parallel()
+	p := start(t, "MLCACHE_ORACLE_DELAY=10m", "MLCACHE_SOURCE_TIMEOUT=10m", "MLCACHE_REQUEST_TIMEOUT=10m")
 	for _, last := range []string{"", "Connection: close\r\n"} {
 		abandoned := p.counted("abandoned")
 		conn := p.dial()
@@ -202,6 +204,9 @@ func TestAClientThatHasLeftIsToldFromOneThatIsHalfClosed(t *testing.T) {
 		eventually(t, "the load ends", func() bool { return p.counted("source_calls_under_way") == 0 })
 		require.Equal(t, abandoned+1, p.counted("abandoned"))
 	}
+	p.modest()
+
+	p = start(t, "MLCACHE_ORACLE_DELAY=10m", "MLCACHE_SOURCE_TIMEOUT=10m", "MLCACHE_REQUEST_TIMEOUT=3s")
 	conn := p.dial()
 	io.WriteString(conn, "GET /data/slow HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, conn.(*net.TCPConn).CloseWrite())

@@ -11,6 +11,7 @@ import (
 // What net/http answers by itself is recognised by its bytes, which a value may have
 // as well, at each place where it is cut into writes.
 func TestAValueThatLooksLikeAnAnswerIsServedAsItIs(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	for _, piece := range []string{
 		"HTTP/1.1 417 ",
@@ -28,6 +29,7 @@ func TestAValueThatLooksLikeAnAnswerIsServedAsItIs(t *testing.T) {
 
 // On one connection, what is malformed after a good request still gets a problem.
 func TestAMalformedRequestAfterAGoodOneIsAProblem(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	conn := p.dial()
 	for range 3 {
@@ -43,6 +45,7 @@ func TestAMalformedRequestAfterAGoodOneIsAProblem(t *testing.T) {
 
 // net/http would answer it by itself, and wait for its body.
 func TestOptionsOfTheServerAreAnsweredByTheAPI(t *testing.T) {
+	t.Parallel()
 	p := start(t, "MLCACHE_ALLOWED_HOSTS=cache.example")
 	a := p.send("OPTIONS * HTTP/1.1\r\nHost: cache.example\r\nContent-Length: 5\r\n\r\n")
 	require.Equal(t, http.StatusNotFound, a.status)

@@ -27,11 +27,9 @@ func TestKeysDoNotKeepTheirRequestLines(t *testing.T) {
 	t.Parallel()
 	p := start(t, "MLCACHE_ORACLE_DELAY=0", "MLCACHE_L1_MAX_ENTRIES=20000", "MLCACHE_TTL=1h", "MLCACHE_REFRESH_AHEAD=0")
 	query := strings.Repeat("q", 15<<10)
-	conn := p.dial()
-	for i := range 10_000 { // 150 MB
-		io.WriteString(conn, fmt.Sprintf("GET /data/key%d?%s HTTP/1.1\r\nHost: x\r\n\r\n", i, query))
-		require.Equal(t, http.StatusOK, p.read(conn, "GET").status)
-	}
+	p.stream(10_000, func(i int) string { return fmt.Sprintf("/data/key%d?%s", i, query) }, func(a answer) { // 150 MB
+		require.Equal(t, http.StatusOK, a.status)
+	})
 	require.GreaterOrEqual(t, p.counted("l1_entries"), 10_000.0)
 	require.Less(t, p.counted("l1_bytes"), float64(8*mib))
 	require.Less(t, p.peak(), 160*mib)

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		binary = filepath.Join(dir, "mlcache")
-		if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", binary, "..").CombinedOutput(); err != nil {
 			panic(fmt.Sprintf("cannot build the program: %v\n%s", err, out))
 		}
 		return m.Run()
@@ -119,13 +119,16 @@ func clean(environment []string) (kept []string) {
 }
 
 // eventually polls until holds does. It is no measurement: it fails only after
-// patience.
+// patience. The longer it waits the less it polls, so that it leaves the processor to
+// what it waits for.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for began := time.Now(); !holds(); time.Sleep(5 * time.Millisecond) {
+	began := time.Now()
+	for pause := 2 * time.Millisecond; !holds(); pause = min(pause*3/2, 50*time.Millisecond) {
 		if time.Since(began) > patience {
 			require.FailNow(t, "it does not happen: "+what)
 		}
+		time.Sleep(pause)
 	}
 }
 
@@ -196,13 +199,37 @@ func (p *program) send(request string) answer {
 // read returns the answer that a connection gets to a request with that method.
 func (p *program) read(conn net.Conn, method string) answer {
 	p.t.Helper()
+	return p.next(conn, bufio.NewReader(conn), method)
+}
+
+// next is read where more answers follow, of which r may hold the beginning.
+func (p *program) next(conn net.Conn, r *bufio.Reader, method string) answer {
+	p.t.Helper()
 	require.NoError(p.t, conn.SetReadDeadline(time.Now().Add(patience)))
-	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	resp, err := http.ReadResponse(r, &http.Request{Method: method})
 	require.NoError(p.t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(p.t, err)
 	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+// stream sends GET for n targets on one connection, without waiting for the answers,
+// which are checked as they come.
+func (p *program) stream(n int, target func(i int) string, check func(answer)) {
+	p.t.Helper()
+	conn := p.dial()
+	go func() {
+		for i := range n {
+			if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", target(i), p.addr); err != nil {
+				return // as the one who reads will find
+			}
+		}
+	}()
+	r := bufio.NewReader(conn)
+	for range n {
+		check(p.next(conn, r, http.MethodGet))
+	}
 }
 
 // do sends a request with these further header lines.

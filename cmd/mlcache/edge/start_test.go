@@ -9,6 +9,7 @@ import (
 )
 
 func TestTheProgramServesAndEndsWell(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	p.put("k", "value")
 	got := p.get("/data/k")
