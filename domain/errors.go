@@ -26,7 +26,7 @@ var (
 	// ErrTimeout: the load, or the wait for it, took too long.
 	ErrTimeout = errors.New("took too long")
 
-	// ErrOverloaded: no place for one more source call became free in time.
+	// ErrOverloaded: no slot for one more source call became free in time.
 	ErrOverloaded = errors.New("overloaded")
 
 	// ErrClosed: the service is shutting down and starts no more loads.
@@ -41,13 +41,12 @@ var (
 	// ErrAnswerTooLarge: the value does not fit into the answer any more.
 	ErrAnswerTooLarge = errors.New("answer too large")
 
-	// ErrLeaseLost: the lease no longer stands, because it ran out, was given
-	// back or was voided by a write. What was to be done under it was not done.
+	// ErrLeaseLost: the lease no longer stands, because it expired, was released
+	// or was voided by a write. What was to be done under it was not done.
 	ErrLeaseLost = errors.New("lease lost")
 
-	// ErrLeaseEnded: another holder's lease ended while we waited for it. What
-	// it was taken for may be done: look again.
-	ErrLeaseEnded = errors.New("lease ended")
+	// ErrLeaseHeld: another caller holds the lease.
+	ErrLeaseHeld = errors.New("lease held by another")
 
 	// ErrNotCached: no layer has what meets the constraints, and nothing may be loaded.
 	ErrNotCached = errors.New("not cached")

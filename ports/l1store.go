@@ -13,15 +13,15 @@ type L1Store interface {
 	// entry.
 	Peek(key domain.Key) (domain.Copy, bool)
 
-	// Epoch returns the epoch of key. Who reads a farther layer to fill this
-	// one takes the epoch before, so that what was read before a Delete does
+	// Epoch returns the epoch of key. A caller that reads a farther layer to fill
+	// this one takes the epoch before, so that what was read before a Delete does
 	// not come back after it.
 	Epoch(key domain.Key) Epoch
 
 	// Set holds c for key in place of what was held before, and reports
 	// whether it does. It does not if the epoch has ended since; nothing is
-	// changed then. Nor if the entry is too large for the store or past its
-	// use; its predecessor is not held either then.
+	// changed then. Nor if the entry is too large for the store or no longer
+	// of use; its predecessor is not held either then.
 	Set(key domain.Key, c domain.Copy, since Epoch) bool
 
 	// Delete drops what is held for key and ends its epoch. A Set with an
@@ -41,17 +41,17 @@ type Epoch uint64
 func (e Epoch) Next() Epoch { return e + 1 }
 
 // L1Stats is what an L1Store holds at one moment, stale entries included, and
-// how many entries had to go since it began.
+// how many entries it evicted since it began.
 type L1Stats struct {
 	Entries int
 	Bytes   int64
 
 	EvictedForEntries uint64 // fresh ones, because there were too many
 	EvictedForBytes   uint64 // fresh ones, because they took too much room
-	EvictedExpired    uint64 // past their life, to make room or because their time as stale was over
+	EvictedExpired    uint64 // expired, to make room or because their time as stale was over
 }
 
-// Evicted returns how many entries had to go, for whatever reason.
+// Evicted returns how many entries were evicted, for whatever reason.
 func (s L1Stats) Evicted() uint64 {
 	return s.EvictedForEntries + s.EvictedForBytes + s.EvictedExpired
 }

@@ -10,9 +10,9 @@ import (
 // budget of the store's own, or earlier with ctx. Every error is a failure of
 // the layer, but for those named here; callers go on without it.
 type L2Store interface {
-	// Get returns the copy that is stored for key, with the life that it has
-	// left, and whether there is one. A copy past its life is returned for as
-	// long as its entry's Keep says, as stale.
+	// Get returns the copy that is stored for key, with its remaining TTL,
+	// and whether there is one. An expired copy is returned for as long as its
+	// entry's Keep says, as stale.
 	// The error wraps domain.ErrUndecodable when what is stored cannot be read.
 	Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error)
 
@@ -25,16 +25,19 @@ type L2Store interface {
 	// Fill stores e for its whole TTL and Keep, ends the lease and wakes its waiters:
 	// all of it at once and only while lease stands. When lease has expired, and no
 	// write has voided it, e may still be stored where nothing is. Otherwise Fill does
-	// nothing and the error wraps domain.ErrLeaseLost. An entry without TTL is not
-	// stored, and neither is its predecessor. After any other error the lease may
-	// still stand.
+	// nothing and the error wraps domain.ErrLeaseLost. After any other error the lease
+	// may still stand.
+	//
+	// An entry without TTL is not stored: what is stored for key is removed, the other
+	// instances are told (Bus), and callers that wait for the lease receive the entry
+	// (Ending).
 	Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease Lease) error
 
 	// Put stores e in place of whatever is there, as Fill does but without a
 	// lease: it ends the one that stands, and with it the right to fill, wakes
 	// who waits for it, forgets the last failure, and tells the other instances
 	// (see Bus). All of it happens at once. After an error the value may be
-	// stored or not. An entry without life is a Delete.
+	// stored or not. An entry without TTL is a Delete.
 	Put(ctx context.Context, key domain.Key, e *domain.Entry) error
 
 	// Delete removes what is stored, and else does what Put does.

@@ -2,29 +2,38 @@ package ports
 
 import (
 	"context"
+	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// Lease is the random token that proves a lease. The zero Lease proves nothing.
-type Lease string
+// Lease is the right, among all instances and for a limited time, to load one key.
+// The zero Lease is none.
+type Lease struct {
+	Token string        // random, proves the lease
+	TTL   time.Duration // how long the lease stands after an Acquire or a Renew
+}
 
-// Locker hands out leases: the right, among all instances and for a limited
-// time (the lock's TTL), to load one key. A lease saves work and fences writes.
-// No answer depends on it, so whoever cannot get one may load without.
+// Locker grants leases. A lease saves work and fences writes. No answer depends on
+// it, so a caller that cannot get one may load without.
 //
-// Each exchange with the locker's server ends within a budget of the locker's
-// own; only Acquire waits longer, for a holder.
+// Each exchange with the locker's server ends within a budget of the locker's own.
+// Only Await waits for a holder.
 type Locker interface {
-	// Acquire takes the lease of key if nobody has it. While another holder
-	// has it, Acquire waits until that lease ends, or ctx. It returns
+	// Acquire asks once for the lease of key. It returns
 	//   - the lease, now the caller's: it must be ended by a Fill or a Release;
-	//   - domain.ErrLeaseEnded: another's lease ended; look again;
+	//   - domain.ErrLeaseHeld: another caller has it, see Await;
 	//   - a load failure (domain.IsLoadFailure): a load of key failed in that
 	//     way and its cool-down is not over;
-	//   - the error of ctx, when that ended first;
+	//   - the error of ctx, when that has ended;
 	//   - any other error: the locker cannot be used now.
 	Acquire(ctx context.Context, key domain.Key) (Lease, error)
+
+	// Await waits until the lease of key is not held, and returns how it ended. It
+	// never takes the lease, and returns at once when nobody has it. An Ending that
+	// was missed is the zero Ending. The error is that of ctx, when that ended first;
+	// any other says that the locker cannot be used now.
+	Await(ctx context.Context, key domain.Key) (Ending, error)
 
 	// Renew gives the lease its full TTL again. The error wraps
 	// domain.ErrLeaseLost when it no longer stands.
@@ -38,11 +47,26 @@ type Locker interface {
 	// changes nothing. What cannot be found out is its Err.
 	State(ctx context.Context, key domain.Key) domain.LeaseState
 
-	// Release ends the lease and wakes those who wait for it. With a failure,
-	// Acquire returns one of the same kind (domain.FailureKind) to everybody for
-	// the cool-down (domain.Cooldown). With domain.ErrWithdrawn, what L2Store has
-	// for key is removed, too, and the other instances are told (Bus). The error
-	// wraps domain.ErrLeaseLost when the lease no longer stands. Release works
-	// although ctx is done, so that a lease can be given back at the end.
-	Release(ctx context.Context, key domain.Key, lease Lease, failure error) error
+	// Release ends the lease without a Fill. Callers that Await it receive the
+	// ending; a Failure is also returned by Acquire until the Cooldown is over.
+	// With domain.ErrWithdrawn, what L2Store has for key is removed, too, and the
+	// other instances are told (Bus). The error wraps domain.ErrLeaseLost when the
+	// lease no longer stands. Release works although ctx is done, so that a lease
+	// can be released at the end.
+	Release(ctx context.Context, key domain.Key, lease Lease, e Ending) error
+}
+
+// Ending is how a lease ended, as callers that waited for it learn. The zero Ending
+// says nothing: L2 may have a value now.
+type Ending struct {
+	// Failure is why the load failed. Waiters receive its kind
+	// (domain.FailureKind) alone.
+	Failure error
+	// Cooldown is how long the Failure is remembered; 0: only waiters receive it.
+	Cooldown time.Duration
+	// Entry is what was loaded, when L2 does not store it: its TTL is 0.
+	Entry *domain.Entry
+	// Unshared says that something was loaded that L2 does not store and that is
+	// larger than LargeBytes: waiters have to load it themselves.
+	Unshared bool
 }

@@ -17,11 +17,11 @@ const (
 	L2Undecodable                     // the second layer held something that cannot be read
 	LoadedUnleased                    // a load went on without a lease, because the locker failed
 	LeaseWon                          // this instance got the lease of a key
-	LeaseWaited                       // a flight waited for a lease that another instance held
+	LeaseWaited                       // a call waited for a lease that another instance held
 	LeaseLost                         // a loaded value was stored nowhere, because its lease was lost
-	RefreshBegan                      // a value is loaded anew in the background
+	RefreshBegan                      // a value is reloaded in the background
 	InvalidationReceived              // another instance replaced or deleted a key
-	GapFound                          // news of changes may have been missed
+	GapFound                          // invalidations may have been missed
 
 	// Events is how many there are.
 	Events = iota
@@ -48,10 +48,10 @@ type Counts struct {
 // Activity is what a service does at one moment.
 type Activity struct {
 	SourceCalls int  // under way, those included that were given up but have not ended
-	SourceSlots int  // how many there may be
+	SourceSlots int  // how many there may be at once
 	Calls       int  // loads under way that requests wait for
 	Refreshes   int  // loads under way in the background
 	Waiting     int  // requests that wait for loads
-	Subscribed  bool // whether all news of changes arrives
+	Subscribed  bool // whether all invalidations arrive
 	Available   bool // whether the shared layer can be asked
 }

@@ -177,7 +177,7 @@ func (b *Bus) received(m *redis.Message) {
 		return
 	}
 	if l := b.listener.Load(); l != nil {
-		(*l).Changed(key)
+		(*l).Invalidate(key)
 	}
 }
 

@@ -212,46 +212,6 @@ func (_m *Listener) EXPECT() *Listener_Expecter {
 	return &Listener_Expecter{mock: &_m.Mock}
 }
 
-// Changed provides a mock function for the type Listener
-func (_mock *Listener) Changed(key domain.Key) {
-	_mock.Called(key)
-	return
-}
-
-// Listener_Changed_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Changed'
-type Listener_Changed_Call struct {
-	*mock.Call
-}
-
-// Changed is a helper method to define mock.On call
-//   - key domain.Key
-func (_e *Listener_Expecter) Changed(key any) *Listener_Changed_Call {
-	return &Listener_Changed_Call{Call: _e.mock.On("Changed", key)}
-}
-
-func (_c *Listener_Changed_Call) Run(run func(key domain.Key)) *Listener_Changed_Call {
-	_c.Call.Run(func(args mock.Arguments) {
-		var arg0 domain.Key
-		if args[0] != nil {
-			arg0 = args[0].(domain.Key)
-		}
-		run(
-			arg0,
-		)
-	})
-	return _c
-}
-
-func (_c *Listener_Changed_Call) Return() *Listener_Changed_Call {
-	_c.Call.Return()
-	return _c
-}
-
-func (_c *Listener_Changed_Call) RunAndReturn(run func(key domain.Key)) *Listener_Changed_Call {
-	_c.Run(run)
-	return _c
-}
-
 // Gap provides a mock function for the type Listener
 func (_mock *Listener) Gap() {
 	_mock.Called()
@@ -281,6 +241,46 @@ func (_c *Listener_Gap_Call) Return() *Listener_Gap_Call {
 }
 
 func (_c *Listener_Gap_Call) RunAndReturn(run func()) *Listener_Gap_Call {
+	_c.Run(run)
+	return _c
+}
+
+// Invalidate provides a mock function for the type Listener
+func (_mock *Listener) Invalidate(key domain.Key) {
+	_mock.Called(key)
+	return
+}
+
+// Listener_Invalidate_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Invalidate'
+type Listener_Invalidate_Call struct {
+	*mock.Call
+}
+
+// Invalidate is a helper method to define mock.On call
+//   - key domain.Key
+func (_e *Listener_Expecter) Invalidate(key any) *Listener_Invalidate_Call {
+	return &Listener_Invalidate_Call{Call: _e.mock.On("Invalidate", key)}
+}
+
+func (_c *Listener_Invalidate_Call) Run(run func(key domain.Key)) *Listener_Invalidate_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 domain.Key
+		if args[0] != nil {
+			arg0 = args[0].(domain.Key)
+		}
+		run(
+			arg0,
+		)
+	})
+	return _c
+}
+
+func (_c *Listener_Invalidate_Call) Return() *Listener_Invalidate_Call {
+	_c.Call.Return()
+	return _c
+}
+
+func (_c *Listener_Invalidate_Call) RunAndReturn(run func(key domain.Key)) *Listener_Invalidate_Call {
 	_c.Run(run)
 	return _c
 }
@@ -1086,6 +1086,72 @@ func (_c *Locker_Acquire_Call) RunAndReturn(run func(ctx context.Context, key do
 	return _c
 }
 
+// Await provides a mock function for the type Locker
+func (_mock *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error) {
+	ret := _mock.Called(ctx, key)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Await")
+	}
+
+	var r0 ports.Ending
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key) (ports.Ending, error)); ok {
+		return returnFunc(ctx, key)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key) ports.Ending); ok {
+		r0 = returnFunc(ctx, key)
+	} else {
+		r0 = ret.Get(0).(ports.Ending)
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, domain.Key) error); ok {
+		r1 = returnFunc(ctx, key)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Locker_Await_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Await'
+type Locker_Await_Call struct {
+	*mock.Call
+}
+
+// Await is a helper method to define mock.On call
+//   - ctx context.Context
+//   - key domain.Key
+func (_e *Locker_Expecter) Await(ctx any, key any) *Locker_Await_Call {
+	return &Locker_Await_Call{Call: _e.mock.On("Await", ctx, key)}
+}
+
+func (_c *Locker_Await_Call) Run(run func(ctx context.Context, key domain.Key)) *Locker_Await_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 domain.Key
+		if args[1] != nil {
+			arg1 = args[1].(domain.Key)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Locker_Await_Call) Return(ending ports.Ending, err error) *Locker_Await_Call {
+	_c.Call.Return(ending, err)
+	return _c
+}
+
+func (_c *Locker_Await_Call) RunAndReturn(run func(ctx context.Context, key domain.Key) (ports.Ending, error)) *Locker_Await_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Awaited provides a mock function for the type Locker
 func (_mock *Locker) Awaited(ctx context.Context, key domain.Key) (bool, error) {
 	ret := _mock.Called(ctx, key)
@@ -1153,16 +1219,16 @@ func (_c *Locker_Awaited_Call) RunAndReturn(run func(ctx context.Context, key do
 }
 
 // Release provides a mock function for the type Locker
-func (_mock *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {
-	ret := _mock.Called(ctx, key, lease, failure)
+func (_mock *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, e ports.Ending) error {
+	ret := _mock.Called(ctx, key, lease, e)
 
 	if len(ret) == 0 {
 		panic("no return value specified for Release")
 	}
 
 	var r0 error
-	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key, ports.Lease, error) error); ok {
-		r0 = returnFunc(ctx, key, lease, failure)
+	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key, ports.Lease, ports.Ending) error); ok {
+		r0 = returnFunc(ctx, key, lease, e)
 	} else {
 		r0 = ret.Error(0)
 	}
@@ -1178,12 +1244,12 @@ type Locker_Release_Call struct {
 //   - ctx context.Context
 //   - key domain.Key
 //   - lease ports.Lease
-//   - failure error
-func (_e *Locker_Expecter) Release(ctx any, key any, lease any, failure any) *Locker_Release_Call {
-	return &Locker_Release_Call{Call: _e.mock.On("Release", ctx, key, lease, failure)}
+//   - e ports.Ending
+func (_e *Locker_Expecter) Release(ctx any, key any, lease any, e any) *Locker_Release_Call {
+	return &Locker_Release_Call{Call: _e.mock.On("Release", ctx, key, lease, e)}
 }
 
-func (_c *Locker_Release_Call) Run(run func(ctx context.Context, key domain.Key, lease ports.Lease, failure error)) *Locker_Release_Call {
+func (_c *Locker_Release_Call) Run(run func(ctx context.Context, key domain.Key, lease ports.Lease, e ports.Ending)) *Locker_Release_Call {
 	_c.Call.Run(func(args mock.Arguments) {
 		var arg0 context.Context
 		if args[0] != nil {
@@ -1197,9 +1263,9 @@ func (_c *Locker_Release_Call) Run(run func(ctx context.Context, key domain.Key,
 		if args[2] != nil {
 			arg2 = args[2].(ports.Lease)
 		}
-		var arg3 error
+		var arg3 ports.Ending
 		if args[3] != nil {
-			arg3 = args[3].(error)
+			arg3 = args[3].(ports.Ending)
 		}
 		run(
 			arg0,
@@ -1216,7 +1282,7 @@ func (_c *Locker_Release_Call) Return(err error) *Locker_Release_Call {
 	return _c
 }
 
-func (_c *Locker_Release_Call) RunAndReturn(run func(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error) *Locker_Release_Call {
+func (_c *Locker_Release_Call) RunAndReturn(run func(ctx context.Context, key domain.Key, lease ports.Lease, e ports.Ending) error) *Locker_Release_Call {
 	_c.Call.Return(run)
 	return _c
 }
