@@ -113,14 +113,10 @@ func TestAWriteThatFailsEndsItsLease(t *testing.T) {
 		require.NoError(t, err)
 		require.Error(t, l.Fill(t.Context(), k, value("v"), lease))
 		require.NoError(t, l.Renew(t.Context(), k, lease), "a fill that fails leaves it")
-		waited := make(chan error)
-		go func() {
-			_, err := l.Acquire(t.Context(), k)
-			waited <- err
-		}()
+		waiting := awaitEnding(t, l, k)
 		synctest.Wait()
 		require.Error(t, l.Put(t.Context(), k, value("v")), "whether it is stored is unknown")
-		require.ErrorIs(t, <-waited, domain.ErrLeaseEnded)
+		require.Zero(t, <-waiting)
 		require.ErrorIs(t, l.Renew(t.Context(), k, lease), domain.ErrLeaseLost)
 	})
 }

@@ -16,13 +16,14 @@ import (
 // mu, there is one write of a key at a time, and waiters that are woken by the end
 // of the lease find what was written.
 
-// beginFill reserves the lease for one fill, until endWrite. A lease that has expired
-// will do while it is remembered: every write, and every other lease, replaces it.
-func (ls *leases) beginFill(k domain.Key, token ports.Lease) (*lease, error) {
+// beginFill reserves the lease for one fill, until endWrite. Where late is allowed, a
+// lease that has expired will do while it is remembered: every write, and every other
+// lease, replaces it.
+func (ls *leases) beginFill(k domain.Key, token string, late bool) (*lease, error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	l := ls.held[k.String()]
-	if l == nil || l.token != token {
+	if l == nil || l.token != token || !late && !l.standsAt(time.Now()) {
 		return nil, fmt.Errorf("lease of %q: %w", k, domain.ErrLeaseLost)
 	}
 	if l.writing != nil {
@@ -71,22 +72,12 @@ func (ls *leases) trySeize(k domain.Key) (seized *lease, busy <-chan struct{}) {
 
 // endWrite ends the write, and the lease with it, unless a fill failed: then it
 // stands for its remaining TTL, and waiters look again when that is over.
-func (ls *leases) endWrite(k domain.Key, l *lease, endsLease bool) {
+func (ls *leases) endWrite(k domain.Key, l *lease, endsLease bool, e ports.Ending) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	close(l.writing)
 	l.writing = nil
 	if endsLease {
-		ls.endLocked(k, l, nil)
+		ls.endLocked(k, l, e)
 	}
-}
-
-// endWithdrawal ends the write and the lease with a failure.
-func (ls *leases) endWithdrawal(k domain.Key, l *lease, failed error) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	close(l.writing)
-	l.writing = nil
-	ls.failLocked(k, failed)
-	ls.endLocked(k, l, remembered(failed))
 }

@@ -19,20 +19,20 @@ func value(body string) *domain.Entry {
 
 // fillUnderWay returns a layer with a fill that has begun, and what ends it.
 func fillUnderWay(t *testing.T) (l *Layer, k domain.Key, end func(done bool)) {
-	l, err := Open(Options{LockTTL: 5 * time.Second, Cooldown: time.Second, MaxBytes: 1 << 20, MaxValueBytes: 1 << 10})
+	l, err := Open(Options{LockTTL: 5 * time.Second, MaxBytes: 1 << 20, MaxValueBytes: 1 << 10})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	k, err = domain.ParseKey("k")
 	require.NoError(t, err)
-	token, err := l.Acquire(t.Context(), k)
+	lease, err := l.Acquire(t.Context(), k)
 	require.NoError(t, err)
-	held, err := l.leases.beginFill(k, token)
+	held, err := l.leases.beginFill(k, lease.Token, true)
 	require.NoError(t, err)
 	return l, k, func(done bool) {
 		if done {
 			assert.NoError(t, l.write(t.Context(), k, value("filled")))
 		}
-		l.leases.endWrite(k, held, done)
+		l.leases.endWrite(k, held, done, ports.Ending{})
 	}
 }
 
@@ -41,11 +41,8 @@ func TestAPutThatMeetsAFillUnderWayWaitsAndStays(t *testing.T) {
 		t.Run(says, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, k, end := fillUnderWay(t)
-				waiter, put := make(chan error, 1), make(chan error, 1)
-				go func() {
-					_, err := l.Acquire(t.Context(), k)
-					waiter <- err
-				}()
+				put := make(chan error, 1)
+				waiter := awaitEnding(t, l, k)
 				synctest.Wait()
 				go func() { put <- l.Put(t.Context(), k, value("put")) }()
 				time.Sleep(time.Minute)
@@ -53,7 +50,7 @@ func TestAPutThatMeetsAFillUnderWayWaitsAndStays(t *testing.T) {
 				require.Empty(t, put, "it must wait")
 				end(done)
 				require.NoError(t, <-put)
-				require.ErrorIs(t, <-waiter, domain.ErrLeaseEnded)
+				require.Zero(t, <-waiter)
 				c, _, err := l.Get(t.Context(), k)
 				require.NoError(t, err)
 				require.Equal(t, value("put"), c.Entry)
@@ -102,34 +99,31 @@ func TestTheWaitForAFillEndsWithTheContextAndChangesNothing(t *testing.T) {
 
 func TestASeizedLeaseIsNobodyElsesUntilItsWriteEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &Layer{leases: newLeases(time.Second, time.Second)}
+		l := &Layer{leases: newLeases(time.Second)}
 		k, err := domain.ParseKey("k")
 		require.NoError(t, err)
-		token, err := l.Acquire(t.Context(), k)
+		lease, err := l.Acquire(t.Context(), k)
 		require.NoError(t, err)
-		waited := make(chan error, 2)
-		wait := func() {
-			_, err := l.Acquire(t.Context(), k)
-			waited <- err
-		}
-		go wait()
+		first := awaitEnding(t, l, k)
 		synctest.Wait()
 		seized, err := l.leases.seize(t.Context(), k)
 		require.NoError(t, err)
-		go wait()
+		second := awaitEnding(t, l, k)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 
-		require.Empty(t, waited, "who is woken must find what is written")
-		for _, lease := range []ports.Lease{token, seized.token} {
-			_, err = l.leases.beginFill(k, lease)
+		require.Empty(t, first, "who is woken must find what is written")
+		require.Empty(t, second, "who is woken must find what is written")
+		for _, token := range []string{lease.Token, seized.token} {
+			_, err = l.leases.beginFill(k, token, true)
 			require.ErrorIs(t, err, domain.ErrLeaseLost)
-			require.ErrorIs(t, l.Release(t.Context(), k, lease, domain.ErrSourceFailed), domain.ErrLeaseLost)
+			failed := ports.Ending{Failure: domain.ErrSourceFailed}
+			require.ErrorIs(t, l.Release(t.Context(), k, ports.Lease{Token: token}, failed), domain.ErrLeaseLost)
 		}
-		require.ErrorIs(t, l.Renew(t.Context(), k, token), domain.ErrLeaseLost)
-		l.leases.endWrite(k, seized, true)
-		require.ErrorIs(t, <-waited, domain.ErrLeaseEnded)
-		require.ErrorIs(t, <-waited, domain.ErrLeaseEnded)
+		require.ErrorIs(t, l.Renew(t.Context(), k, lease), domain.ErrLeaseLost)
+		l.leases.endWrite(k, seized, true, ports.Ending{})
+		require.Zero(t, <-first)
+		require.Zero(t, <-second)
 		_, err = l.Acquire(t.Context(), k)
 		require.NoError(t, err)
 	})
@@ -137,14 +131,13 @@ func TestASeizedLeaseIsNobodyElsesUntilItsWriteEnds(t *testing.T) {
 
 func TestAKeyThatNobodyLoadsHasOneWriteAtATimeToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ls := newLeases(time.Second, time.Second)
+		ls := newLeases(time.Second)
 		k, err := domain.ParseKey("k")
 		require.NoError(t, err)
 		first, err := ls.seize(t.Context(), k)
 		require.NoError(t, err)
-		_, holder, _, err := ls.take(k, nil)
-		require.NoError(t, err)
-		require.Same(t, first, holder)
+		_, err = ls.take(k)
+		require.ErrorIs(t, err, domain.ErrLeaseHeld)
 		second := make(chan *lease, 1)
 		go func() {
 			l, err := ls.seize(t.Context(), k)
@@ -153,24 +146,24 @@ func TestAKeyThatNobodyLoadsHasOneWriteAtATimeToo(t *testing.T) {
 		}()
 		synctest.Wait()
 		require.Empty(t, second)
-		ls.endWrite(k, first, true)
-		ls.endWrite(k, <-second, true)
+		ls.endWrite(k, first, true, ports.Ending{})
+		ls.endWrite(k, <-second, true, ports.Ending{})
 		require.Empty(t, ls.held)
 	})
 }
 
 func TestALeaseThatRanOutCanBeSeized(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ls := newLeases(time.Second, time.Second)
+		ls := newLeases(time.Second)
 		k, err := domain.ParseKey("k")
 		require.NoError(t, err)
-		token, _, _, err := ls.take(k, nil)
+		lease, err := ls.take(k)
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
 		seized, err := ls.seize(t.Context(), k)
 		require.NoError(t, err)
-		ls.endWrite(k, seized, true)
-		require.ErrorIs(t, ls.renew(k, token), domain.ErrLeaseLost)
+		ls.endWrite(k, seized, true, ports.Ending{})
+		require.ErrorIs(t, ls.renew(k, lease.Token), domain.ErrLeaseLost)
 		require.Empty(t, ls.held)
 	})
 }

@@ -43,7 +43,7 @@ func Open(o Options) (*Layer, error) {
 
 func newLayer(values store, o Options) *Layer {
 	return &Layer{
-		store: values, leases: newLeases(o.LockTTL, o.Cooldown),
+		store: values, leases: newLeases(o.LockTTL),
 		maxValue: o.MaxValueBytes, opened: time.Now(),
 		close: sync.OnceValue(values.close),
 	}

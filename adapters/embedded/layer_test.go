@@ -17,7 +17,7 @@ import (
 
 // options are small limits for tests, in memory.
 func options() embedded.Options {
-	return embedded.Options{LockTTL: 5 * time.Second, Cooldown: time.Second, MaxBytes: 64 << 20, MaxValueBytes: 1 << 20}
+	return embedded.Options{LockTTL: 5 * time.Second, MaxBytes: 64 << 20, MaxValueBytes: 1 << 20}
 }
 
 func open(t *testing.T, o embedded.Options) *embedded.Layer {
@@ -40,7 +40,7 @@ func keepsTheContract(t *testing.T, dir func(*testing.T) string) {
 		Run:   synctest.Test,
 		Open: func(t *testing.T, limits portstest.Limits) portstest.Harness {
 			o := options()
-			o.Dir, o.LockTTL, o.Cooldown = dir(t), limits.LockTTL, limits.Cooldown
+			o.Dir, o.LockTTL = dir(t), limits.LockTTL
 			l := open(t, o)
 			both := portstest.Instance{L2: l, Locker: l, Bus: l}
 			return portstest.Harness{A: both, B: both, Advance: time.Sleep, Corrupt: embedded.Corrupter(t, l)}
@@ -104,7 +104,6 @@ func TestClosingWaitsForCallsUnderWay(t *testing.T) {
 func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, spoil := range []func(*embedded.Options){
 		func(o *embedded.Options) { o.LockTTL = 0 },
-		func(o *embedded.Options) { o.Cooldown = -1 },
 		func(o *embedded.Options) { o.MaxBytes = 0 },
 		func(o *embedded.Options) { o.MaxValueBytes = 0 },
 		func(o *embedded.Options) { o.MaxValueBytes = 64<<20 + 1 },

@@ -9,86 +9,76 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // filling returns a layer with a fill that began and has outlasted its lease.
 func filling(t *testing.T) (*Layer, domain.Key, *lease) {
-	l := &Layer{leases: newLeases(time.Second, time.Second)}
+	l := &Layer{leases: newLeases(time.Second)}
 	k, err := domain.ParseKey("k")
 	require.NoError(t, err)
 	token, err := l.Acquire(t.Context(), k)
 	require.NoError(t, err)
-	held, err := l.leases.beginFill(k, token)
+	held, err := l.leases.beginFill(k, token.Token, true)
 	require.NoError(t, err)
 	time.Sleep(10 * time.Second)
 	return l, k, held
 }
 
+// awaitEnding runs Await in the background.
+func awaitEnding(t *testing.T, l *Layer, k domain.Key) <-chan ports.Ending {
+	ended := make(chan ports.Ending, 1)
+	go func() {
+		ending, err := l.Await(t.Context(), k)
+		assert.NoError(t, err)
+		ended <- ending
+	}()
+	return ended
+}
+
 func TestALeaseCannotEndDuringItsFill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k, held := filling(t)
-		_, err := l.leases.beginFill(k, held.token)
+		_, err := l.leases.beginFill(k, held.token, true)
 		require.ErrorIs(t, err, domain.ErrLeaseLost)
-		require.ErrorIs(t, l.Release(t.Context(), k, held.token, nil), domain.ErrLeaseLost)
+		require.ErrorIs(t, l.Release(t.Context(), k, ports.Lease{Token: held.token}, ports.Ending{}), domain.ErrLeaseLost)
 
-		waited := make(chan error)
-		go func() {
-			_, err := l.Acquire(t.Context(), k)
-			waited <- err
-		}()
+		waiting := awaitEnding(t, l, k)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		l.leases.endWrite(k, held, true)
-		assert.ErrorIs(t, <-waited, domain.ErrLeaseEnded)
+		require.Empty(t, waiting)
+		_, err = l.Acquire(t.Context(), k)
+		require.ErrorIs(t, err, domain.ErrLeaseHeld)
+		l.leases.endWrite(k, held, true, ports.Ending{})
+		require.Zero(t, <-waiting)
 	})
 }
 
-func TestALeaseWhoseFillFailedTooLateIsTakenOver(t *testing.T) {
+func TestALeaseWhoseFillFailedTooLateIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k, held := filling(t)
-		waited := make(chan error)
-		go func() {
-			_, err := l.Acquire(t.Context(), k)
-			waited <- err
-		}()
+		waiting := awaitEnding(t, l, k)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		l.leases.endWrite(k, held, false)
-		assert.NoError(t, <-waited)
+		require.Empty(t, waiting)
+		l.leases.endWrite(k, held, false, ports.Ending{})
+		require.Zero(t, <-waiting)
+		_, err := l.Acquire(t.Context(), k)
+		require.NoError(t, err)
 	})
 }
 
-func TestWaitersHearOfAFailureEvenWithoutCooldown(t *testing.T) {
+func TestAnEndIsNotMissedByAWaiterThatLooksAtThatMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &Layer{leases: newLeases(time.Minute, 0)}
+		ls := newLeases(time.Minute)
 		k, err := domain.ParseKey("k")
 		require.NoError(t, err)
-		token, err := l.Acquire(t.Context(), k)
+		lease, err := ls.take(k)
 		require.NoError(t, err)
-		waited := make(chan error)
-		go func() {
-			_, err := l.Acquire(t.Context(), k)
-			waited <- err
-		}()
-		synctest.Wait()
-		require.NoError(t, l.Release(t.Context(), k, token, domain.ErrTimeout))
-		assert.ErrorIs(t, <-waited, domain.ErrTimeout)
-		_, err = l.Acquire(t.Context(), k)
-		require.NoError(t, err)
+		held := ls.join(k)
+		require.NoError(t, ls.release(k, lease.Token, ports.Ending{Failure: domain.ErrTimeout}))
+		time.Sleep(time.Minute)
+		require.LessOrEqual(t, ls.left(held), time.Duration(0))
+		require.Equal(t, ports.Ending{Failure: domain.ErrTimeout}, held.outcome())
 	})
-}
-
-func TestAnEndIsNotMissedByWhoAsksAgainAtThatMoment(t *testing.T) {
-	ls := newLeases(time.Minute, 0)
-	k, err := domain.ParseKey("k")
-	require.NoError(t, err)
-	token, _, _, err := ls.take(k, nil)
-	require.NoError(t, err)
-	_, holder, _, err := ls.take(k, nil)
-	require.NoError(t, err)
-	require.NoError(t, ls.release(k, token, nil))
-	_, _, _, err = ls.take(k, holder)
-	require.ErrorIs(t, err, domain.ErrLeaseEnded)
-	_, _, _, err = ls.take(k, nil)
-	require.NoError(t, err)
 }

@@ -10,30 +10,28 @@ import (
 
 var _ ports.Locker = (*Layer)(nil)
 
-// Acquire takes the lease of key or waits for its holder.
+// Acquire asks for the lease of key.
 func (l *Layer) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
-	var holder *lease
-	for {
-		if err := ctx.Err(); err != nil {
-			return "", err
-		}
-		token, next, patience, err := l.leases.take(key, holder)
-		if next == nil {
-			return token, err
-		}
-		holder = next
-		if err := l.leases.wait(ctx, holder, patience); err != nil {
-			return "", err
-		}
+	if err := ctx.Err(); err != nil {
+		return ports.Lease{}, err
 	}
+	return l.leases.take(key)
+}
+
+// Await waits for the end of the lease of key.
+func (l *Layer) Await(ctx context.Context, key domain.Key) (ports.Ending, error) {
+	if err := ctx.Err(); err != nil {
+		return ports.Ending{}, err
+	}
+	return l.leases.await(ctx, key)
 }
 
 // Renew gives the lease its full TTL again.
 func (l *Layer) Renew(_ context.Context, key domain.Key, lease ports.Lease) error {
-	return l.leases.renew(key, lease)
+	return l.leases.renew(key, lease.Token)
 }
 
-// Awaited reports whether an Acquire waits for the lease of key.
+// Awaited reports whether an Await waits for the lease of key.
 func (l *Layer) Awaited(_ context.Context, key domain.Key) (bool, error) {
 	return l.leases.awaited(key), nil
 }
@@ -44,20 +42,15 @@ func (l *Layer) State(_ context.Context, key domain.Key) domain.LeaseState {
 	return l.leases.state(key)
 }
 
-// Release ends the lease, with the failure for those who wait and come later.
-func (l *Layer) Release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {
-	if errors.Is(failure, domain.ErrWithdrawn) {
-		return l.withdraw(context.WithoutCancel(ctx), key, lease, failure)
+// Release ends the lease. A withdrawal removes what is stored first.
+func (l *Layer) Release(ctx context.Context, key domain.Key, lease ports.Lease, e ports.Ending) error {
+	if !errors.Is(e.Failure, domain.ErrWithdrawn) {
+		return l.leases.release(key, lease.Token, e)
 	}
-	return l.leases.release(key, lease, failure)
-}
-
-// withdraw removes what is stored, and then ends the lease with the failure.
-func (l *Layer) withdraw(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {
-	held, err := l.leases.beginFill(key, lease)
+	held, err := l.leases.beginFill(key, lease.Token, false)
 	if err != nil {
 		return err
 	}
-	defer l.leases.endWithdrawal(key, held, failure)
-	return l.write(ctx, key, domain.NewMissing(0, 0))
+	defer l.leases.endWrite(key, held, true, e)
+	return l.write(context.WithoutCancel(ctx), key, domain.NewMissing(0, 0))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/embedded"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 func TestNewValuesTakeTheRoomOfTheLeastRecentlyUsed(t *testing.T) {
@@ -153,7 +154,7 @@ func TestForgottenLeasesAndFailuresDoNotPileUp(t *testing.T) {
 			k := key(t, name)
 			lease, err := l.Acquire(t.Context(), k)
 			require.NoError(t, err)
-			require.NoError(t, l.Release(t.Context(), k, lease, domain.ErrSourceFailed))
+			require.NoError(t, l.Release(t.Context(), k, lease, ports.Ending{Failure: domain.ErrSourceFailed, Cooldown: time.Second}))
 		}
 		for i := range 100 {
 			_, err := l.Acquire(t.Context(), key(t, fmt.Sprint("forgotten", i)))

@@ -15,10 +15,6 @@ type Options struct {
 	// LockTTL is the TTL of a lease that is not renewed.
 	LockTTL time.Duration
 
-	// Cooldown is how long a failed load is remembered. Zero: only those who
-	// wait for that load receive the failure.
-	Cooldown time.Duration
-
 	// MaxBytes bounds what the values occupy, all overhead included: on the heap,
 	// or in the file, which needs at least minFileBytes.
 	MaxBytes int64
@@ -39,7 +35,6 @@ func (o Options) check() error {
 		says  string
 	}{
 		{o.LockTTL > 0, "the lock's TTL must be positive"},
-		{o.Cooldown >= 0, "the cool-down must not be negative"},
 		{o.MaxBytes > 0, "the bound of the stored bytes must be positive"},
 		{o.Dir == "" || o.MaxBytes >= minFileBytes, "the bound of the stored bytes must be at least 128 KiB on disk"},
 		{o.MaxValueBytes > 0, "the bound of one value must be positive"},

@@ -75,12 +75,16 @@ func (l *Layer) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	held, err := l.leases.beginFill(key, lease)
+	held, err := l.leases.beginFill(key, lease.Token, e.TTL() > 0)
 	if err != nil {
 		return err
 	}
+	var ending ports.Ending
+	if e.TTL() == 0 {
+		ending.Entry = e
+	}
 	done := false // also when the store panics
-	defer func() { l.leases.endWrite(key, held, done) }()
+	defer func() { l.leases.endWrite(key, held, done, ending) }()
 	err = l.write(ctx, key, e)
 	done = err == nil
 	return err
@@ -99,7 +103,7 @@ func (l *Layer) Put(ctx context.Context, key domain.Key, e *domain.Entry) error 
 	if err != nil {
 		return err
 	}
-	defer l.leases.endWrite(key, seized, true)
+	defer l.leases.endWrite(key, seized, true, ports.Ending{})
 	return l.write(ctx, key, e)
 }
 

@@ -22,7 +22,7 @@ const (
 	// watchEvery is how often that is looked at.
 	watchEvery = 250 * time.Millisecond
 	// beatMark begins a beat. No key contains it.
-	beatMark = "\x00"
+	beatMark = nul
 )
 
 // Bus is this instance's subscription: one connection, on which the server tells
@@ -53,13 +53,13 @@ func NewBus(c *Client) *Bus {
 	return b
 }
 
-// Close ends the subscription. Who waits for a lease learns that it ended.
+// Close ends the subscription, and with it the waits for leases.
 func (b *Bus) Close() {
 	b.stop()
 	b.running.Wait()
 }
 
-// Listen has l told from now on.
+// Listen has l receive invalidations from now on.
 func (b *Bus) Listen(l ports.Listener) { b.listener.Store(&l) }
 
 // Subscribed reports whether the subscription stands.
@@ -168,7 +168,7 @@ func (b *Bus) received(m *redis.Message) {
 		if tag, isBeat := strings.CutPrefix(m.Payload, beatMark); isBeat {
 			b.beat(tag)
 		} else {
-			b.wakes.call(m.Payload)
+			b.wakes.call(parseWakeUp(m.Payload))
 		}
 		return
 	}

@@ -17,9 +17,10 @@
 // token, so whoever lost the lease cannot write (Nishtala et al., "Scaling
 // Memcache at Facebook", NSDI 2013, section 3.2.1).
 //
-// An instance that finds the lock taken leaves its channel in the waiters'
-// set, in the same script, so that no wake-up can fall between the two. It
-// polls as well, slowly, for the case that a message or its sender was lost.
+// An instance that waits for a lease leaves its channel in the waiters' set, in the
+// script that finds the lock taken, so that no wake-up can fall between the two. The
+// wake-up says how the lease ended, as far as L2 will not show it. The instance polls
+// as well, slowly, for the case that a message or its sender was lost.
 //
 // Commands go over lanes, established connections of a node, which a keeper opens
 // while the server does all that it is asked. docs/adr/0009 has the reasons.

@@ -1,13 +1,13 @@
 -- Ends a lease and wakes its waiters, after it replaced what the lease was
--- taken for: the value (a fill) or the failure (a release). A withdrawal also removes
--- the value and tells all instances. When the lease has expired, a fill still stores
--- where nothing is, unless a write voided it; it counts as stored when the lease was
--- won, so nobody takes its load for a later one.
+-- taken for: the value (a fill) or the failure (a release). A withdrawal, and the fill
+-- of what is not stored, also remove the value and tell all instances. When the lease
+-- has expired, a fill still stores where nothing is, unless a write voided it; it counts
+-- as stored when the lease was won, so nobody takes its load for a later one.
 -- KEYS: lock, waiters, what to replace, void, value.
--- ARGV: lease, or its token alone; cache key; text to write; its TTL in ms (0: replace
--- by nothing); when the lease was won in Unix ms (0: never fill without it); for how
--- long after that it may be filled in ms; channel of changes (empty: no withdrawal)
--- and message to send there; when this comes too late in Unix ms.
+-- ARGV: lease, or its token alone; message to the waiters; text to write; its TTL in ms
+-- (0: replace by nothing); when the lease was won in Unix ms (0: never fill without it);
+-- for how long after that it may be filled in ms; channel of changes (empty: the value
+-- stays) and message to send there; when this comes too late in Unix ms.
 -- Returns 1, 2 when it stored without the lease, 0 when it did nothing because the
 -- lease no longer stands, or -1 when it did nothing because it came late. When there
 -- is no memory to write in, the lease ends all the same, and the error is returned.

@@ -109,7 +109,7 @@ func awaitListening(t *testing.T, in instance) {
 	eventually(t, "the subscription is up", in.bus.Subscribed)
 }
 
-// waiting returns how many Acquires of key wait in these instances, none of which
+// waiting returns how many Awaits of key wait in these instances, none of which
 // is asking the server at the moment.
 func waiting(key domain.Key, instances ...instance) (n int) {
 	for _, in := range instances {
@@ -196,7 +196,7 @@ func contracts(t *testing.T, url, direct string) {
 		},
 		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
 			own := fmt.Sprintf("mlc:%d:", tests.Add(1))
-			o := LockerOptions{TTL: l.LockTTL, Cooldown: l.Cooldown}
+			o := LockerOptions{TTL: l.LockTTL}
 			a, b := openAs(t, url, own, o), openAs(t, url, own, o)
 			awaitListening(t, a)
 			awaitListening(t, b)

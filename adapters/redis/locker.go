@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +30,10 @@ const (
 
 // LockerOptions are the times of a Locker.
 type LockerOptions struct {
-	TTL      time.Duration // life of a lease, at least 1 ms
-	Cooldown time.Duration // for how long a failure is remembered; 0: not at all
+	TTL time.Duration // of a lease that is not renewed, at least 1 ms
 }
 
-// Locker hands out leases on the server. It is safe for concurrent use.
+// Locker grants leases on the server. It is safe for concurrent use.
 type Locker struct {
 	client *Client
 	opts   LockerOptions
@@ -44,42 +42,49 @@ type Locker struct {
 
 // NewLocker returns a Locker that is woken through b.
 func NewLocker(b *Bus, o LockerOptions) (*Locker, error) {
-	if o.TTL < time.Millisecond || o.Cooldown < 0 {
-		return nil, fmt.Errorf("redis: lock TTL %v is below 1ms or cool-down %v is negative", o.TTL, o.Cooldown)
+	if o.TTL < time.Millisecond {
+		return nil, fmt.Errorf("redis: lock TTL %v is below 1ms", o.TTL)
 	}
 	return &Locker{client: b.client, opts: o, bus: b}, nil
 }
 
-// Acquire takes the lease of key, or waits for the end of another's.
+// Acquire asks once for the lease of key.
 func (l *Locker) Acquire(ctx context.Context, key domain.Key) (ports.Lease, error) {
-	token := l.client.id + holderEnds + rand.Text()
-	// Before asking, so that no wake-up can come in between.
-	woken, forget := l.bus.wakes.await(key)
-	defer forget()
-	for {
-		if err := ctx.Err(); err != nil {
-			return "", err
-		}
-		// The question is not taken back when ctx ends: the lease may be ours by then.
-		lease, left, err := l.ask(context.WithoutCancel(ctx), key, token)
-		if err == nil && ctx.Err() != nil {
-			l.giveBack(key, token)
-			return "", ctx.Err()
-		}
-		if !errors.Is(err, errHeld) {
-			return lease, err
-		}
-		pause := time.NewTimer(pollAfter(left))
-		select {
-		case <-woken:
-			pause.Stop()
-			return "", domain.ErrLeaseEnded
-		case <-ctx.Done():
-			pause.Stop()
-			return "", ctx.Err()
-		case <-pause.C:
-		}
+	if err := ctx.Err(); err != nil {
+		return ports.Lease{}, err
 	}
+	token := l.client.id + holderEnds + rand.Text()
+	// The question is not taken back when ctx ends: the lease may be ours by then.
+	lease, err := l.ask(context.WithoutCancel(ctx), key, token)
+	if errors.Is(err, errNoReply) || err == nil && ctx.Err() != nil {
+		l.giveBack(key, token)
+	}
+	if ctx.Err() != nil {
+		return ports.Lease{}, ctx.Err()
+	}
+	return lease, err
+}
+
+// ask tries once to take the lease.
+func (l *Locker) ask(ctx context.Context, key domain.Key, token string) (ports.Lease, error) {
+	n := namesOf(l.client.prefix, key)
+	cmd, err := l.client.run(ctx, acquireScript, leases, []string{n.lock, n.failure}, token, l.opts.TTL.Milliseconds())
+	if err != nil {
+		return ports.Lease{}, fmt.Errorf("redis acquire: %w", err)
+	}
+	reply, _ := cmd.Slice()
+	switch {
+	case len(reply) == 2 && reply[0] == "won":
+		won, _ := reply[1].(string)
+		return ports.Lease{Token: won, TTL: l.opts.TTL}, nil
+	case len(reply) == 2 && reply[0] == "failed":
+		return ports.Lease{}, recalled(reply[1])
+	case len(reply) == 1 && reply[0] == "held":
+		return ports.Lease{}, domain.ErrLeaseHeld
+	case len(reply) == 1 && reply[0] == "late":
+		return ports.Lease{}, fmt.Errorf("redis acquire: %w", errNotSent)
+	}
+	return ports.Lease{}, fmt.Errorf("redis acquire: unexpected reply %v", reply)
 }
 
 // giveBack releases in the background a token that may have the lease: nobody has to
@@ -90,7 +95,7 @@ func (l *Locker) giveBack(key domain.Key, token string) {
 		ctx, cancel := context.WithTimeout(l.client.ctx, l.opts.TTL)
 		defer cancel()
 		for wait := (backoff{}); ctx.Err() == nil; wait.pause(ctx) {
-			err := l.Release(ctx, key, ports.Lease(token), nil)
+			err := l.Release(ctx, key, ports.Lease{Token: token}, ports.Ending{})
 			if err == nil || errors.Is(err, domain.ErrLeaseLost) {
 				return
 			}
@@ -100,50 +105,14 @@ func (l *Locker) giveBack(key domain.Key, token string) {
 
 // wonAt returns when a lease was won, by the server's clock in Unix milliseconds.
 func wonAt(lease ports.Lease) int64 {
-	_, at, _ := strings.Cut(string(lease), "@")
+	_, at, _ := strings.Cut(lease.Token, "@")
 	ms, _ := strconv.ParseInt(at, 10, 64)
 	return ms
 }
 
-// pollAfter returns when to ask again for a lease that has left to live.
-func pollAfter(left time.Duration) time.Duration {
-	poll := pollEvery + mathrand.N(pollEvery/2)
-	return min(poll, left+mathrand.N(staggered)) + time.Millisecond
-}
-
-var errHeld = errors.New("held by another")
-
-// ask tries once to take the lease. errHeld comes with the TTL that the other's lease
-// has left.
-func (l *Locker) ask(ctx context.Context, key domain.Key, token string) (ports.Lease, time.Duration, error) {
-	n := namesOf(l.client.prefix, key)
-	cmd, err := l.client.run(ctx, acquireScript, leases, []string{n.lock, n.failure, n.waiters},
-		token, l.opts.TTL.Milliseconds(), l.client.own(), waitersTTL.Milliseconds())
-	if err != nil {
-		if errors.Is(err, errNoReply) {
-			l.giveBack(key, token)
-		}
-		return "", 0, fmt.Errorf("redis acquire: %w", err)
-	}
-	reply, _ := cmd.Slice()
-	switch {
-	case len(reply) == 2 && reply[0] == "won":
-		lease, _ := reply[1].(string)
-		return ports.Lease(lease), 0, nil
-	case len(reply) == 2 && reply[0] == "failed":
-		return "", 0, recalled(reply[1])
-	case len(reply) == 2 && reply[0] == "held":
-		ms, _ := reply[1].(int64)
-		return "", time.Duration(ms) * time.Millisecond, errHeld
-	case len(reply) == 1 && reply[0] == "late":
-		return "", 0, fmt.Errorf("redis acquire: %w", errNotSent)
-	}
-	return "", 0, fmt.Errorf("redis acquire: unexpected reply %v", reply)
-}
-
 // Renew gives the lease its full TTL again.
 func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) error {
-	cmd, err := l.client.run(ctx, renewScript, leases, []string{namesOf(l.client.prefix, key).lock}, string(lease), l.opts.TTL.Milliseconds())
+	cmd, err := l.client.run(ctx, renewScript, leases, []string{namesOf(l.client.prefix, key).lock}, lease.Token, l.opts.TTL.Milliseconds())
 	if err == nil {
 		err = inTime(cmd)
 	}
@@ -202,16 +171,12 @@ func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseS
 	return state
 }
 
-// Release ends the lease and publishes the failure, if there is one, for the
-// cool-down; of a value that was withdrawn nothing stays.
-func (l *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) error {
+// Release ends the lease and leaves the failure, if there is one, for the cool-down.
+func (l *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, e ports.Ending) error {
 	n := namesOf(l.client.prefix, key)
-	left := parting{name: n.failure}
-	if failure != nil {
-		left.text, left.ttl = domain.FailureKind(failure), domain.Cooldown(failure, l.opts.Cooldown)
-		if errors.Is(failure, domain.ErrWithdrawn) {
-			left.withdraws = l.client.changes()
-		}
+	left := parting{name: n.failure, ending: e, removes: errors.Is(e.Failure, domain.ErrWithdrawn)}
+	if e.Failure != nil {
+		left.text, left.ttl = domain.FailureKind(e.Failure), e.Cooldown
 	}
 	return l.client.endLease(context.WithoutCancel(ctx), n, key, lease, left)
 }

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
@@ -13,7 +14,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-var times = LockerOptions{TTL: time.Hour, Cooldown: time.Minute}
+var times = LockerOptions{TTL: time.Hour}
 
 func parse(t *testing.T, s string) domain.Key {
 	t.Helper()
@@ -22,20 +23,21 @@ func parse(t *testing.T, s string) domain.Key {
 	return key
 }
 
-// acquire runs Acquire in the background.
-func acquire(in instance, key domain.Key) <-chan error {
-	ended := make(chan error, 1)
+// awaitEnding runs Await in the background.
+func awaitEnding(t *testing.T, in instance, key domain.Key) <-chan ports.Ending {
+	ended := make(chan ports.Ending, 1)
 	go func() {
-		_, err := in.locker.Acquire(context.Background(), key)
-		ended <- err
+		ending, err := in.locker.Await(context.WithoutCancel(t.Context()), key)
+		assert.NoError(t, err)
+		ended <- ending
 	}()
 	return ended
 }
 
-// awaitWaiting returns when an Acquire of in waits for key, and the server knows.
+// awaitWaiting returns when an Await of in waits for key, and the server knows.
 func awaitWaiting(t *testing.T, in instance, key domain.Key) {
 	t.Helper()
-	eventually(t, "an Acquire waits", func() bool {
+	eventually(t, "an Await waits", func() bool {
 		n, err := in.client.rdb.SCard(t.Context(), namesOf(prefix, key).waiters).Result()
 		return err == nil && n > 0 && waiting(key, in) > 0
 	})
@@ -48,11 +50,11 @@ func TestAFillLeavesTheValueWithItsTTLAndNothingElse(t *testing.T) {
 	awaitListening(t, in) // which wakes all waiters
 	lease, err := in.locker.Acquire(t.Context(), key)
 	require.NoError(t, err)
-	waiting := acquire(in, key)
+	waiting := awaitEnding(t, in, key)
 	awaitWaiting(t, in, key)
 	e := domain.NewEntry(domain.Value{Body: "v"}, 30*time.Minute, 0)
 	require.NoError(t, in.store.Fill(t.Context(), key, e, lease))
-	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
+	require.Zero(t, <-waiting)
 
 	keys, err := in.client.rdb.Keys(t.Context(), "*").Result()
 	require.NoError(t, err)
@@ -70,11 +72,13 @@ func TestAMissedWakeUpIsMadeUpForByThePoll(t *testing.T) {
 	awaitListening(t, in)
 	_, err := in.locker.Acquire(t.Context(), key)
 	require.NoError(t, err)
-	waiting := acquire(in, key)
+	waiting := awaitEnding(t, in, key)
 	awaitWaiting(t, in, key)
 	// The lease ends without a word.
 	require.NoError(t, in.client.rdb.Del(t.Context(), namesOf(prefix, key).lock).Err())
-	require.NoError(t, <-waiting, "the waiter wins the lease by asking again")
+	require.Zero(t, <-waiting)
+	_, err = in.locker.Acquire(t.Context(), key)
+	require.NoError(t, err, "the waiter has not taken it")
 }
 
 func TestASubscriptionThatBrokeMakesWaitersLookAgain(t *testing.T) {
@@ -84,10 +88,10 @@ func TestASubscriptionThatBrokeMakesWaitersLookAgain(t *testing.T) {
 	awaitListening(t, in)
 	_, err := in.locker.Acquire(t.Context(), key)
 	require.NoError(t, err)
-	waiting := acquire(in, key)
+	waiting := awaitEnding(t, in, key)
 	awaitWaiting(t, in, key)
 	require.NoError(t, in.client.rdb.Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub").Err())
-	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
+	require.Zero(t, <-waiting)
 	awaitListening(t, in)
 }
 
@@ -99,11 +103,11 @@ func TestAServerThatDiesMakesWaitersLookAgain(t *testing.T) {
 	awaitListening(t, in)
 	_, err := in.locker.Acquire(t.Context(), key)
 	require.NoError(t, err)
-	waiting := acquire(in, key)
+	waiting := awaitEnding(t, in, key)
 	awaitWaiting(t, in, key)
 	server.Kill()
 	// A poll would come later, and with the error of its connection.
-	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
+	require.Zero(t, <-waiting)
 }
 
 func TestClosingTheBusEndsTheWaits(t *testing.T) {
@@ -114,10 +118,10 @@ func TestClosingTheBusEndsTheWaits(t *testing.T) {
 	awaitListening(t, in)
 	_, err := holder.locker.Acquire(t.Context(), key)
 	require.NoError(t, err)
-	waiting := acquire(in, key)
+	waiting := awaitEnding(t, in, key)
 	awaitWaiting(t, in, key)
 	in.bus.Close()
-	require.ErrorIs(t, <-waiting, domain.ErrLeaseEnded)
+	require.Zero(t, <-waiting)
 }
 
 func TestWithoutAServerEveryCallFailsAndMissesAreNotMistakenForIt(t *testing.T) {
@@ -134,13 +138,16 @@ func TestWithoutAServerEveryCallFailsAndMissesAreNotMistakenForIt(t *testing.T) 
 	require.Error(t, err)
 	_, err = in.locker.Acquire(t.Context(), key)
 	require.Error(t, err)
-	for _, not := range []error{domain.ErrLeaseEnded, domain.ErrSourceFailed, domain.ErrTimeout, domain.ErrLeaseLost} {
+	for _, not := range []error{domain.ErrLeaseHeld, domain.ErrSourceFailed, domain.ErrTimeout, domain.ErrLeaseLost} {
 		require.NotErrorIs(t, err, not)
 	}
-	require.Error(t, in.locker.Renew(t.Context(), key, "x"))
-	require.Error(t, in.locker.Release(t.Context(), key, "x", nil))
+	_, err = in.locker.Await(t.Context(), key)
+	require.Error(t, err)
+	x := ports.Lease{Token: "x"}
+	require.Error(t, in.locker.Renew(t.Context(), key, x))
+	require.Error(t, in.locker.Release(t.Context(), key, x, ports.Ending{}))
 	e := domain.NewEntry(domain.Value{}, time.Second, 0)
-	require.NotErrorIs(t, in.store.Fill(t.Context(), key, e, "x"), domain.ErrLeaseLost)
+	require.NotErrorIs(t, in.store.Fill(t.Context(), key, e, x), domain.ErrLeaseLost)
 
 	server.Restart()
 	var lease ports.Lease

@@ -18,6 +18,7 @@ import (
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // network is a Redis that is some way off.
@@ -289,9 +290,9 @@ func TestALostOrLateAnswerToAnAcquireLeavesNoLockBehind(t *testing.T) {
 			// b does not wait for the TTL of an hour.
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			if _, err := b.locker.Acquire(ctx, key); err != nil {
-				require.ErrorIs(t, err, domain.ErrLeaseEnded)
-			}
+			_, err := b.locker.Await(ctx, key)
+			require.NoError(t, err)
+			winAndRelease(t, b, key)
 		})
 	}
 }
@@ -301,7 +302,7 @@ func winAndRelease(t *testing.T, in member, key domain.Key) {
 	t.Helper()
 	lease, err := in.locker.Acquire(t.Context(), key)
 	require.NoError(t, err)
-	require.NoError(t, in.locker.Release(t.Context(), key, lease, nil))
+	require.NoError(t, in.locker.Release(t.Context(), key, lease, ports.Ending{}))
 }
 
 func TestAnAcquireThatArrivesLateTakesNoLease(t *testing.T) {
@@ -350,9 +351,14 @@ func TestALockThatNeverExpiresIsCappedAtTheLockTTL(t *testing.T) {
 	for i, ttl := range []time.Duration{0, 24 * time.Hour} {
 		key := parse(t, fmt.Sprintf("k%d", i))
 		require.NoError(t, in.client.rdb.Set(t.Context(), namesOf(prefix, key).lock, "foreign", ttl).Err())
+		_, err := in.locker.Acquire(t.Context(), key)
+		require.ErrorIs(t, err, domain.ErrLeaseHeld)
+		ending, err := in.locker.Await(t.Context(), key)
+		require.NoError(t, err)
+		require.Zero(t, ending)
 		lease, err := in.locker.Acquire(t.Context(), key)
 		require.NoError(t, err)
-		require.NoError(t, in.locker.Release(t.Context(), key, lease, nil))
+		require.NoError(t, in.locker.Release(t.Context(), key, lease, ports.Ending{}))
 	}
 }
 

@@ -17,23 +17,23 @@ type parting struct {
 	// wonAt is when the lease was won, by the server's clock in Unix milliseconds, if
 	// this may be left although it has expired.
 	wonAt int64
-	// withdraws is the channel on which the instances are told that the value is
-	// removed, too; empty: it is not.
-	withdraws string
+	// removes says that the value is removed, and all instances are told.
+	removes bool
+	ending  ports.Ending
 }
 
 func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease ports.Lease, left parting) error {
-	if lease == "" {
+	if lease.Token == "" {
 		return domain.ErrLeaseLost
 	}
 	form, _ := left.text.([]byte)
-	nonce := ""
-	if left.withdraws != "" {
-		nonce = c.writes.begin()
+	nonce, changes := "", ""
+	if left.removes {
+		nonce, changes = c.writes.begin(), c.changes()
 	}
 	cmd, err := c.run(ctx, endScript, trafficOf(form), []string{n.lock, n.waiters, left.name, n.void, n.value},
-		string(lease), key.String(), left.text, left.ttl.Milliseconds(), left.wonAt, fillWithin.Milliseconds(),
-		left.withdraws, invalidation(c.id, nonce, key))
+		lease.Token, wakeUpFor(key, lease, left.ending), left.text, left.ttl.Milliseconds(), left.wonAt, fillWithin.Milliseconds(),
+		changes, invalidation(c.id, nonce, key))
 	if err == nil {
 		err = inTime(cmd)
 	}

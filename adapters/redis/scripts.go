@@ -12,6 +12,8 @@ import (
 var (
 	//go:embed acquire.lua
 	acquireSource string
+	//go:embed await.lua
+	awaitSource string
 	//go:embed renew.lua
 	renewSource string
 	//go:embed end.lua
@@ -22,6 +24,7 @@ var (
 	probeSource string
 
 	acquireScript = newScript(acquireSource)
+	awaitScript   = newScript(awaitSource)
 	renewScript   = newScript(renewSource)
 	endScript     = newScript(endSource)
 	writeScript   = newScript(writeSource)

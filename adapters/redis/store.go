@@ -144,9 +144,13 @@ func (r reading) found(took time.Duration) (domain.Copy, bool, error) {
 // has expired, and no write voided it, e is still stored where nothing is.
 func (s *Store) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) error {
 	n := namesOf(s.client.prefix, key)
-	return s.client.endLease(ctx, n, key, lease, parting{
-		name: n.value, text: storedForm(e), ttl: storedTTL(e), wonAt: wonAt(lease),
-	})
+	left := parting{name: n.value, ttl: storedTTL(e)}
+	if e.TTL() == 0 {
+		left.removes, left.ending = true, ports.Ending{Entry: e}
+	} else {
+		left.text, left.wonAt = storedForm(e), wonAt(lease)
+	}
+	return s.client.endLease(ctx, n, key, lease, left)
 }
 
 // fillWithin is how long after it was won a lease may fill although it has expired,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // news is what a Bus told.
@@ -19,7 +20,7 @@ type news struct {
 	changed chan domain.Key
 }
 
-func (n *news) Changed(key domain.Key) {
+func (n *news) Invalidate(key domain.Key) {
 	select {
 	case n.changed <- key:
 	default: // nobody reads them
@@ -164,17 +165,14 @@ func load(ctx context.Context, a, b member, key domain.Key) error {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		_, err := b.locker.Acquire(ctx, key)
+		_, err := b.locker.Await(ctx, key)
 		ended <- err
 	}()
 	for waiting := 0; waiting == 0 && err == nil && ctx.Err() == nil; {
 		waiting, err = a.client.rdb.Eval(ctx, "return #redis.call('SMEMBERS', KEYS[1])", []string{namesOf(prefix, key).waiters}).Int()
 	}
 	err = errors.Join(err, a.locker.Renew(ctx, key, lease), a.store.Fill(ctx, key, entry, lease))
-	if end := <-ended; !errors.Is(end, domain.ErrLeaseEnded) {
-		err = errors.Join(err, fmt.Errorf("not woken: %w", end))
-	}
-	return errors.Join(err, stored(ctx, b, key, true))
+	return errors.Join(err, <-ended, stored(ctx, b, key, true))
 }
 
 // fail gives a lease back with a failure, which b is told.
@@ -183,7 +181,7 @@ func fail(ctx context.Context, a, b member, key domain.Key) error {
 	if err != nil {
 		return err
 	}
-	if err := a.locker.Release(ctx, key, lease, domain.ErrSourceFailed); err != nil {
+	if err := a.locker.Release(ctx, key, lease, ports.Ending{Failure: domain.ErrSourceFailed, Cooldown: time.Minute}); err != nil {
 		return err
 	}
 	if _, err = b.locker.Acquire(ctx, key); !errors.Is(err, domain.ErrSourceFailed) {

@@ -114,7 +114,7 @@ func TestAServerWithoutMemoryLeftIsNotUsedUntilItHasSome(t *testing.T) {
 func requireOutOfMemory(t *testing.T, err error) {
 	t.Helper()
 	require.ErrorContains(t, err, "OOM")
-	for _, not := range []error{domain.ErrLeaseEnded, domain.ErrLeaseLost, domain.ErrSourceFailed, domain.ErrTimeout} {
+	for _, not := range []error{domain.ErrLeaseHeld, domain.ErrLeaseLost, domain.ErrSourceFailed, domain.ErrTimeout} {
 		require.NotErrorIs(t, err, not)
 	}
 }

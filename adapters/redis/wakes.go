@@ -4,23 +4,38 @@ import (
 	"sync"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// wakes passes wake-ups to those who wait for them in this process.
+// wakes passes wake-ups to callers that wait for them in this process.
 type wakes struct {
 	mu      sync.Mutex
 	waiting map[string]*wake // by cache key
 }
 
-// wake is what all who wait for one key share.
+// wake is what all callers that wait for one key share.
 type wake struct {
 	called  chan struct{} // closed by the wake-up
 	waiters int           // guarded by wakes.mu
+	says    wakeUp        // set before called is closed
 }
 
-// await returns a channel that is closed by the next wake-up for key. The
-// caller calls forget when it waits no more.
-func (w *wakes) await(key domain.Key) (called <-chan struct{}, forget func()) {
+// endingOf returns how lease ended, if that is what the wake-up says. A wake-up that
+// came late may be of a lease before.
+func (w *wake) endingOf(lease string) ports.Ending {
+	select {
+	case <-w.called:
+		if w.says.lease == lease {
+			return w.says.ending
+		}
+	default:
+	}
+	return ports.Ending{}
+}
+
+// await registers for the next wake-up for key. The caller calls forget when it waits
+// no more.
+func (w *wakes) await(key domain.Key) (next *wake, forget func()) {
 	name := key.String()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -30,7 +45,7 @@ func (w *wakes) await(key domain.Key) (called <-chan struct{}, forget func()) {
 		w.waiting[name] = k
 	}
 	k.waiters++
-	return k.called, func() { w.forget(name, k) }
+	return k, func() { w.forget(name, k) }
 }
 
 func (w *wakes) forget(name string, k *wake) {
@@ -42,11 +57,12 @@ func (w *wakes) forget(name string, k *wake) {
 	}
 }
 
-func (w *wakes) call(name string) {
+func (w *wakes) call(says wakeUp) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if k := w.waiting[name]; k != nil {
-		delete(w.waiting, name)
+	if k := w.waiting[says.key]; k != nil {
+		delete(w.waiting, says.key)
+		k.says = says
 		close(k.called)
 	}
 }

@@ -27,6 +27,9 @@ const (
 
 	// long is a TTL that no test outlasts.
 	long = 24 * time.Hour
+
+	// cooldown does not end by itself.
+	cooldown = 10 * time.Minute
 )
 
 // bench is a harness with the steps that the checks are made of. The steps fail
@@ -56,7 +59,8 @@ func (b *bench) win(in Instance, k domain.Key) ports.Lease {
 	b.Helper()
 	lease, err := in.Locker.Acquire(b.soon(), k)
 	require.NoError(b, err, "the lease of %q should be free", k)
-	require.NotEmpty(b, lease)
+	require.NotEmpty(b, lease.Token)
+	require.Equal(b, b.LockTTL, lease.TTL)
 	return lease
 }
 
@@ -79,7 +83,7 @@ func (b *bench) write(in Instance, k domain.Key, e *domain.Entry) {
 // fail loads k in vain, as an instance does.
 func (b *bench) fail(in Instance, k domain.Key, failure error) {
 	b.Helper()
-	require.NoError(b, in.Locker.Release(b.soon(), k, b.win(in, k), failure))
+	require.NoError(b, in.Locker.Release(b.soon(), k, b.win(in, k), ports.Ending{Failure: failure, Cooldown: cooldown}))
 }
 
 // read gets k, and requires that GetMany says the same of it, or that it is large.
@@ -157,6 +161,9 @@ func (b *bench) refused(k domain.Key, failure error) {
 		require.Empty(b, lease)
 	}
 }
+
+// held requires that every instance learns that the lease is another's.
+func (b *bench) held(k domain.Key) { b.Helper(); b.refused(k, domain.ErrLeaseHeld) }
 
 func value(body string) *domain.Entry {
 	return domain.NewEntry(domain.Value{Body: body, ContentType: "text/plain"}, long, time.Second)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // Bus checks the contract of ports.Bus, as kept by a server that stays well and
@@ -37,6 +38,7 @@ func busContracts() []contract {
 		{says: "a write is told to the other instance", check: writeIsTold},
 		{says: "a load is told to nobody", check: loadIsNotTold},
 		{says: "a withdrawal is told to the other instance", check: withdrawalIsTold},
+		{says: "the fill of an entry without TTL is told to the other instance", check: notStoredIsTold},
 		{says: "every legal key arrives unharmed", check: oddKeysAreTold},
 		{says: "who is told of a write finds it done", check: toldWhenDone},
 		{says: "of many writes in a row, every one is told", check: manyAreTold},
@@ -60,7 +62,7 @@ func (b *bench) listen(in Instance) *ear {
 	return e
 }
 
-func (e *ear) Changed(k domain.Key) {
+func (e *ear) Invalidate(k domain.Key) {
 	assert.True(e, e.inUse.CompareAndSwap(false, true), "told by two goroutines at a time")
 	defer e.inUse.Store(false)
 	select {
@@ -127,6 +129,7 @@ func ownIsNotTold(b *bench) {
 		k := b.key(strconv.Itoa(i))
 		b.write(b.A, k, e)
 		b.fill(b.A, k, value("v"))
+		b.fill(b.A, k, lifeless())
 		b.write(b.A, k, e)
 	}
 	at.hearsNothing()
@@ -155,11 +158,10 @@ func loadIsNotTold(b *bench) {
 	atA, atB := b.listen(b.A), b.listen(b.B)
 	k, waking := b.key("k"), b.key("waking")
 	b.fill(b.A, k, value("v"))
-	b.fill(b.A, k, lifeless())
 	lease := b.win(b.B, waking)
-	waiting := b.acquire(waking, 2, b.A, b.B)
+	waiting := b.await(waking, 2, b.A, b.B)
 	require.NoError(b, b.B.L2.Fill(b.soon(), waking, value("v"), lease))
-	waiting.end(domain.ErrLeaseEnded)
+	waiting.end(ports.Ending{})
 	b.fail(b.A, k, domain.ErrSourceFailed)
 	atA.hearsNothing()
 	atB.hearsNothing()
@@ -215,4 +217,21 @@ func withdrawalIsTold(b *bench) {
 	atB.hears(b.key("k"))
 	b.fail(b.B, b.key("k2"), domain.ErrWithdrawn)
 	atA.hears(b.key("k2"))
+}
+
+func notStoredIsTold(b *bench) {
+	atA, atB := b.listen(b.A), b.listen(b.B)
+	for i, e := range notStored() {
+		k := b.key(strconv.Itoa(i))
+		b.fill(b.B, k, value("old"))
+		b.fill(b.A, k, e)
+		atB.hears(k)
+		b.lacks(k)
+		b.fill(b.A, k, e) // although there is nothing to remove
+		atB.hears(k)
+		b.fill(b.B, k, e)
+		atA.hears(k)
+	}
+	atA.hearsNothing()
+	atB.hearsNothing()
 }

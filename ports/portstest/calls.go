@@ -10,44 +10,38 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// acquired is how an Acquire ended.
-type acquired struct {
-	lease ports.Lease
-	err   error
+// awaited is how an Await ended.
+type awaited struct {
+	ending ports.Ending
+	err    error
 }
 
-// calls are Acquires of one key under way on both instances.
+// calls are Awaits of one key under way on both instances.
 type calls struct {
 	*bench
 	key    domain.Key
-	ended  chan acquired
+	ended  chan awaited
 	open   int // how many have not been seen to end
 	cancel context.CancelFunc
 }
 
-// acquire starts n Acquires of k, whose lease is held, on each of the instances,
-// and returns when all of them wait.
-func (b *bench) acquire(k domain.Key, n int, instances ...Instance) *calls {
+// await starts n Awaits of k, whose lease is held, on each of the instances, and
+// returns when all of them wait. Those that are still under way when the test ends are
+// cancelled and waited for.
+func (b *bench) await(k domain.Key, n int, instances ...Instance) *calls {
 	b.Helper()
-	c := b.start(k, n, instances...)
-	c.begin()
-	return c
-}
-
-// start starts n Acquires of k on each of the instances. Those that are still
-// under way when the test ends are cancelled and waited for.
-func (b *bench) start(k domain.Key, n int, instances ...Instance) *calls {
 	ctx, cancel := context.WithCancel(b.Context())
-	c := &calls{bench: b, key: k, ended: make(chan acquired, n*len(instances)), open: n * len(instances), cancel: cancel}
+	c := &calls{bench: b, key: k, ended: make(chan awaited, n*len(instances)), open: n * len(instances), cancel: cancel}
 	for _, in := range instances {
 		for range n {
 			go func() {
-				lease, err := in.Locker.Acquire(ctx, k)
-				c.ended <- acquired{lease, err}
+				ending, err := in.Locker.Await(ctx, k)
+				c.ended <- awaited{ending, err}
 			}()
 		}
 	}
 	b.Cleanup(c.drain)
+	c.begin()
 	return c
 }
 
@@ -59,7 +53,7 @@ func (c *calls) begin() {
 		return
 	}
 	for began := time.Now(); c.Waiting(c.key) < c.open; {
-		require.Less(c, time.Since(began), promptly, "Acquires do not wait")
+		require.Less(c, time.Since(began), promptly, "Awaits do not wait")
 		c.wait(time.Millisecond)
 	}
 }
@@ -77,43 +71,50 @@ func (c *calls) wait(d time.Duration) {
 	select {
 	case got := <-c.ended:
 		c.open--
-		require.Fail(c, "an Acquire did not wait", "lease %q, error %v", got.lease, got.err)
+		require.Fail(c, "an Await did not wait", "%+v", got)
 	case <-time.After(d):
 	}
 }
 
 // next returns how the next call ended, which must be within d.
-func (c *calls) next(d time.Duration) acquired {
+func (c *calls) next(d time.Duration) awaited {
 	c.Helper()
 	select {
 	case got := <-c.ended:
 		c.open--
 		return got
 	case <-time.After(d):
-		require.Fail(c, "an Acquire still waits", "%d are under way", c.open)
-		return acquired{}
+		require.Fail(c, "an Await still waits", "%d are under way", c.open)
+		return awaited{}
 	}
 }
 
-// end requires that all calls end promptly, without a lease and with one of
-// these errors. In real time, a waiter polls now and then, and may so win the
-// lease in the moment in which it ends. That is no fault, and it is given back;
-// but most have to be woken.
-func (c *calls) end(errs ...error) {
+// end requires that all calls end promptly with this ending. In real time, a waiter
+// polls now and then, and may so miss the ending in the moment in which the lease
+// ends. That is no fault, but most have to be told.
+func (c *calls) end(want ports.Ending) {
 	c.Helper()
-	polled := 0
+	missed := 0
 	if c.Waiting != nil || c.LockTTL == brief {
-		polled = c.open / 2
+		missed = c.open / 2
 	}
 	for c.open > 0 {
 		got := c.next(promptly)
-		if got.err == nil && polled > 0 {
-			polled--
-			require.NoError(c, c.A.Locker.Release(c.soon(), c.key, got.lease, nil))
+		require.NoError(c, got.err)
+		if got.ending == (ports.Ending{}) && missed > 0 {
+			missed--
 			continue
 		}
-		require.Empty(c, got.lease)
-		require.Error(c, got.err)
-		require.Condition(c, func() bool { return isAny(got.err, errs) }, "unexpected error: %v", got.err)
+		require.Equal(c, want, got.ending)
+	}
+}
+
+// leave requires that all calls end promptly with err.
+func (c *calls) leave(err error) {
+	c.Helper()
+	for c.open > 0 {
+		got := c.next(promptly)
+		require.ErrorIs(c, got.err, err)
+		require.Zero(c, got.ending)
 	}
 }

@@ -8,19 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 func failureContracts() []contract {
 	return []contract{
 		{says: "a failure is everybody's until the cool-down is over", check: failureIsShared},
 		{says: "a failure by timeout stays a timeout", check: timeoutStays},
-		{says: "a failing release wakes all who wait", check: failureWakes},
 		{says: "a failure cools down its own key only", check: failureOwnKeyOnly},
 		{says: "a failure does not remove what is stored", check: failureKeepsValue},
 		{says: "neither a release without failure nor a fill leaves a cool-down", check: successIsFree},
 		{says: "each kind of failure stays what it is", check: kindsStay},
 		{says: "a withdrawal removes what is stored, and only under the lease", check: withdrawalRemoves},
-		{says: "a source lengthens the cool-down of its key", check: cooldownLengthens, cooldown: domain.MaxRetryAfter / 3},
+		{says: "each failure cools down for as long as its ending says", check: cooldownsDiffer},
 		{says: "a refused release leaves no cool-down", check: refusedReleaseHarmless},
 	}
 }
@@ -30,10 +30,10 @@ func failureIsShared(b *bench) {
 	for _, failure := range []error{domain.ErrSourceFailed, errors.New("boom"), fmt.Errorf("wrapped: %w", domain.ErrSourceFailed)} {
 		b.fail(b.A, k, failure)
 		b.refused(k, domain.ErrSourceFailed)
-		b.Advance(b.Cooldown / 2)
+		b.Advance(cooldown / 2)
 		b.refused(k, domain.ErrSourceFailed)
-		b.Advance(b.Cooldown - b.Cooldown/2)
-		require.NoError(b, b.B.Locker.Release(b.soon(), k, b.win(b.B, k), nil))
+		b.Advance(cooldown - cooldown/2)
+		require.NoError(b, b.B.Locker.Release(b.soon(), k, b.win(b.B, k), ports.Ending{}))
 	}
 }
 
@@ -43,25 +43,11 @@ func timeoutStays(b *bench) {
 	b.refused(k, domain.ErrTimeout)
 	_, err := b.B.Locker.Acquire(b.soon(), k)
 	require.NotErrorIs(b, err, domain.ErrSourceFailed)
-	b.Advance(b.Cooldown)
+	b.Advance(cooldown)
 	b.fail(b.B, k, domain.ErrSourceFailed)
 	_, err = b.A.Locker.Acquire(b.soon(), k)
 	require.ErrorIs(b, err, domain.ErrSourceFailed)
 	require.NotErrorIs(b, err, domain.ErrTimeout)
-}
-
-// failureWakes lets a woken Acquire say either that the lease ended, whereupon
-// its caller looks again and finds the failure, or the failure itself.
-func failureWakes(b *bench) {
-	k := b.key("k")
-	for _, failure := range []error{domain.ErrSourceFailed, domain.ErrTimeout} {
-		lease := b.win(b.A, k)
-		waiting := b.acquire(k, 10, b.A, b.B)
-		require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, failure))
-		waiting.end(domain.ErrLeaseEnded, failure)
-		b.refused(k, failure)
-		b.Advance(b.Cooldown)
-	}
 }
 
 func failureOwnKeyOnly(b *bench) {
@@ -81,11 +67,11 @@ func failureKeepsValue(b *bench) {
 func successIsFree(b *bench) {
 	k := b.key("k")
 	for _, in := range []Instance{b.A, b.B} {
-		require.NoError(b, in.Locker.Release(b.soon(), k, b.win(in, k), nil))
+		require.NoError(b, in.Locker.Release(b.soon(), k, b.win(in, k), ports.Ending{}))
 		b.fill(in, k, value("v"))
 	}
 	b.fail(b.A, k, domain.ErrSourceFailed)
-	b.Advance(b.Cooldown)
+	b.Advance(cooldown)
 	b.fill(b.A, k, value("v"))
 	b.win(b.B, k)
 }
@@ -94,19 +80,19 @@ func refusedReleaseHarmless(b *bench) {
 	k := b.key("k")
 	forge := func() {
 		b.Helper()
-		require.ErrorIs(b, b.B.Locker.Release(b.soon(), k, "forged", domain.ErrSourceFailed), domain.ErrLeaseLost)
+		require.ErrorIs(b, b.B.Locker.Release(b.soon(), k, ports.Lease{Token: "forged"}, failed()), domain.ErrLeaseLost)
 	}
 	forge()
 	lease := b.win(b.A, k)
-	waiting := b.acquire(k, 1, b.A, b.B)
+	waiting := b.await(k, 1, b.A, b.B)
 	forge()
 	waiting.wait(rest)
-	require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, nil))
-	waiting.end(domain.ErrLeaseEnded)
+	require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, ports.Ending{}))
+	waiting.end(ports.Ending{})
 
 	expired := b.win(b.A, k)
 	b.Advance(b.LockTTL)
-	require.ErrorIs(b, b.A.Locker.Release(b.soon(), k, expired, domain.ErrSourceFailed), domain.ErrLeaseLost)
+	require.ErrorIs(b, b.A.Locker.Release(b.soon(), k, expired, failed()), domain.ErrLeaseLost)
 	b.win(b.B, k)
 }
 
@@ -119,7 +105,7 @@ func kindsStay(b *bench) {
 		_, err := b.B.Locker.Acquire(b.soon(), k)
 		require.Equal(b, domain.FailureKind(failure), domain.FailureKind(err))
 		require.ErrorIs(b, b.state(b.B, k).Failure, failure)
-		b.Advance(b.Cooldown)
+		b.Advance(cooldown)
 	}
 }
 
@@ -129,29 +115,33 @@ func withdrawalRemoves(b *bench) {
 	for _, failure := range []error{domain.ErrSourceFailed, domain.ErrTimeout, domain.ErrSourceTooLarge} {
 		b.fail(b.B, k, failure)
 		b.holds(k, kept)
-		b.Advance(b.Cooldown)
+		b.Advance(cooldown)
 	}
+	withdrawn := ports.Ending{Failure: domain.ErrWithdrawn, Cooldown: cooldown}
 	voided := b.win(b.A, k)
 	b.write(b.B, k, kept)
-	require.ErrorIs(b, b.A.Locker.Release(b.soon(), k, voided, domain.ErrWithdrawn), domain.ErrLeaseLost)
+	require.ErrorIs(b, b.A.Locker.Release(b.soon(), k, voided, withdrawn), domain.ErrLeaseLost)
 	b.holds(k, kept)
 
-	lease := b.win(b.A, k)
-	waiting := b.acquire(k, 10, b.A, b.B)
-	waiting.wait(rest)
-	require.NoError(b, b.A.Locker.Release(b.soon(), k, lease, domain.ErrWithdrawn))
-	waiting.end(domain.ErrLeaseEnded, domain.ErrWithdrawn)
+	b.release(k, withdrawn).end(ports.Ending{Failure: domain.ErrWithdrawn})
 	b.lacks(k)
 	b.refused(k, domain.ErrWithdrawn)
 }
 
-func cooldownLengthens(b *bench) {
-	k := b.key("k")
-	b.fail(b.A, k, &domain.SourceError{Status: 503, RetryAfter: 3 * b.Cooldown, Err: domain.ErrSourceFailed})
-	b.fail(b.A, b.key("k2"), domain.ErrSourceFailed)
-	b.Advance(2 * b.Cooldown)
-	b.win(b.A, b.key("k2"))
+func cooldownsDiffer(b *bench) {
+	k, longer, none := b.key("k"), b.key("longer"), b.key("none")
+	for key, lasts := range map[domain.Key]time.Duration{k: cooldown, longer: 3 * cooldown, none: 0} {
+		failed := ports.Ending{Failure: domain.ErrSourceFailed, Cooldown: lasts}
+		require.NoError(b, b.A.Locker.Release(b.soon(), key, b.win(b.A, key), failed))
+	}
+	b.free(none)
 	b.refused(k, domain.ErrSourceFailed)
-	b.Advance(b.Cooldown)
-	b.win(b.B, k)
+	b.Advance(2 * cooldown)
+	b.free(k)
+	b.refused(longer, domain.ErrSourceFailed)
+	b.Advance(cooldown)
+	b.free(longer)
 }
+
+// failed is the ending of a load that failed.
+func failed() ports.Ending { return ports.Ending{Failure: domain.ErrSourceFailed, Cooldown: cooldown} }

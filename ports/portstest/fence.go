@@ -28,18 +28,22 @@ func (b *bench) lost(in Instance, k domain.Key, lease ports.Lease) {
 	b.ended(in, k, lease)
 }
 
-// ended requires that lease can be neither renewed nor given back.
+// ended requires that lease can be neither renewed nor given back, not even with an
+// ending that removes what is stored.
 func (b *bench) ended(in Instance, k domain.Key, lease ports.Lease) {
 	b.Helper()
 	require.ErrorIs(b, in.Locker.Renew(b.soon(), k, lease), domain.ErrLeaseLost)
-	require.ErrorIs(b, in.Locker.Release(b.soon(), k, lease, nil), domain.ErrLeaseLost)
-	require.ErrorIs(b, in.Locker.Release(b.soon(), k, lease, domain.ErrSourceFailed), domain.ErrLeaseLost)
+	require.ErrorIs(b, in.Locker.Release(b.soon(), k, lease, ports.Ending{}), domain.ErrLeaseLost)
+	for _, e := range []ports.Ending{failed(), {Failure: domain.ErrWithdrawn}, {Entry: lifeless()}} {
+		require.ErrorIs(b, in.Locker.Release(b.soon(), k, lease, e), domain.ErrLeaseLost)
+	}
+	require.ErrorIs(b, in.L2.Fill(b.soon(), k, lifeless(), lease), domain.ErrLeaseLost)
 }
 
 func fillWithoutLease(b *bench) {
 	k := b.key("k")
-	b.lost(b.A, k, "")
-	b.lost(b.A, k, "forged")
+	b.lost(b.A, k, ports.Lease{})
+	b.lost(b.A, k, ports.Lease{Token: "forged"})
 	b.lacks(k)
 	b.win(b.B, k)
 }
@@ -95,28 +99,27 @@ func refusedFillHarmless(b *bench) {
 	k := b.key("k")
 	b.fill(b.A, k, value("old"))
 	lease := b.win(b.A, k)
-	waiting := b.acquire(k, 1, b.A, b.B)
+	waiting := b.await(k, 1, b.A, b.B)
 	for _, in := range []Instance{b.A, b.B} {
-		b.lost(in, k, "")
-		b.lost(in, k, "forged")
-		b.lost(in, k, lease+"x")
-		b.lost(in, k, lease[:len(lease)-1])
+		for _, token := range []string{"", "forged", lease.Token + "x", lease.Token[:len(lease.Token)-1]} {
+			b.lost(in, k, ports.Lease{Token: token, TTL: b.LockTTL})
+		}
 	}
 	b.holds(k, value("old"))
 	waiting.wait(rest)
 	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("new"), lease))
-	waiting.end(domain.ErrLeaseEnded)
+	waiting.end(ports.Ending{})
 	b.holds(k, value("new"))
 }
 
 func leasesDiffer(b *bench) {
-	k, seen := b.key("k"), map[ports.Lease]bool{}
+	k, seen := b.key("k"), map[string]bool{}
 	for range 50 {
 		for _, in := range []Instance{b.A, b.B} {
 			lease := b.win(in, k)
-			require.False(b, seen[lease], "given out twice: %q", lease)
-			seen[lease] = true
-			require.NoError(b, in.Locker.Release(b.soon(), k, lease, nil))
+			require.False(b, seen[lease.Token], "granted twice: %q", lease.Token)
+			seen[lease.Token] = true
+			require.NoError(b, in.Locker.Release(b.soon(), k, lease, ports.Ending{}))
 		}
 	}
 }

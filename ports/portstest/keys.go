@@ -73,7 +73,7 @@ func oddKeysWritten(b *bench) {
 		if k := b.key(name); i%3 != 2 {
 			b.lost(b.A, k, leases[name])
 		} else {
-			require.NoError(b, b.A.Locker.Release(b.soon(), k, leases[name], domain.ErrSourceFailed), "key %q", name)
+			require.NoError(b, b.A.Locker.Release(b.soon(), k, leases[name], failed()), "key %q", name)
 		}
 	}
 	write()

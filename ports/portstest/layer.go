@@ -27,7 +27,7 @@ type Layer struct {
 // Limits is what a server is opened with. They are long, so that nothing runs out
 // by itself; the few tests that wait for a lease to run out in real time pick a
 // brief one.
-type Limits struct{ LockTTL, Cooldown time.Duration }
+type Limits struct{ LockTTL time.Duration }
 
 // Instance is the server as one instance of the service sees it.
 type Instance struct {
@@ -47,7 +47,7 @@ type Harness struct {
 	// cool-downs.
 	Advance func(d time.Duration)
 
-	// Waiting returns how many Acquires of key wait for its lease, on both
+	// Waiting returns how many Awaits of key wait for its lease, on both
 	// instances together. It may be nil where Run makes time virtual: there all
 	// wait that can.
 	Waiting func(key domain.Key) int
@@ -60,7 +60,7 @@ type Harness struct {
 // L2AndLocker checks the contracts of ports.L2Store and ports.Locker as kept by
 // one server, on which values, leases and wakes are one protocol.
 func L2AndLocker(t *testing.T, layer Layer) {
-	layer.check(t, storeContracts(), fenceContracts(), leaseContracts(), waitContracts(), failureContracts(), writeContracts())
+	layer.check(t, storeContracts(), fenceContracts(), leaseContracts(), waitContracts(), endingContracts(), failureContracts(), writeContracts())
 }
 
 func (layer Layer) check(t *testing.T, groups ...[]contract) {
@@ -80,19 +80,14 @@ func (layer Layer) check(t *testing.T, groups ...[]contract) {
 
 // contract is one sentence of a contract and the check that it holds.
 type contract struct {
-	says     string
-	check    func(b *bench)
-	lockTTL  time.Duration // zero means one that does not run out by itself
-	cooldown time.Duration // zero means one that does not end by itself
+	says    string
+	check   func(b *bench)
+	lockTTL time.Duration // zero means one that does not run out by itself
 }
 
 func (c contract) limits() Limits {
-	l := Limits{LockTTL: time.Hour, Cooldown: 10 * time.Minute}
 	if c.lockTTL > 0 {
-		l.LockTTL = c.lockTTL
+		return Limits{LockTTL: c.lockTTL}
 	}
-	if c.cooldown > 0 {
-		l.Cooldown = c.cooldown
-	}
-	return l
+	return Limits{LockTTL: time.Hour}
 }

@@ -7,13 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 func leaseContracts() []contract {
 	return []contract{
 		{says: "the state of a key tells who has its lease and for how long, and changes nothing", check: stateOfLease},
 		{says: "the state of a key tells its failure while that cools down", check: stateOfFailure},
-		{says: "exactly one of many acquires wins", check: oneWins},
+		{says: "exactly one of many acquires wins, and none waits", check: oneWins},
 		{says: "a lease may be ended by another instance that has its token", check: tokenTravels},
 		{says: "a renewed lease has its full life again", check: renewExtends},
 		{says: "a lease that ran out is free for all", check: expiredIsFree},
@@ -56,22 +57,37 @@ func stateOfFailure(b *bench) {
 		require.False(b, state.Held)
 		require.ErrorIs(b, state.Failure, failure)
 		require.Positive(b, state.FailureRemaining)
-		require.LessOrEqual(b, state.FailureRemaining, b.Cooldown)
-		b.Advance(b.Cooldown)
+		require.LessOrEqual(b, state.FailureRemaining, cooldown)
+		b.Advance(cooldown)
 		require.Equal(b, domain.LeaseState{}, b.state(b.A, k))
 	}
 }
 
 func oneWins(b *bench) {
 	k := b.key("k")
-	acquires := b.start(k, 20, b.A, b.B)
-	won := acquires.next(promptly)
-	require.NoError(b, won.err)
-	acquires.begin()
-	acquires.wait(rest)
-	acquires.cancel()
-	acquires.end(context.Canceled)
-	require.NoError(b, b.A.L2.Fill(b.soon(), k, value("v"), won.lease))
+	instances := []Instance{b.A, b.B}
+	errs := make(chan error, 40)
+	for i := range cap(errs) {
+		go func() {
+			_, err := instances[i%2].Locker.Acquire(b.Context(), k)
+			errs <- err
+		}()
+	}
+	won := 0
+	for range cap(errs) {
+		select {
+		case err := <-errs:
+			if err == nil {
+				won++
+			} else {
+				require.ErrorIs(b, err, domain.ErrLeaseHeld)
+			}
+		case <-time.After(promptly):
+			require.FailNow(b, "an Acquire waits")
+		}
+	}
+	require.Equal(b, 1, won)
+	b.held(k)
 }
 
 func tokenTravels(b *bench) {
@@ -81,7 +97,7 @@ func tokenTravels(b *bench) {
 	require.NoError(b, b.B.L2.Fill(b.soon(), k, value("v"), lease))
 	b.holds(k, value("v"))
 	lease = b.win(b.A, k)
-	require.NoError(b, b.B.Locker.Release(b.soon(), k, lease, nil))
+	require.NoError(b, b.B.Locker.Release(b.soon(), k, lease, ports.Ending{}))
 	b.win(b.A, k)
 }
 
@@ -110,7 +126,7 @@ func expiredIsFree(b *bench) {
 		next := b.win(in, k)
 		require.NotEqual(b, lease, next)
 		b.ended(b.A, k, lease)
-		require.NoError(b, in.Locker.Release(b.soon(), k, next, nil))
+		require.NoError(b, in.Locker.Release(b.soon(), k, next, ports.Ending{}))
 	}
 }
 
@@ -118,9 +134,9 @@ func releaseWhenDone(b *bench) {
 	k := b.key("k")
 	done, cancel := context.WithDeadline(b.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	require.NoError(b, b.A.Locker.Release(done, k, b.win(b.A, k), nil))
+	require.NoError(b, b.A.Locker.Release(done, k, b.win(b.A, k), ports.Ending{}))
 	lease := b.win(b.B, k)
-	require.NoError(b, b.B.Locker.Release(done, k, lease, domain.ErrSourceFailed))
+	require.NoError(b, b.B.Locker.Release(done, k, lease, failed()))
 	b.refused(k, domain.ErrSourceFailed)
 }
 

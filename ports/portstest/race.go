@@ -13,8 +13,8 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// writtenWhenWoken lets others ask for a lease that only the write ends: whether
-// they are woken or come later and win it, they find what was written. It is
+// writtenWhenWoken lets others wait for a lease that only the write ends: whether
+// they are woken or come later and find it free, they find what was written. It is
 // large, so that to write it takes a while.
 func writtenWhenWoken(b *bench) {
 	k, instances := b.key("k"), []Instance{b.A, b.B}
@@ -24,11 +24,9 @@ func writtenWhenWoken(b *bench) {
 		found := make(chan domain.Copy, len(instances))
 		for _, in := range instances {
 			go func() {
-				lease, err := in.Locker.Acquire(b.Context(), k)
+				_, err := in.Locker.Await(b.Context(), k)
+				assert.NoError(b, err)
 				c, _, _ := in.L2.Get(b.Context(), k)
-				if err == nil {
-					assert.NoError(b, in.Locker.Release(b.Context(), k, lease, nil))
-				}
 				found <- c
 			}()
 		}
@@ -93,7 +91,10 @@ func writesAtOnce(b *bench) {
 func load(ctx context.Context, in Instance, k domain.Key, e *domain.Entry) error {
 	for {
 		lease, err := in.Locker.Acquire(ctx, k)
-		if errors.Is(err, domain.ErrLeaseEnded) {
+		if errors.Is(err, domain.ErrLeaseHeld) {
+			if _, err := in.Locker.Await(ctx, k); err != nil {
+				return err
+			}
 			continue
 		}
 		if err == nil {

@@ -21,7 +21,7 @@ func storeContracts() []contract {
 		{says: "an entry is kept past its life as stale, for as long as it says", check: keptStale},
 		{says: "an entry that replaces a kept one is not kept as that was", check: keepIsReplaced},
 		{says: "keeps that are not whole seconds are honoured", check: oddKeeps},
-		{says: "an entry without life ends the lease and is not stored", check: noLife},
+		{says: "an entry without TTL ends the lease, removes its predecessor and is not stored", check: noLife},
 		{says: "many are read in the order of their keys", check: manyInOrder},
 		{says: "what is large is not read along with many", check: manyWithoutTheLarge},
 		{says: "every legal key works, and none touches another", check: oddKeys},
@@ -145,10 +145,10 @@ func noLife(b *bench) {
 	k := b.key("k")
 	b.fill(b.A, k, value("old"))
 	lease := b.win(b.A, k)
-	waiting := b.acquire(k, 1, b.B)
+	waiting := b.await(k, 1, b.B)
 	waiting.wait(rest)
 	require.NoError(b, b.A.L2.Fill(b.soon(), k, lifeless(), lease))
-	waiting.end(domain.ErrLeaseEnded)
+	waiting.end(ports.Ending{Entry: lifeless()})
 	b.lacks(k)
 	b.win(b.B, k)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 func writeContracts() []contract {
@@ -46,7 +47,7 @@ func (b *bench) has(k domain.Key, e *domain.Entry) {
 func (b *bench) free(k domain.Key) {
 	b.Helper()
 	for _, in := range []Instance{b.A, b.B} {
-		require.NoError(b, in.Locker.Release(b.soon(), k, b.win(in, k), nil))
+		require.NoError(b, in.Locker.Release(b.soon(), k, b.win(in, k), ports.Ending{}))
 	}
 }
 
@@ -133,7 +134,7 @@ func writeVoids(b *bench) {
 			b.has(k, e)
 			next := b.win(b.B, k)
 			b.lost(b.A, k, lease)
-			require.NoError(b, b.B.Locker.Release(b.soon(), k, next, nil))
+			require.NoError(b, b.B.Locker.Release(b.soon(), k, next, ports.Ending{}))
 			b.free(k)
 			b.has(k, e)
 		}
@@ -143,14 +144,14 @@ func writeVoids(b *bench) {
 func writeVoidsOwnKeyOnly(b *bench) {
 	other := b.key("other")
 	lease := b.win(b.A, other)
-	waiting := b.acquire(other, 2, b.A, b.B)
+	waiting := b.await(other, 2, b.A, b.B)
 	for _, e := range written() {
 		b.write(b.A, b.key("k"), e)
 		b.write(b.B, b.key("k"), e)
 	}
 	waiting.wait(rest)
 	require.NoError(b, b.A.L2.Fill(b.soon(), other, value("other"), lease))
-	waiting.end(domain.ErrLeaseEnded)
+	waiting.end(ports.Ending{})
 	b.holds(other, value("other"))
 }
 
@@ -158,9 +159,9 @@ func writeWakes(b *bench) {
 	k := b.key("k")
 	for _, e := range written() {
 		b.win(b.A, k)
-		waiting := b.acquire(k, 25, b.A, b.B)
+		waiting := b.await(k, 25, b.A, b.B)
 		b.write(b.A, k, e)
-		waiting.end(domain.ErrLeaseEnded)
+		waiting.end(ports.Ending{})
 		b.has(k, e)
 		b.free(k)
 	}
@@ -191,6 +192,6 @@ func loadsAfterWrite(b *bench) {
 		b.fail(b.B, k, domain.ErrSourceFailed)
 		b.refused(k, domain.ErrSourceFailed)
 		b.has(k, e)
-		b.Advance(b.Cooldown)
+		b.Advance(cooldown)
 	}
 }

@@ -1,0 +1,70 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// Await waits to be woken, and asks now and then whether the lease is still held.
+func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error) {
+	// Before asking, so that no wake-up can come in between.
+	woken, forget := l.bus.wakes.await(key)
+	defer forget()
+	lease := ""
+	for ctx.Err() == nil {
+		held, left, err := l.leaveWord(context.WithoutCancel(ctx), key)
+		switch {
+		case ctx.Err() != nil:
+			continue
+		case err != nil:
+			return ports.Ending{}, err
+		case held == "":
+			return woken.endingOf(lease), nil
+		}
+		lease = held
+		poll := time.NewTimer(pollAfter(left))
+		select {
+		case <-woken.called:
+			poll.Stop()
+			return woken.endingOf(lease), nil
+		case <-ctx.Done():
+			poll.Stop()
+		case <-poll.C:
+		}
+	}
+	return ports.Ending{}, ctx.Err()
+}
+
+// leaveWord has this instance woken at the end of the lease of key, and returns that
+// lease and for how long it stands; none when nobody holds it.
+func (l *Locker) leaveWord(ctx context.Context, key domain.Key) (held string, left time.Duration, err error) {
+	n := namesOf(l.client.prefix, key)
+	cmd, err := l.client.run(ctx, awaitScript, leases, []string{n.lock, n.waiters},
+		l.opts.TTL.Milliseconds(), l.client.own(), waitersTTL.Milliseconds())
+	if err != nil {
+		return "", 0, fmt.Errorf("redis await: %w", err)
+	}
+	reply, _ := cmd.Slice()
+	switch {
+	case len(reply) == 3 && reply[0] == "held":
+		held, _ = reply[1].(string)
+		ms, _ := reply[2].(int64)
+		return held, time.Duration(ms) * time.Millisecond, nil
+	case len(reply) == 1 && reply[0] == "free":
+		return "", 0, nil
+	case len(reply) == 1 && reply[0] == "late":
+		return "", 0, fmt.Errorf("redis await: %w", errNotSent)
+	}
+	return "", 0, fmt.Errorf("redis await: unexpected reply %v", reply)
+}
+
+// pollAfter returns when to ask again about a lease that stands for left.
+func pollAfter(left time.Duration) time.Duration {
+	poll := pollEvery + rand.N(pollEvery/2)
+	return min(poll, left+rand.N(staggered)) + time.Millisecond
+}

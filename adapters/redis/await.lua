@@ -1,0 +1,22 @@
+-- Says whether the lease is held, and if so leaves word whom to wake when it ends.
+-- KEYS: lock, waiters.
+-- ARGV: lock's TTL in ms, channel to wake, TTL of the waiters' set in ms, when this
+-- comes too late in Unix ms.
+-- Returns {'held', lease, ms until the lock expires}, {'free'} or {'late'}.
+local time = redis.call('TIME')
+if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(ARGV[4]) then
+  return { 'late' }
+end
+local lease = redis.call('GET', KEYS[1])
+if not lease then
+  return { 'free' }
+end
+-- Whatever put it there: no lock stands longer than its TTL without a renewal.
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 or left > tonumber(ARGV[1]) then
+  left = tonumber(ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], left)
+end
+redis.call('SADD', KEYS[2], ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return { 'held', lease, left }
