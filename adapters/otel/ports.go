@@ -68,7 +68,7 @@ func (s l2Store) Delete(ctx context.Context, key domain.Key) (err error) {
 	return err
 }
 
-// Locker puts spans around the wait for leases and around their end.
+// Locker puts spans around asking for leases, the wait for them and their end.
 func (t *Tracing) Locker(l ports.Locker) ports.Locker {
 	if t == nil {
 		return l
@@ -82,19 +82,45 @@ type locker struct {
 }
 
 func (l locker) Acquire(ctx context.Context, key domain.Key) (lease ports.Lease, err error) {
-	l.t.during(ctx, "lease wait", func(ctx context.Context, _ trace.Span) error {
+	l.t.during(ctx, "lease acquire", func(ctx context.Context, span trace.Span) error {
 		lease, err = l.Locker.Acquire(ctx, key)
+		if domain.IsLoadFailure(err) { // an answer, not a failure of the locker
+			describe(span, ports.Ending{Failure: err})
+			return nil
+		}
 		return err
-	}, domain.ErrLeaseEnded)
+	}, domain.ErrLeaseHeld)
 	return lease, err
 }
 
-func (l locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, failure error) (err error) {
-	l.t.during(ctx, "lease release", func(ctx context.Context, _ trace.Span) error {
-		err = l.Locker.Release(ctx, key, lease, failure)
+func (l locker) Await(ctx context.Context, key domain.Key) (e ports.Ending, err error) {
+	l.t.during(ctx, "lease wait", func(ctx context.Context, span trace.Span) error {
+		e, err = l.Locker.Await(ctx, key)
+		describe(span, e)
+		return err
+	})
+	return e, err
+}
+
+func (l locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, e ports.Ending) (err error) {
+	l.t.during(ctx, "lease release", func(ctx context.Context, span trace.Span) error {
+		describe(span, e)
+		err = l.Locker.Release(ctx, key, lease, e)
 		return err
 	}, domain.ErrLeaseLost)
 	return err
+}
+
+// describe says in span how a lease ended.
+func describe(span trace.Span, e ports.Ending) {
+	switch {
+	case e.Failure != nil:
+		span.SetAttributes(attribute.String("mlcache.ending", domain.FailureKind(e.Failure)))
+	case e.Entry != nil:
+		span.SetAttributes(attribute.String("mlcache.ending", "entry"))
+	case e.Unshared:
+		span.SetAttributes(attribute.String("mlcache.ending", "unshared"))
+	}
 }
 
 // Source puts a span around each call of s.

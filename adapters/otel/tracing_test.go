@@ -103,16 +103,20 @@ func TestTheStandardVariablesTurnItOnAndOff(t *testing.T) {
 
 func TestEachCallIsASpanThatSaysHowItWent(t *testing.T) {
 	tracing, spans := traced(t)
-	k, boom := key(t), errors.New("boom")
+	k, lease, boom := key(t), ports.Lease{Token: "x"}, errors.New("boom")
 	store, locker, source := mocks.NewL2Store(t), mocks.NewLocker(t), mocks.NewSource(t)
 	e := domain.NewEntry(domain.Value{Body: "value"}, time.Second, 0)
 	store.EXPECT().Get(mock.Anything, k).Return(domain.Copy{Entry: e}, true, nil)
 	store.EXPECT().GetMany(mock.Anything, []domain.Key{k, k}).Return(make([]ports.Found, 2))
-	store.EXPECT().Fill(mock.Anything, k, e, ports.Lease("x")).Return(domain.ErrLeaseLost)
+	store.EXPECT().Fill(mock.Anything, k, e, lease).Return(domain.ErrLeaseLost)
 	store.EXPECT().Put(mock.Anything, k, e).Return(boom)
 	store.EXPECT().Delete(mock.Anything, k).Return(nil)
-	locker.EXPECT().Acquire(mock.Anything, k).Return("", domain.ErrLeaseEnded)
-	locker.EXPECT().Release(mock.Anything, k, ports.Lease("x"), boom).Return(nil)
+	failed := ports.Ending{Failure: boom}
+	locker.EXPECT().Acquire(mock.Anything, k).Return(ports.Lease{}, domain.ErrLeaseHeld).Once()
+	locker.EXPECT().Acquire(mock.Anything, k).Return(ports.Lease{}, domain.ErrTimeout).Once()
+	locker.EXPECT().Await(mock.Anything, k).Return(ports.Ending{Entry: e}, nil).Once()
+	locker.EXPECT().Await(mock.Anything, k).Return(ports.Ending{Unshared: true}, nil).Once()
+	locker.EXPECT().Release(mock.Anything, k, lease, failed).Return(nil)
 	source.EXPECT().Load(mock.Anything, k).Return(domain.Value{}, domain.ErrNotFound)
 
 	s, l := tracing.L2Store(store), tracing.Locker(locker)
@@ -121,12 +125,19 @@ func TestEachCallIsASpanThatSaysHowItWent(t *testing.T) {
 	require.True(t, ok)
 	require.NoError(t, err)
 	require.Len(t, s.GetMany(t.Context(), []domain.Key{k, k}), 2)
-	require.ErrorIs(t, s.Fill(t.Context(), k, e, "x"), domain.ErrLeaseLost)
+	require.ErrorIs(t, s.Fill(t.Context(), k, e, lease), domain.ErrLeaseLost)
 	require.ErrorIs(t, s.Put(t.Context(), k, e), boom)
 	require.NoError(t, s.Delete(t.Context(), k))
 	_, err = l.Acquire(t.Context(), k)
-	require.ErrorIs(t, err, domain.ErrLeaseEnded)
-	require.NoError(t, l.Release(t.Context(), k, "x", boom))
+	require.ErrorIs(t, err, domain.ErrLeaseHeld)
+	_, err = l.Acquire(t.Context(), k)
+	require.ErrorIs(t, err, domain.ErrTimeout)
+	for _, want := range []ports.Ending{{Entry: e}, {Unshared: true}} {
+		ending, err := l.Await(t.Context(), k)
+		require.NoError(t, err)
+		require.Equal(t, want, ending)
+	}
+	require.NoError(t, l.Release(t.Context(), k, lease, failed))
 	_, err = tracing.Source(source).Load(t.Context(), k)
 	require.ErrorIs(t, err, domain.ErrNotFound)
 
@@ -135,7 +146,11 @@ func TestEachCallIsASpanThatSaysHowItWent(t *testing.T) {
 		names = append(names, span.Name())
 		require.Equal(t, span.Name() == "l2 put", span.Status().Code == codes.Error, span.Name())
 	}
-	require.Equal(t, []string{"l2 get", "l2 get many", "l2 fill", "l2 put", "l2 delete", "lease wait", "lease release", "source call"}, names)
+	require.Equal(t, []string{"l2 get", "l2 get many", "l2 fill", "l2 put", "l2 delete", "lease acquire", "lease acquire", "lease wait", "lease wait", "lease release", "source call"}, names)
+	for i, want := range []string{"", "timeout", "entry", "unshared", "failed"} {
+		require.Equal(t, want, attributeOf(spans.Ended()[5+i], "mlcache.ending").AsString())
+	}
+	require.Equal(t, domain.ErrLeaseHeld.Error(), attributeOf(spans.Ended()[5], "mlcache.result").AsString())
 	require.True(t, attributeOf(spans.Ended()[0], "mlcache.hit").AsBool())
 	require.EqualValues(t, 2, attributeOf(spans.Ended()[1], "mlcache.keys").AsInt64())
 	require.Equal(t, domain.ErrLeaseLost.Error(), attributeOf(spans.Ended()[2], "mlcache.result").AsString())
