@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -46,10 +47,11 @@ type Client struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup // every goroutine of the client
 
-	mu     sync.Mutex
-	fault  error // why it is not usable, nil while it is
-	isUsed bool
-	used   chan struct{} // closed while any server is used
+	isUsed atomic.Bool // whether any server is used; changes under mu
+
+	mu    sync.Mutex
+	fault error         // why it is not usable, nil while it is
+	used  chan struct{} // closed while any server is used
 }
 
 // NewClient returns a client for o, which connects in the background: a server that
@@ -137,6 +139,9 @@ func (c *Client) Close() error {
 	c.stop()
 	err := c.rdb.Close()
 	c.running.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noteUsedLocked(false)
 	return err
 }
 
@@ -162,18 +167,18 @@ func (c *Client) report() {
 }
 
 func (c *Client) noteUsedLocked(used bool) {
-	if used == c.isUsed {
+	if used == c.isUsed.Swap(used) {
 		return
 	}
-	if c.isUsed = used; used {
+	if used {
 		close(c.used)
 	} else {
 		c.used = make(chan struct{})
 	}
 }
 
-// reachable reports whether any server is used.
-func (c *Client) reachable() bool { return c.nodes.anyUsed() }
+// reachable reports whether any server is used, as of the last report.
+func (c *Client) reachable() bool { return c.isUsed.Load() }
 
 // changes is the channel on which instances tell each other what they changed.
 func (c *Client) changes() string { return channel(c.prefix, "changes", database(c.rdb)) }
