@@ -20,3 +20,19 @@ func TestInvalidationsStayInTheirDatabase(t *testing.T) {
 		require.Equal(t, mine, <-here.news.changed, "the server delivers in order, and this came second")
 	}
 }
+
+// Each hit in L1 asks both while Redis is gone.
+func TestAvailableAndSubscribedTakeNoLock(t *testing.T) {
+	t.Parallel()
+	in := join(t, redistest.StartCluster(t).URL())
+	nodes, isCluster := in.client.nodes.(*cluster)
+	require.True(t, isCluster)
+	in.client.mu.Lock()
+	defer in.client.mu.Unlock()
+	nodes.mu.Lock()
+	defer nodes.mu.Unlock()
+	in.bus.mu.Lock()
+	defer in.bus.mu.Unlock()
+	require.True(t, in.bus.Available())
+	require.True(t, in.bus.Subscribed())
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -46,10 +47,11 @@ type Client struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup // every goroutine of the client
 
-	mu     sync.Mutex
-	fault  error // why it is not usable, nil while it is
-	isUsed bool
-	used   chan struct{} // closed while any server is used
+	isUsed atomic.Bool // whether any server is used; changes under mu
+
+	mu    sync.Mutex
+	fault error         // why it is not usable, nil while it is
+	used  chan struct{} // closed while any server is used
 }
 
 // NewClient returns a client for o, which connects in the background: a server that
@@ -137,6 +139,9 @@ func (c *Client) Close() error {
 	c.stop()
 	err := c.rdb.Close()
 	c.running.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noteUsedLocked(false)
 	return err
 }
 
@@ -162,18 +167,18 @@ func (c *Client) report() {
 }
 
 func (c *Client) noteUsedLocked(used bool) {
-	if used == c.isUsed {
+	if used == c.isUsed.Swap(used) {
 		return
 	}
-	if c.isUsed = used; used {
+	if used {
 		close(c.used)
 	} else {
 		c.used = make(chan struct{})
 	}
 }
 
-// reachable reports whether any server is used.
-func (c *Client) reachable() bool { return c.nodes.anyUsed() }
+// reachable reports whether any server is used, as of the last report.
+func (c *Client) reachable() bool { return c.isUsed.Load() }
 
 // changes is the channel on which instances tell each other what they changed.
 func (c *Client) changes() string { return channel(c.prefix, "changes", database(c.rdb)) }
@@ -215,19 +220,24 @@ func (c *Client) on(ctx context.Context, name string, exchange func(*node) ([]re
 	}
 }
 
+// scriptTime is how long each script that goes before another in the same round trip
+// may take the server, with all that the other lanes ask of it.
+const scriptTime = 100 * time.Microsecond
+
 // run runs a script on the server that has its keys and returns the first error, be
 // it the server's. The script's last argument is when it comes too late, by the
 // server's clock, and is set when it is sent: nothing takes effect after the call has
 // failed for want of time.
 func (c *Client) run(ctx context.Context, s script, t traffic, keys []string, args ...any) (cmd *redis.Cmd, err error) {
-	var sent time.Time
+	var over time.Time // when it comes too late
 	failed := c.on(ctx, keys[0], func(n *node) ([]redis.Cmder, error) {
 		var failed error
 		cmd, err = evaluate(ctx, s, func(ctx context.Context, cmd redis.Cmder) error {
 			all := cmd.Args()
-			failed = n.do(ctx, t, []redis.Cmder{cmd}, func() {
-				sent = time.Now()
-				all[len(all)-1] = n.clock.deadline(c.timeout)
+			failed = n.do(ctx, t, []redis.Cmder{cmd}, func(before int) {
+				patience := c.timeout + time.Duration(before)*scriptTime
+				over = time.Now().Add(patience)
+				all[len(all)-1] = n.clock.deadline(patience)
 			})
 			return failed
 		}, keys, append(slices.Clip(args), 0)...)
@@ -236,7 +246,7 @@ func (c *Client) run(ctx context.Context, s script, t traffic, keys []string, ar
 	if errors.Is(failed, errNoReply) {
 		// The connection may have broken early, and what was sent on it still arrive.
 		// Whatever comes after this call must not be overtaken by it.
-		pause(context.WithoutCancel(ctx), time.Until(sent.Add(c.timeout)))
+		pause(context.WithoutCancel(ctx), time.Until(over))
 	}
 	return cmd, errors.Join(failed, err)
 }

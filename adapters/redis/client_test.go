@@ -114,3 +114,21 @@ func (l *syncLog) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// A probe is one script, and one exchange for both commands of a read.
+func TestAProbeTakesTwoRoundTrips(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	c := newClient(t, options(proxy.URL()))
+	held := proxy.HoldReply(c.id + "{}:value") // of the script
+	c.nodes.suspect()
+	awaitClosed(t, held.Begun)
+	life := proxy.HoldReply("pttl\r\n$")
+	value := proxy.HoldRequest("get\r\n$")
+	held.Deliver()
+	awaitClosed(t, life.Begun)
+	awaitClosed(t, value.Begun) // although the reply to the first has not come
+	life.Deliver()
+	value.Deliver()
+}

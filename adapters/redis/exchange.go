@@ -21,8 +21,9 @@ type exchange struct {
 	sent chan struct{} // closed when the commands are about to be sent
 	done chan struct{} // closed when the commands have their replies, or err is set
 	err  error         // why there are no replies
-	// begin is called when the commands are about to be sent, if it is not nil.
-	begin func()
+	// begin is called when the commands are about to be sent, if it is not nil, with how
+	// many exchanges go before them in the same round trip.
+	begin func(before int)
 }
 
 // await waits for the replies, which the lane gives up in time.

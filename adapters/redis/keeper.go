@@ -181,12 +181,12 @@ func (n *node) probe(ctx context.Context, conn *redis.Conn) error {
 		return err
 	}
 	n.clock.set(asked, time.Now(), at)
-	life, value := conn.PTTL(ctx, names[0]), conn.Get(ctx, names[0])
-	if err := life.Err(); err != nil {
+	life, value := redis.NewDurationCmd(ctx, time.Millisecond, "pttl", names[0]), redis.NewStringCmd(ctx, "get", names[0])
+	if err := roundTrip(ctx, conn, []redis.Cmder{life, value}); err != nil {
 		return err
 	}
-	if err := value.Err(); err != nil && !errors.Is(err, redis.Nil) {
-		return err
+	if errors.Is(value.Err(), redis.Nil) {
+		return life.Err()
 	}
-	return nil
+	return errors.Join(life.Err(), value.Err())
 }

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 // lane is one established connection. A caller that finds it idle sends at once,
-// without a change of goroutines; what is asked meanwhile is sent together when the replies
-// are there (group commit), so it waits for less than a round trip.
+// without a change of goroutines; all that is asked meanwhile is sent together when the
+// replies are there (group commit), so a call waits for at most one round trip of others.
 type lane struct {
 	node *node
 
@@ -24,18 +23,10 @@ type lane struct {
 	old    []*redis.Conn // given up, to be closed when no batch is under way
 }
 
-// maxBatch is how many commands share a round trip: few enough for the server to get
-// round all lanes well within a budget.
-const maxBatch = 128
-
-// turnTimeout is how long a call waits for its turn while the server answers others.
-// The budget of a call begins after that: the wait says how much is asked here, not
-// how the server is.
-const turnTimeout = time.Second
-
-// do has the commands carried out in their order. After an error they may not be
-// looked at; the error is errNotSent when they had no effect.
-func (l *lane) do(ctx context.Context, cmds []redis.Cmder, begin func()) error {
+// do has the commands carried out in their order. After an error they may not be looked
+// at; the error is errNotSent when they had no effect. A call whose turn has not come when
+// the lane has been silent for the budget fails with those that it waits for.
+func (l *lane) do(ctx context.Context, cmds []redis.Cmder, begin func(before int)) error {
 	x := &exchange{cmds: cmds, begin: begin, sent: make(chan struct{}), done: make(chan struct{})}
 	l.mu.Lock()
 	l.queue = append(l.queue, x)
@@ -46,19 +37,15 @@ func (l *lane) do(ctx context.Context, cmds []redis.Cmder, begin func()) error {
 		l.sendQueued()
 		return x.err
 	}
-	turn := time.NewTimer(turnTimeout)
-	defer turn.Stop()
 	select {
 	case <-x.sent:
 	case <-ctx.Done():
 		return l.abandon(x, context.Cause(ctx))
-	case <-turn.C:
-		return l.abandon(x, nil)
 	}
 	return x.await(ctx)
 }
 
-// abandon takes x out of the queue, or waits for its replies if it has just been sent.
+// abandon takes x out of the queue, if it has not just been sent.
 func (l *lane) abandon(x *exchange, cause error) error {
 	l.mu.Lock()
 	at := slices.Index(l.queue, x)
@@ -68,16 +55,9 @@ func (l *lane) abandon(x *exchange, cause error) error {
 	l.mu.Unlock()
 	if at < 0 {
 		<-x.sent
-	}
-	switch {
-	case at < 0 && cause != nil:
 		return fmt.Errorf("%w: %w", errNoReply, cause)
-	case at < 0:
-		return x.await(context.Background())
-	case cause != nil:
-		return fmt.Errorf("%w: %w", errNotSent, cause)
 	}
-	return errNotSent
+	return fmt.Errorf("%w: %w", errNotSent, cause)
 }
 
 // sendQueued sends the first batch and leaves what was queued meanwhile to a
@@ -107,9 +87,9 @@ func (l *lane) sendBatch() bool {
 
 // carryOut sends a batch and says to its callers what came of it.
 func (l *lane) carryOut(conn *redis.Conn, batch []*exchange) {
-	for _, x := range batch {
+	for before, x := range batch {
 		if x.begin != nil {
-			x.begin()
+			x.begin(before)
 		}
 		close(x.sent)
 	}
@@ -123,14 +103,7 @@ func (l *lane) carryOut(conn *redis.Conn, batch []*exchange) {
 func (l *lane) take() (batch []*exchange, conn *redis.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := 0
-	for total := 0; n < len(l.queue); n++ {
-		if total += len(l.queue[n].cmds); total > maxBatch && n > 0 {
-			break
-		}
-	}
-	batch = slices.Clone(l.queue[:n])
-	l.queue = append(l.queue[:0:0], l.queue[n:]...)
+	batch, l.queue = l.queue, nil
 	return batch, l.conn
 }
 

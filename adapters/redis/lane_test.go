@@ -2,11 +2,20 @@ package redis
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
 // Between two batches all that are queued may give up.
@@ -20,4 +29,72 @@ func TestALaneWhoseCallersHaveAllLeftIsIdle(t *testing.T) {
 
 	require.False(t, l.sendBatch())
 	require.False(t, l.busy)
+}
+
+func TestACallThatLeavesBeforeItsTurnHasNoEffect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lane{busy: true} // by a batch that does not end
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ended, gone := make(chan error), errors.New("gone")
+		go func() { ended <- l.do(ctx, nil, nil) }()
+		synctest.Wait()
+		require.Len(t, l.queue, 1)
+		cancel(gone)
+		err := <-ended
+		require.ErrorIs(t, err, gone)
+		require.ErrorIs(t, err, errNotSent)
+		require.Empty(t, l.queue)
+	})
+}
+
+func TestAllThatIsQueuedGoesInTheNextRoundTrip(t *testing.T) {
+	l := &lane{}
+	for range 10_000 {
+		l.queue = append(l.queue, &exchange{cmds: make([]redis.Cmder, 2)})
+	}
+	batch, _ := l.take()
+	require.Len(t, batch, 10_000)
+	require.Empty(t, l.queue)
+}
+
+func TestACallThatWaitsBehindASilentServerFailsUnsent(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	in := instanceOf(t, options(proxy.URL()), times)
+	var all sync.WaitGroup
+	for i := range lanesPerNode - bulkLanes - leaseLanes { // each lane for reads
+		key := parse(t, fmt.Sprint("silent ", i))
+		silent := proxy.FreezeReply("{" + key.String() + "}")
+		all.Go(func() {
+			_, _, err := in.store.Get(t.Context(), key)
+			assert.ErrorIs(t, err, errNoReply)
+		})
+		awaitClosed(t, silent.Begun)
+	}
+	_, _, err := in.store.Get(t.Context(), parse(t, "k"))
+	require.NotErrorIs(t, err, errNoReply)
+	if err != nil { // else there was a new connection within the budget
+		require.ErrorIs(t, err, errNotSent)
+	}
+	all.Wait()
+}
+
+func TestACallThatWaitsHasItsTurnWhenTheBytesBeforeItHaveArrived(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	in, direct := far(t, network{}, proxy), join(t, server.URL())
+	large, small := domain.NewEntry(domain.Value{Body: strings.Repeat("x", 256<<10)}, time.Hour, 0), parse(t, "small")
+	require.NoError(t, direct.store.Put(t.Context(), parse(t, "large"), large))
+	require.NoError(t, direct.store.Put(t.Context(), small, entry))
+	proxy.Become(redistest.Network{Bandwidth: 1 << 20}) // 250 ms for each, five times the budget
+	var all sync.WaitGroup
+	for range lanesPerNode - bulkLanes - leaseLanes {
+		all.Go(func() { assert.NoError(t, stored(t.Context(), in, parse(t, "large"), true)) })
+	}
+	for range 100 {
+		all.Go(func() { assert.NoError(t, stored(t.Context(), in, small, true)) })
+	}
+	all.Wait()
 }

@@ -65,13 +65,18 @@ func open(t *testing.T, url string, o LockerOptions) instance {
 // openAs opens an instance whose names begin with prefix.
 func openAs(t *testing.T, url, prefix string, o LockerOptions) instance {
 	t.Helper()
-	client := newClient(t, Options{
+	return instanceOf(t, Options{
 		// Roomier than in production: a busy test machine must not look like a broken server.
 		URL: url, Prefix: prefix, Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}, o)
+}
+
+func instanceOf(t *testing.T, c Options, l LockerOptions) instance {
+	t.Helper()
+	client := newClient(t, c)
 	bus := NewBus(client)
 	t.Cleanup(bus.Close)
-	locker, err := NewLocker(bus, o)
+	locker, err := NewLocker(bus, l)
 	require.NoError(t, err)
 	return instance{client: client, store: NewStore(client), bus: bus, locker: locker}
 }

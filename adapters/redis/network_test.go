@@ -68,12 +68,7 @@ func far(t *testing.T, n network, proxy *redistest.Proxy) member {
 	t.Helper()
 	o := options(proxy.URL())
 	o.Timeout = max(50*time.Millisecond, 3*n.rtt)
-	client := newClient(t, o)
-	bus := NewBus(client)
-	t.Cleanup(bus.Close)
-	locker, err := NewLocker(bus, times)
-	require.NoError(t, err)
-	return member{instance: instance{client: client, store: NewStore(client), bus: bus, locker: locker}}
+	return member{instance: instanceOf(t, o, times)}
 }
 
 // To connect takes five round trips or more, a call has three. The network is slower
@@ -396,30 +391,6 @@ func TestOptionsByWhichReplicasAnswerAreRefused(t *testing.T) {
 		_, err := NewClient(options("redis://a:1,b:2?" + option + "=true"))
 		require.ErrorContains(t, err, option)
 	}
-}
-
-func TestACallThatGetsNoTurnHasNoEffect(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := &lane{node: &node{client: &Client{timeout: 10 * time.Millisecond}}}
-		l.busy = true // by a batch that does not end
-		began := time.Now()
-		require.ErrorIs(t, l.do(t.Context(), nil, nil), errNotSent)
-		require.Equal(t, turnTimeout, time.Since(began))
-		require.Empty(t, l.queue)
-		ctx, cancel := context.WithCancelCause(t.Context())
-		gone := errors.New("gone")
-		cancel(gone)
-		require.ErrorIs(t, l.do(ctx, nil, nil), gone)
-		require.Empty(t, l.queue)
-	})
-}
-
-func TestALaneWhoseCallersHaveAllGivenUpIsIdle(t *testing.T) {
-	l := &lane{node: &node{client: &Client{timeout: time.Millisecond}}, conn: &redis.Conn{}}
-	l.busy = true // by a batch, while another call waits until it gives up
-	require.ErrorIs(t, l.do(t.Context(), nil, nil), errNotSent)
-	require.False(t, l.sendBatch())
-	require.False(t, l.busy)
 }
 
 func TestACallThatWaitsForALaneEndsWhenTheServerGoesOutOfUse(t *testing.T) {

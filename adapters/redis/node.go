@@ -88,7 +88,7 @@ func newNode(ctx context.Context, c *Client, rdb *redis.Client, tag string) *nod
 func (n *node) start() { n.running.Go(n.keeper) }
 
 // do has commands carried out within the client's budget.
-func (n *node) do(ctx context.Context, t traffic, cmds []redis.Cmder, begin func()) error {
+func (n *node) do(ctx context.Context, t traffic, cmds []redis.Cmder, begin func(before int)) error {
 	budget := time.Now().Add(n.client.timeout)
 	for {
 		changed := n.changes()
@@ -102,7 +102,7 @@ func (n *node) do(ctx context.Context, t traffic, cmds []redis.Cmder, begin func
 		} else if err = l.do(ctx, cmds, begin); err == nil || !errors.Is(err, errNotSent) {
 			return err
 		}
-		if ctx.Err() != nil || time.Now().After(budget) {
+		if ctx.Err() != nil || !time.Now().Before(budget) {
 			return err
 		}
 	}

@@ -169,7 +169,9 @@ func (cl *cluster) of(ctx context.Context, name string) (*node, error) {
 func (cl *cluster) moved(ctx context.Context, _ error) error {
 	ctx, cancel := context.WithTimeout(ctx, cl.client.timeout)
 	defer cancel()
-	return cl.update(ctx)
+	err := cl.update(ctx)
+	cl.client.report()
+	return err
 }
 
 func (cl *cluster) all() []*node {
