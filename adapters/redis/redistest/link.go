@@ -105,6 +105,9 @@ func (l *link) deliver(to net.Conn, messages <-chan message) {
 	defer l.end()
 	for m := range messages {
 		if a := m.accident; a != nil {
+			if a.strand {
+				l.client.Close()
+			}
 			close(a.Begun)
 			switch {
 			case a.lose:
