@@ -18,12 +18,13 @@ import (
 )
 
 const (
-	soakTTL  = 3 * time.Second
-	slowLoad = 1500 * time.Millisecond // above the lock's TTL
-	longest  = 5 * time.Second         // of a trouble; a silence is noticed by then
-	recovery = 3 * time.Second
-	quiet    = 1500 * time.Millisecond
-	heard    = time.Second // in which a write is heard of elsewhere, on a busy machine
+	soakTTL    = 3 * time.Second
+	soakBudget = 200 * time.Millisecond
+	slowLoad   = 1500 * time.Millisecond // above the lock's TTL
+	longest    = 5 * time.Second         // of a trouble; a silence is noticed by then
+	recovery   = 3 * time.Second
+	quiet      = 1500 * time.Millisecond
+	heard      = time.Second // in which a write is heard of elsewhere, on a busy machine
 
 	// Where these instances stand among the three.
 	behindProxy, behindDeafener = 0, 1
@@ -52,18 +53,19 @@ type probe struct {
 func startSoak(t *testing.T, seed uint64) *soak {
 	t.Helper()
 	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
-	s := &soak{fleet: f, random: rand.New(rand.NewPCG(seed, 0)), history: newHistory()}
+	s := &soak{fleet: f, random: rand.New(rand.NewPCG(seed, 0))}
 	s.proxy, s.deafener = redistest.StartProxy(t, f.redis.Addr()), startDeafener(t, f.redis.Addr())
 	for _, url := range []string{s.proxy.URL(), s.deafener.url(), f.redis.URL()} {
 		f.members = append(f.members, launch(t, 1, f.flags(url,
 			// The same port again after a restart.
 			fmt.Sprintf("--addr=127.0.0.1:%d", redistest.FreePort(t)),
-			"--ttl="+soakTTL.String(), "--stale-if-error=0", "--lock-ttl=1s", "--refresh-ahead=1", "--l2-timeout=200ms",
+			"--ttl="+soakTTL.String(), "--stale-if-error=0", "--lock-ttl=1s", "--refresh-ahead=1", "--l2-timeout="+soakBudget.String(),
 		))...)
 	}
 	f.awaitSubscribed(f.redis)
 	s.usualOrigin()
-	s.began = time.Now()
+	s.history = newHistory()
+	s.began = s.history.began
 	return s
 }
 
@@ -72,12 +74,12 @@ func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
 	t.Logf("MLCACHE_TEST_SOAK=%v MLCACHE_TEST_SOAK_SEED=%d", length, seed)
 	s := startSoak(t, seed)
 	var all sync.WaitGroup
-	all.Go(func() { s.traffic(s.history, []string{"a", "b", "c", "d"}, length, seed) })
+	all.Go(func() { s.traffic(s.history, usualLoad([]string{"a", "b", "c", "d"}, seed), after(length)) })
 	all.Go(func() { s.probeUntil(s.began.Add(length)) })
 	all.Go(func() { s.havoc(s.began.Add(length)) })
 	all.Wait()
 	s.requireNoLeases()
-	t.Logf("%d reads, %d refused, %d probes", len(s.history.reads), len(s.history.refused), len(s.probes))
+	t.Logf("%d reads, %d refused, %d probes", s.history.reads(), len(s.history.refused), len(s.probes))
 	s.requireReadsAllowed()
 	s.requireRefusalsExcused()
 	s.requireLoadsShared()
@@ -128,59 +130,39 @@ func (s *soak) excused(kind func(trouble) bool, at int, begun, ended time.Time) 
 	return false
 }
 
+// requireReadsAllowed checks the history, which troubles excuse that have to do with
+// invalidations or with the origin.
 func (s *soak) requireReadsAllowed() {
 	s.t.Helper()
-	for _, r := range s.history.reads {
-		if s.mayHaveComeLater(r) {
-			continue
+	for _, w := range s.windows {
+		excused := span{w.at, w.from.Sub(s.began), w.to.Add(recovery).Sub(s.began)}
+		if w.late {
+			s.history.outages = append(s.history.outages, excused)
 		}
-		for _, w := range s.history.replaced(r) {
-			require.LessOrEqual(s.t, r.begun.Sub(w.ended), s.allowed(r, w), "at %.3f s: %+v missed %+v",
-				r.begun.Sub(s.began).Seconds(), r, w)
-		}
-	}
-}
-
-// allowed returns for how long after w a read such as r may miss it.
-func (s *soak) allowed(r read, w write) time.Duration {
-	const withinItsLife = soakTTL + slowLoad + heard
-	switch {
-	case !w.done: // it may not have happened; the origin has the version all the same
-		return withinItsLife
-	case r.at == w.at:
-		return 0
-	case s.excused(func(t trouble) bool { return t.late }, r.at, r.begun, r.begun):
-		return withinItsLife
-	}
-	return heard
-}
-
-// mayHaveComeLater reports whether r returned what a write brought that was not
-// answered as done: it may have been under way for as long as the trouble, and
-// take effect after writes that came later.
-func (s *soak) mayHaveComeLater(r read) bool {
-	for _, w := range s.history.writes[r.key] {
-		if w.version == r.version {
-			return w.put && !w.done && r.begun.Sub(w.ended) < longest+recovery+soakTTL
+		if w.refuses {
+			s.history.failures = append(s.history.failures, excused)
 		}
 	}
-	return false
+	require.NoError(s.t, s.history.violation(promises{
+		budget: soakBudget, lifetime: soakTTL + slowLoad + heard,
+		invalidated: func(int, time.Duration) time.Duration { return heard },
+	}))
 }
 
 func (s *soak) requireRefusalsExcused() {
 	s.t.Helper()
 	refuses := func(t trouble) bool { return t.refuses }
 	for _, r := range s.history.refused {
-		require.True(s.t, s.excused(refuses, r.at, r.begun, r.ended), "at %.3f s: %+v", r.begun.Sub(s.began).Seconds(), r)
+		require.True(s.t, s.excused(refuses, r.at, s.began.Add(r.begun), s.began.Add(r.ended)), "%v: %s", r, r.body)
 	}
 	troubled := func(trouble) bool { return true }
 	all, refused := 0, 0
-	for key, writes := range s.history.writes {
-		for _, w := range writes {
+	for key := range s.history.operations {
+		for _, w := range s.history.writes(key) {
 			all++
-			if !w.done && !s.excused(troubled, w.at, w.begun, w.ended) {
+			if !w.succeeded() && !s.excused(troubled, w.at, s.began.Add(w.begun), s.began.Add(w.ended)) {
 				refused++
-				s.t.Logf("refused without trouble: %s at %.3f s: %+v", key, w.begun.Sub(s.began).Seconds(), w)
+				s.t.Logf("refused without trouble: %s: %v", key, w)
 			}
 		}
 	}

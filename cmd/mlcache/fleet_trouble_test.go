@@ -4,9 +4,6 @@ package main
 
 import "time"
 
-// everywhere is where trouble is that all instances have.
-const everywhere = -1
-
 // trouble is one thing that can go wrong, and what it excuses.
 type trouble struct {
 	name string

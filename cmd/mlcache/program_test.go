@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // forgetSettings removes what the user's own environment says to the program.
 func forgetSettings() {
-	ofTests := []string{"MLCACHE_SOAK", "MLCACHE_SOAK_SEED", "MLCACHE_TEST_PICTURES"}
+	ofTests := []string{"MLCACHE_TEST_SOAK", "MLCACHE_TEST_SOAK_SEED", "MLCACHE_TEST_HISTORY_SEED", "MLCACHE_TEST_PICTURES"}
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		if (strings.HasPrefix(name, "MLCACHE_") || strings.HasPrefix(name, "OTEL_")) && !slices.Contains(ofTests, name) {

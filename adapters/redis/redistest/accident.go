@@ -15,6 +15,7 @@ type Accident struct {
 	reply  bool          // it happens to the reply
 	held   chan struct{} // it is delivered when this is closed, and so is all that follows it; nil: at once
 	lose   bool          // in its place the connection is reset
+	strand bool          // the connection is reset, and what was sent arrives all the same
 	freeze bool          // in its place, and ever after, nothing passes
 }
 
@@ -64,6 +65,12 @@ func (p *Proxy) HoldReply(text string) *Accident {
 // text: the server never sees it.
 func (p *Proxy) LoseRequest(text string) *Accident {
 	return p.accidents.add(Accident{text: text, lose: true})
+}
+
+// StrandRequest resets the client's connection when the next request that contains
+// text comes, which is delivered all the same, when it is told to.
+func (p *Proxy) StrandRequest(text string) *Accident {
+	return p.accidents.add(Accident{text: text, strand: true, held: make(chan struct{})})
 }
 
 // LoseReply resets the connection in place of the reply to the next request that

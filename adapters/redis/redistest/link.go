@@ -26,6 +26,7 @@ type message struct {
 	bytes    []byte
 	due      time.Time
 	accident *Accident
+	isTold   bool // to a subscription
 }
 
 // onTheWay is how many messages one direction holds at the most.
@@ -44,8 +45,8 @@ func newLink(p *Proxy, client, server net.Conn) *link {
 func (l *link) run() {
 	var all sync.WaitGroup
 	requests, replies := make(chan message, onTheWay), make(chan message, onTheWay)
-	all.Go(func() { l.read(l.client, requests, l.accidentOfRequest) })
-	all.Go(func() { l.read(l.server, replies, l.accidentOfReply) })
+	all.Go(func() { l.read(l.client, requests, func(m *message) { m.accident = l.accidentOfRequest(m.bytes) }) })
+	all.Go(func() { l.read(l.server, replies, func(m *message) { m.accident, m.isTold = l.accidentOfReply(m.bytes) }) })
 	all.Go(func() { l.deliver(l.server, requests) })
 	all.Go(func() { l.deliver(l.client, replies) })
 	all.Wait()
@@ -66,31 +67,31 @@ func (l *link) accidentOfRequest(request []byte) *Accident {
 	return a
 }
 
-// accidentOfReply returns what happens to a reply, or to what the server sends by
-// itself.
-func (l *link) accidentOfReply(reply []byte) *Accident {
+// accidentOfReply returns what happens to a reply, or to what the server tells a
+// subscription by itself.
+func (l *link) accidentOfReply(reply []byte) (a *Accident, isTold bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if reply[0] == '>' || l.isSubscription && reply[0] == '*' {
-		return l.p.messages.of(reply)
+		return l.p.messages.of(reply), true
 	}
 	if len(l.replies) == 0 {
-		return nil
+		return nil, false
 	}
-	a := l.replies[0]
+	a = l.replies[0]
 	l.replies = l.replies[1:]
-	return a
+	return a, false
 }
 
-func (l *link) read(from net.Conn, to chan<- message, accidentOf func([]byte) *Accident) {
+func (l *link) read(from net.Conn, to chan<- message, classify func(*message)) {
 	defer close(to)
 	for r := bufio.NewReaderSize(from, 64<<10); ; {
 		whole, err := readMessage(r)
 		if err != nil {
 			return
 		}
-		m := message{bytes: whole, accident: accidentOf(whole)}
-		m.due = time.Now().Add(l.p.network.delay())
+		m := message{bytes: whole, due: time.Now().Add(l.p.network.delay())}
+		classify(&m)
 		select {
 		case to <- m:
 		case <-l.gone:
@@ -104,6 +105,9 @@ func (l *link) deliver(to net.Conn, messages <-chan message) {
 	defer l.end()
 	for m := range messages {
 		if a := m.accident; a != nil {
+			if a.strand {
+				l.client.Close()
+			}
 			close(a.Begun)
 			switch {
 			case a.lose:
@@ -117,6 +121,9 @@ func (l *link) deliver(to net.Conn, messages <-chan message) {
 		}
 		if !l.pause(time.Until(m.due)) || !l.write(to, m.bytes) {
 			return
+		}
+		if m.isTold {
+			l.p.late.note(time.Now(), time.Since(m.due))
 		}
 		if m.accident != nil {
 			close(m.accident.Over)

@@ -166,3 +166,41 @@ func TestAFrozenConnectionStaysOpenAndSilent(t *testing.T) {
 	_, err = conn.Read(make([]byte, 1))
 	require.ErrorContains(t, err, "timeout")
 }
+
+func TestTheLatenessIsThatOfMessagesOfSubscriptionsInTheTime(t *testing.T) {
+	p := StartProxy(t, startEcho(t))
+	held := p.HoldMessage("late")
+	conn := dialProxy(t, p)
+	began := time.Now()
+	_, err := io.WriteString(conn, ">1\r\n+late\r\n")
+	require.NoError(t, err)
+	<-held.Begun
+	time.Sleep(30 * time.Millisecond)
+	held.Deliver()
+	<-held.Over
+	require.GreaterOrEqual(t, p.Late(began, time.Now()), 30*time.Millisecond)
+	require.Zero(t, p.Late(began.Add(-time.Minute), began.Add(-time.Second)))
+	require.Equal(t, 60*time.Millisecond, Network{RTT: 100 * time.Millisecond, Jitter: 0.2}.OneWay())
+}
+
+func TestARequestThatIsStrandedOutlivesItsConnection(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	p := StartProxy(t, l.Addr().String())
+	stranded := p.StrandRequest("sent")
+	conn := dialProxy(t, p)
+	server, err := l.Accept()
+	require.NoError(t, err)
+	defer server.Close()
+	_, err = io.WriteString(conn, "+sent\r\n")
+	require.NoError(t, err)
+	_, err = conn.Read(make([]byte, 1))
+	require.Error(t, err)
+	<-stranded.Begun
+	stranded.Deliver()
+	got := make([]byte, 7)
+	_, err = io.ReadFull(server, got)
+	require.NoError(t, err)
+	require.Equal(t, "+sent\r\n", string(got))
+}

@@ -19,6 +19,7 @@ type Proxy struct {
 	network   weather
 	accidents accidents // of requests and replies
 	messages  accidents // of what subscriptions are told
+	late      lateness
 	done      chan struct{}
 	running   sync.WaitGroup
 

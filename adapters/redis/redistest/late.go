@@ -1,0 +1,44 @@
+package redistest
+
+import (
+	"sync"
+	"time"
+)
+
+// OneWay returns how long a message takes at the most.
+func (n Network) OneWay() time.Duration {
+	return time.Duration(float64(n.RTT) / 2 * (1 + n.Jitter))
+}
+
+// Late returns by how much a message of a subscription was delivered later than the
+// Network has it, at the most, in the time from from to to: this machine was busy, or
+// an accident was in its way.
+func (p *Proxy) Late(from, to time.Time) time.Duration { return p.late.most(from, to) }
+
+// lateness is by how much messages were late, at the most, in each hundredth of a
+// second. It is safe for concurrent use.
+type lateness struct {
+	mu sync.Mutex
+	by map[int64]time.Duration
+}
+
+const hundredth = int64(10 * time.Millisecond)
+
+func (l *lateness) note(now time.Time, by time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.by == nil {
+		l.by = make(map[int64]time.Duration)
+	}
+	at := now.UnixNano() / hundredth
+	l.by[at] = max(l.by[at], by)
+}
+
+func (l *lateness) most(from, to time.Time) (late time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for at := from.UnixNano() / hundredth; at <= to.UnixNano()/hundredth; at++ {
+		late = max(late, l.by[at])
+	}
+	return late
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+)
+
+// trial is a fleet whose instances each have a network of their own between them and
+// Redis, on which accidents happen, and the history of what clients saw.
+type trial struct {
+	*fleet
+	*history
+	network redistest.Network
+	proxies []*redistest.Proxy // by instance
+	budget  time.Duration
+	random  *rand.Rand // of the accidents
+	views   []*views   // by instance
+	told    []span     // outages
+}
+
+// trialTTL is short, so that values expire and are loaded during accidents too.
+const trialTTL = 2 * time.Second
+
+// trialSeed returns the seed, which the environment may say.
+func trialSeed(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("MLCACHE_TEST_HISTORY_SEED")
+	if text == "" {
+		return 1
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err)
+	return seed
+}
+
+func startTrial(t *testing.T, n redistest.Network, secure bool) *trial {
+	t.Helper()
+	t.Logf("%+v, TLS %v: to be repeated with MLCACHE_TEST_HISTORY_SEED=%d", n, secure, n.Seed)
+	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	tr := &trial{fleet: f, network: n, budget: max(50*time.Millisecond, 3*n.RTT),
+		random: rand.New(rand.NewPCG(n.Seed, 0))}
+	for i := range 3 {
+		proxy := redistest.StartProxy(t, f.redis.Addr())
+		url := proxy.URL()
+		if secure {
+			proxy = redistest.StartTLSProxy(t, f.redis.Addr(), newCertificate(t))
+			url = proxy.URL() + "?skip_verify=true"
+		}
+		its := n
+		its.Seed += uint64(i)
+		proxy.Become(its)
+		tr.proxies = append(tr.proxies, proxy)
+		tr.members = append(tr.members, launch(t, 1, f.flags(url, "--l2-timeout="+tr.budget.String(),
+			"--ttl="+trialTTL.String(), "--refresh-ahead=1"))...)
+	}
+	f.awaitSubscribed(f.redis)
+	return tr
+}
+
+func newCertificate(t *testing.T) *redistest.Certificate {
+	t.Helper()
+	c, err := redistest.NewCertificate(t.TempDir())
+	require.NoError(t, err)
+	return c
+}
+
+// run lets each of the accidents happen so often under load, and checks the history.
+func (t *trial) run(l load, rounds int, accidents ...accident) {
+	t.t.Helper()
+	t.history = newHistory()
+	havoc, all := make(chan struct{}), make(chan struct{})
+	var traffic, watching sync.WaitGroup
+	for at := range t.members {
+		t.views = append(t.views, &views{})
+		watching.Go(func() { t.views[at].watch(t.fleet, t.history, at, all) })
+	}
+	traffic.Go(func() { t.traffic(t.history, l, havoc) })
+	for range rounds {
+		t.random.Shuffle(len(accidents), func(a, b int) { accidents[a], accidents[b] = accidents[b], accidents[a] })
+		for _, next := range accidents {
+			t.suffer(next)
+		}
+	}
+	t.settle()
+	close(havoc)
+	traffic.Wait()
+	time.Sleep(100 * time.Millisecond) // for the last invalidations
+	t.readAll(t.history, slices.Concat(l.keys, l.read))
+	close(all)
+	watching.Wait()
+	t.require()
+}
+
+// suffer lets an accident happen to a fleet that is well.
+func (t *trial) suffer(next accident) {
+	t.t.Helper()
+	t.settle()
+	t.origin.answer("", plan{delay: upTo(t.random, 30*time.Millisecond)})
+	time.Sleep(20*time.Millisecond + upTo(t.random, 80*time.Millisecond))
+	at, from := t.random.IntN(len(t.members)), t.now()
+	next.happen(t, at)
+	t.t.Logf("%8.1f to %8.1f ms: %s (%d)", milliseconds(from), milliseconds(t.now()), next.name, at)
+	time.Sleep(50 * time.Millisecond) // for what comes of it to be seen
+}
+
+// outage notes that what happens has invalidations missed, or late.
+func (t *trial) outage(at int, what func()) {
+	from := t.now()
+	what()
+	t.told = append(t.told, span{at, from, t.now()})
+}
+
+// settle waits until all instances use Redis and are subscribed.
+func (t *trial) settle() {
+	t.t.Helper()
+	for at := range t.members {
+		eventually(t.t, "an instance recovers", func() bool { return t.views[at].look(t.fleet, t.history, at).stands })
+	}
+}
+
+// promises returns what holds on this network. Where the network itself delivered
+// invalidations late, they may be late.
+func (t *trial) promises(slack time.Duration) promises {
+	return promises{
+		budget: t.budget, lifetime: trialTTL + 100*time.Millisecond,
+		invalidated: func(at int, begun time.Duration) time.Duration {
+			then := t.began.Add(begun)
+			return t.network.OneWay() + slack + t.proxies[at].Late(then.Add(-100*time.Millisecond), then.Add(time.Second))
+		},
+	}
+}
+
+const promisedSlack = 10 * time.Millisecond
+
+func (t *trial) require() {
+	t.t.Helper()
+	for at, views := range t.views {
+		t.outages = append(t.outages, views.outages(at)...)
+		for _, o := range t.told {
+			if o.at == at || o.at == everywhere {
+				t.outages = append(t.outages, span{at, o.from, views.stands(o.to)})
+			}
+		}
+	}
+	began := time.Now()
+	err := t.violation(t.promises(promisedSlack))
+	t.t.Logf("checked in %v: %v", time.Since(began), t.history)
+	for _, slack := range []int{-10, 0, 2, 5, 10, 20, 50, 100, 200, 500} {
+		if t.violation(t.promises(ms(slack))) == nil {
+			t.t.Logf("slack needed: %d ms", slack)
+			break
+		}
+	}
+	require.NoError(t.t, err)
+	require.Empty(t.t, t.refused)
+}
+
+// contended is a load with writers of each key everywhere.
+func contended(seed uint64) load {
+	l := load{keys: []string{"a", "b"}, writers: 3, read: []string{calm, calm}, seed: seed}
+	l.between.writes, l.between.reads = 60*time.Millisecond, 8*time.Millisecond
+	return l
+}
+
+func TestTheHistoryOfAFleetOverANetworkKeepsThePromises(t *testing.T) {
+	t.Parallel()
+	tr := startTrial(t, redistest.Network{RTT: 10 * time.Millisecond, Jitter: 0.3, Seed: trialSeed(t)}, false)
+	tr.run(contended(tr.network.Seed), 1, brief()...)
+}

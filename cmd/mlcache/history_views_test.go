@@ -1,0 +1,72 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+)
+
+// view is what an instance says of its subscription and of Redis.
+type view struct {
+	begun, ended time.Duration
+	stands       bool
+	gaps         float64 // how often invalidations may have been missed
+}
+
+// views are those of one instance, by the order of their begin once all are there. It
+// is safe for concurrent use until then.
+type views struct {
+	mu  sync.Mutex
+	all []view
+}
+
+// watch looks at the instance now and then until over is closed.
+func (v *views) watch(f *fleet, h *history, at int, over <-chan struct{}) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		v.look(f, h, at)
+		select {
+		case <-tick.C:
+		case <-over:
+			slices.SortFunc(v.all, func(a, b view) int { return cmp.Compare(a.begun, b.begun) })
+			return
+		}
+	}
+}
+
+func (v *views) look(f *fleet, h *history, at int) view {
+	now := view{begun: h.now()}
+	var m map[string]float64
+	r, err := f.members[at].get("/metrics")
+	if err == nil && json.Unmarshal([]byte(r.body), &m) == nil {
+		now.stands, now.gaps = m["bus_up"] == 1 && m["l2_up"] == 1, m["gaps_heard"]
+	}
+	now.ended = h.now()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.all = append(v.all, now)
+	return now
+}
+
+// outages returns when the instance may have missed invalidations by its own account.
+func (v *views) outages(at int) (spans []span) {
+	for i := 1; i < len(v.all); i++ {
+		if a, b := v.all[i-1], v.all[i]; !a.stands || !b.stands || a.gaps != b.gaps {
+			spans = append(spans, span{at, a.begun, b.ended})
+		}
+	}
+	return spans
+}
+
+// stands returns when the instance was first known to be subscribed after then.
+func (v *views) stands(then time.Duration) time.Duration {
+	for _, one := range v.all {
+		if one.begun > then && one.stands {
+			return one.ended
+		}
+	}
+	return then
+}
