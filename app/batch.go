@@ -110,7 +110,7 @@ func (s *Service) newBatch(ctx context.Context, keys []domain.Key, admit func(*d
 func (s *Service) loadOne(b *batch, m *missing) {
 	held, _ := s.l1.Get(m.key)
 	if s.mayServeStale(held) && b.ctx.Err() == nil {
-		s.refreshStale(b.ctx, m.key)
+		s.refreshStale(b.ctx, m.key, held)
 		b.answer(m.index, hit(held, domain.L1Hit))
 		return
 	}

@@ -349,7 +349,7 @@ func TestOneReadOfManyThatFailsIsOneFailure(t *testing.T) {
 			w.locker.EXPECT().Acquire(mock.Anything, key).Return(lease, nil)
 			w.l2.EXPECT().Get(mock.Anything, key).Return(domain.Copy{}, false, nil)
 			w.l2.EXPECT().Fill(mock.Anything, key, mock.Anything, lease).Return(nil)
-			w.source.EXPECT().Load(mock.Anything, key).Return(domain.Value{Body: "v"}, nil)
+			w.source.EXPECT().Load(mock.Anything, key, mock.Anything).Return(domain.Value{Body: "v"}, nil)
 		}
 		w.l2.EXPECT().GetMany(mock.Anything, keys).Return(found).Once()
 		for _, r := range w.svc.GetMany(w.ctx, keys, nil) {

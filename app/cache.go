@@ -80,7 +80,7 @@ func (s *Service) getFarther(ctx context.Context, key domain.Key, held domain.Co
 		}
 	}
 	if !d.Strict() && !d.NoStore && s.mayServeStale(held) {
-		s.refreshStale(ctx, key)
+		s.refreshStale(ctx, key, held)
 		return domain.Answer{Copy: held, Outcome: domain.Stale}, nil
 	}
 	return s.await(ctx, held, d, s.newCall(key, d))

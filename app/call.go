@@ -22,9 +22,10 @@ type call struct {
 	d    domain.Constraints // of the request that starts it
 	came time.Time          // that request
 
-	refresh bool    // for nobody, ahead of time
-	draw    float64 // why now, see domain.Copy.RefreshDue
-	seen    *seen   // what a batch saw in L2 just before; may be nil
+	refresh bool          // for nobody, ahead of time
+	draw    float64       // why now, see domain.Copy.RefreshDue
+	held    *domain.Entry // what L1 had; may be nil
+	seen    *seen         // what a batch saw in L2 just before; may be nil
 
 	lookedAt time.Time   // when the last look in L2 began
 	found    domain.Copy // what L2 had that did not do

@@ -104,7 +104,7 @@ func (w *world) leaseIsRenewed() {
 
 // sourceAnswers makes the source take loadTime.
 func (w *world) sourceAnswers(v domain.Value, err error) {
-	w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(ctx context.Context, _ domain.Key) (domain.Value, error) {
+	w.source.EXPECT().Load(mock.Anything, w.key, mock.Anything).RunAndReturn(func(ctx context.Context, _ domain.Key, _ domain.Validator) (domain.Value, error) {
 		select {
 		case <-time.After(loadTime):
 			return v, err
@@ -297,17 +297,17 @@ func TestWithoutANegativeTTLAbsenceIsNotRemembered(t *testing.T) {
 
 func TestAFailingSourceIsAnErrorThatIsPublishedForTheCooldown(t *testing.T) {
 	for name, c := range map[string]struct {
-		load func(context.Context, domain.Key) (domain.Value, error)
+		load func(context.Context, domain.Key, domain.Validator) (domain.Value, error)
 		want error
 	}{
-		"an error": {func(context.Context, domain.Key) (domain.Value, error) {
+		"an error": {func(context.Context, domain.Key, domain.Validator) (domain.Value, error) {
 			return domain.Value{}, errors.New("ORA-00600")
 		}, domain.ErrSourceFailed},
-		"a panic": {func(context.Context, domain.Key) (domain.Value, error) { panic("ouch") }, domain.ErrSourceFailed},
-		"a value too large": {func(context.Context, domain.Key) (domain.Value, error) {
+		"a panic": {func(context.Context, domain.Key, domain.Validator) (domain.Value, error) { panic("ouch") }, domain.ErrSourceFailed},
+		"a value too large": {func(context.Context, domain.Key, domain.Validator) (domain.Value, error) {
 			return domain.Value{Body: "123456789"}, nil
 		}, domain.ErrTooLarge},
-		"a hang": {func(ctx context.Context, _ domain.Key) (domain.Value, error) {
+		"a hang": {func(ctx context.Context, _ domain.Key, _ domain.Validator) (domain.Value, error) {
 			<-ctx.Done()
 			return domain.Value{}, ctx.Err()
 		}, domain.ErrTimeout},
@@ -318,7 +318,7 @@ func TestAFailingSourceIsAnErrorThatIsPublishedForTheCooldown(t *testing.T) {
 				w.nothingHeld()
 				w.leaseIsFree()
 				w.leaseIsRenewed()
-				w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(c.load).Once()
+				w.source.EXPECT().Load(mock.Anything, w.key, mock.Anything).RunAndReturn(c.load).Once()
 				w.leaseEndsWith(c.want)
 
 				_, err := w.get()
@@ -501,7 +501,7 @@ func TestTheLeaseIsRenewedAtAThirdOfItsTTLWhileTheSourceRuns(t *testing.T) {
 		lease := ports.Lease{Token: "brief", TTL: 1500 * time.Millisecond}
 		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(lease, nil).Once()
 		w.locker.EXPECT().Renew(mock.Anything, w.key, lease).Return(nil).Times(3) // at 0.5 s, 1 s, 1.5 s
-		w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Value, error) {
+		w.source.EXPECT().Load(mock.Anything, w.key, mock.Anything).RunAndReturn(func(context.Context, domain.Key, domain.Validator) (domain.Value, error) {
 			time.Sleep(1900 * time.Millisecond)
 			return domain.Value{Body: "v"}, nil
 		}).Once()

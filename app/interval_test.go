@@ -117,7 +117,7 @@ func TestRequestsWithoutATokenCallTheSourceOncePerIntervalAtMostThoughL2IsGone(t
 				w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, down).Maybe()
 				w.locker.EXPECT().Acquire(mock.Anything, mock.Anything).Return(ports.Lease{}, down)
 				var calls []time.Time
-				w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Value, error) {
+				w.source.EXPECT().Load(mock.Anything, w.key, mock.Anything).RunAndReturn(func(context.Context, domain.Key, domain.Validator) (domain.Value, error) {
 					calls = append(calls, time.Now())
 					return domain.Value{Body: "v"}, nil
 				})
@@ -415,7 +415,7 @@ func TestAForcedLoadThatFollowsAnotherWithoutALeaseDoesNotTakeItsValue(t *testin
 			w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused")).Maybe()
 			w.locker.EXPECT().Acquire(mock.Anything, mock.Anything).Return(ports.Lease{}, errors.New("refused"))
 			calls := 0
-			w.source.EXPECT().Load(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Value, error) {
+			w.source.EXPECT().Load(mock.Anything, w.key, mock.Anything).RunAndReturn(func(context.Context, domain.Key, domain.Validator) (domain.Value, error) {
 				calls++
 				body := fmt.Sprint("call ", calls)
 				time.Sleep(interval)

@@ -15,6 +15,7 @@ import (
 func (c *call) Try(ctx context.Context) (result, bool, error) {
 	s := c.s
 	held, _ := s.l1.Get(c.key)
+	c.held = held.Entry
 	if c.d.Meets(held) && s.trusts(held) {
 		return c.result(hit(held, domain.L1Hit)), true, nil
 	}
@@ -29,7 +30,7 @@ func (c *call) Try(ctx context.Context) (result, bool, error) {
 	case err != nil && c.d.Meets(held): // nobody can verify it now
 		return c.result(hit(held, domain.L1Hit)), true, nil
 	case c.want == anyCopy && s.mayServeStale(found):
-		s.refreshStale(ctx, c.key)
+		s.refreshStale(ctx, c.key, found)
 		return c.result(hit(found, domain.L2Hit)), true, nil
 	}
 	c.passOver(found)

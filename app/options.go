@@ -23,6 +23,7 @@ type Ports struct {
 // Options are the numbers of a Service. DefaultOptions has usable ones.
 type Options struct {
 	TTL               time.Duration // of a value
+	Freshness         Freshness     // what becomes of the TTL that the source says
 	TTLJitter         float64       // up to this fraction of TTL is taken off, at random; in [0, 1)
 	NegativeTTL       time.Duration // of the knowledge that a key does not exist; 0: not remembered
 	StaleIfError      time.Duration // how long after it expired a copy may answer when the load fails
@@ -40,6 +41,16 @@ type Options struct {
 	// decides about refreshes ahead and TTL jitter. Nil is math/rand/v2.Float64.
 	Random func() float64
 }
+
+// Freshness says what becomes of what a source says about the freshness of a value.
+type Freshness uint8
+
+// What becomes of it.
+const (
+	CapSource    Freshness = iota // its TTL counts up to the configured one; no-store is obeyed
+	IgnoreSource                  // values have the configured TTL
+	FollowSource                  // its TTL counts, also above the configured one; no-store is obeyed
+)
 
 // DefaultOptions returns the options that the service runs with when nothing
 // else is said.

@@ -33,16 +33,18 @@ func (s *Service) refreshAhead(ctx context.Context, key domain.Key, c domain.Cop
 	// One draw decides for the whole refresh: two in a row would both have to be
 	// lucky.
 	if draw := -math.Log1p(-s.opts.Random()); c.RefreshDue(s.opts.RefreshAhead, draw) {
-		s.refresh(ctx, key, draw)
+		s.refresh(ctx, key, c.Entry, draw)
 	}
 }
 
 // refreshStale starts to reload key because what is served is stale.
-func (s *Service) refreshStale(ctx context.Context, key domain.Key) { s.refresh(ctx, key, 0) }
+func (s *Service) refreshStale(ctx context.Context, key domain.Key, stale domain.Copy) {
+	s.refresh(ctx, key, stale.Entry, 0)
+}
 
 // refresh starts a background load of key, unless one is in flight or has just
 // failed, or too many are.
-func (s *Service) refresh(ctx context.Context, key domain.Key, draw float64) {
+func (s *Service) refresh(ctx context.Context, key domain.Key, held *domain.Entry, draw float64) {
 	if s.resting.has(key) || !s.bus.Available() {
 		return
 	}
@@ -51,7 +53,7 @@ func (s *Service) refresh(ctx context.Context, key domain.Key, draw float64) {
 		s.resting.note(key, nil, s.rest())
 		return
 	}
-	c := &call{s: s, key: key, want: newLoad, came: time.Now(), refresh: true, draw: draw}
+	c := &call{s: s, key: key, want: newLoad, came: time.Now(), refresh: true, draw: draw, held: held}
 	if !s.calls.Start(ctx, callKey{key, newLoad}, c) {
 		s.refreshing.free()
 	}

@@ -25,9 +25,10 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 	responses := make(chan response, 1)
 	c.begins(time.Now())
 	s.rec.Event(ports.SourceCalled)
+	held := c.validated()
 	go func() {
 		defer s.slots.free()
-		s.askSource(ctx, c.key, responses)
+		s.askSource(ctx, c.key, held.Validator(), responses)
 	}()
 	var r response
 	select {
@@ -35,12 +36,22 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 	case <-ctx.Done():
 		r.err = context.Cause(ctx)
 	}
-	answer, err := s.judge(ctx, r)
+	answer, err := s.judge(ctx, r, held)
 	if domain.IsLoadFailure(err) {
 		s.rec.Event(ports.SourceFailed)
 		s.log.WarnContext(ctx, "load failed", "key", c.key, "err", err)
 	}
 	return answer, err
+}
+
+// validated returns the entry of a copy that the source can confirm, or an empty one.
+func (c *call) validated() *domain.Entry {
+	for _, e := range [...]*domain.Entry{c.found.Entry, c.held} {
+		if e != nil && e.Validator() != (domain.Validator{}) {
+			return e
+		}
+	}
+	return &domain.Entry{}
 }
 
 // takeSlot waits for a slot of the source. It gives up while there is still time to
@@ -72,7 +83,7 @@ type response struct {
 
 // askSource calls the source and always sends one response: a panic, or an end of the
 // goroutine, is an error of this load and nothing more.
-func (s *Service) askSource(ctx context.Context, key domain.Key, responses chan<- response) {
+func (s *Service) askSource(ctx context.Context, key domain.Key, held domain.Validator, responses chan<- response) {
 	began := time.Now()
 	r := response{err: errors.New("the call ended its goroutine")}
 	defer func() {
@@ -83,14 +94,19 @@ func (s *Service) askSource(ctx context.Context, key domain.Key, responses chan<
 		s.rec.SourceTook(r.took)
 		responses <- r
 	}()
-	r.value, r.err = s.source.Load(ctx, key)
+	r.value, r.err = s.source.Load(ctx, key, held)
 }
 
 // judge turns a response into an answer or into an error of the domain. Whatever a
 // source says went wrong after ctx ended, the end of ctx is the reason, unless the
-// source has answered that the value must not be served any more.
-func (s *Service) judge(ctx context.Context, r response) (domain.Answer, error) {
+// source has answered that the value must not be served any more. held is what the
+// source may have confirmed.
+func (s *Service) judge(ctx context.Context, r response, held *domain.Entry) (domain.Answer, error) {
 	switch {
+	case errors.Is(r.err, domain.ErrNotModified) && held.Validator() != (domain.Validator{}):
+		answer := loaded(held.Renewed(r.value, s.freshFor(r.value), r.took).Kept(s.opts.L2Stale))
+		answer.SourceStatus = http.StatusNotModified
+		return answer, nil
 	case errors.Is(r.err, domain.ErrNotFound):
 		answer := loaded(domain.NewMissing(s.opts.NegativeTTL, r.took).Kept(s.opts.L2Stale))
 		answer.SourceStatus = cmp.Or(domain.SourceStatus(r.err), http.StatusNotFound)

@@ -33,7 +33,7 @@ type fakeSource struct {
 	load  func(ctx context.Context, call int64) (domain.Value, error)
 }
 
-func (s *fakeSource) Load(ctx context.Context, _ domain.Key) (domain.Value, error) {
+func (s *fakeSource) Load(ctx context.Context, _ domain.Key, _ domain.Validator) (domain.Value, error) {
 	return s.load(ctx, s.calls.Add(1))
 }
 
@@ -62,6 +62,15 @@ type fleet struct {
 
 func newFleet(t *testing.T, instances int, load func(context.Context, int64) (domain.Value, error), change ...func(*app.Options)) *fleet {
 	t.Helper()
+	source := &fakeSource{load: load}
+	f := newFleetOn(t, instances, source, change...)
+	f.source = source
+	return f
+}
+
+// newFleetOn is newFleet for any source.
+func newFleetOn(t *testing.T, instances int, source ports.Source, change ...func(*app.Options)) *fleet {
+	t.Helper()
 	o := app.DefaultOptions()
 	o.Random = seeded(1)
 	for _, f := range change {
@@ -72,14 +81,14 @@ func newFleet(t *testing.T, instances int, load func(context.Context, int64) (do
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l2.Close()) })
-	f := &fleet{l2: l2, source: &fakeSource{load: load}}
+	f := &fleet{l2: l2}
 	for range instances {
 		l1, err := lru.New(lru.Options{MaxEntries: 100, MaxBytes: 1 << 20, KeepStale: o.StaleIfError})
 		require.NoError(t, err)
 		t.Cleanup(l1.Close)
 		count, b := counters.New(), newBus()
 		s, err := app.New(app.Ports{
-			L1: l1, L2: l2, Locker: l2, Bus: b, Source: f.source, Recorder: count,
+			L1: l1, L2: l2, Locker: l2, Bus: b, Source: source, Recorder: count,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}, o)
 		require.NoError(t, err)

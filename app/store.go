@@ -34,13 +34,18 @@ func (c *call) store(ctx context.Context, answer domain.Answer, lease ports.Leas
 }
 
 // keep puts what was loaded into L1, or drops what that has when no layer is to keep
-// the key, and reports whether L1 has what was loaded.
+// the key, and reports whether L1 has what was loaded. What has no TTL but can be
+// confirmed by the source is kept as expired.
 func (c *call) keep(loaded domain.Copy, since ports.Epoch) bool {
-	if loaded.Entry.TTL() == 0 {
+	switch {
+	case loaded.Entry.TTL() > 0:
+		return c.s.promote(c.key, loaded, since)
+	case loaded.Entry.Validator() != (domain.Validator{}):
+		c.s.l1.Set(c.key, loaded, since)
+	default:
 		c.s.l1.Delete(c.key)
-		return false
 	}
-	return c.s.promote(c.key, loaded, since)
+	return false
 }
 
 // loadUnleased is for when the locker cannot be used: the call still makes it one

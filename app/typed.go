@@ -49,7 +49,7 @@ type typedSource[T any] struct {
 	load  func(ctx context.Context, key string) (T, error)
 }
 
-func (s typedSource[T]) Load(ctx context.Context, key domain.Key) (domain.Value, error) {
+func (s typedSource[T]) Load(ctx context.Context, key domain.Key, _ domain.Validator) (domain.Value, error) {
 	v, err := s.load(ctx, key.String())
 	if err != nil {
 		return domain.Value{}, err

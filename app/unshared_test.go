@@ -183,7 +183,7 @@ func TestWithoutASlotNothingIsCountedAsLoaded(t *testing.T) {
 		w := newWorld(t, never, func(o *app.Options) { o.SourceConcurrency = 1 })
 		w.nothingHeld()
 		w.locker.EXPECT().Acquire(mockAny, w.key).Return(ports.Lease{}, errors.New("refused")).Once()
-		w.source.EXPECT().Load(mockAny, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Value, error) {
+		w.source.EXPECT().Load(mockAny, w.key, mockAny).RunAndReturn(func(context.Context, domain.Key, domain.Validator) (domain.Value, error) {
 			time.Sleep(time.Minute) // does not heed its context
 			return domain.Value{}, nil
 		}).Once()

@@ -69,10 +69,32 @@ func (s *Service) changed(key domain.Key) {
 	s.failed.forget(key)
 }
 
-// entry makes an entry of a value that is to be stored.
+// entry makes an entry of a value that was loaded. One that may not be stored cannot
+// be confirmed later.
 func (s *Service) entry(v domain.Value, took time.Duration) *domain.Entry {
-	return domain.NewEntry(v, s.ttl(), took).Kept(s.opts.L2Stale)
+	ttl := s.freshFor(v)
+	if s.obeys(v.NoStore) {
+		v.Validator = domain.Validator{}
+	}
+	return domain.NewEntry(v, ttl, took).Kept(s.opts.L2Stale)
 }
+
+// freshFor returns the TTL of a value that was loaded, as Options.Freshness has it.
+func (s *Service) freshFor(v domain.Value) time.Duration {
+	switch configured := s.ttl(); {
+	case s.obeys(v.NoStore), s.obeys(v.TTL < 0):
+		return 0
+	case v.TTL == 0 || s.opts.Freshness == IgnoreSource:
+		return configured
+	case s.opts.Freshness == FollowSource:
+		return min(v.TTL, MaxTTL)
+	default:
+		return min(v.TTL, configured)
+	}
+}
+
+// obeys reports whether what the source says counts.
+func (s *Service) obeys(said bool) bool { return said && s.opts.Freshness != IgnoreSource }
 
 // ttl returns that of a value for which nothing else was said.
 func (s *Service) ttl() time.Duration {

@@ -9,11 +9,25 @@ import (
 	"time"
 )
 
-// Value is what a source answers for a key. Body is a string because strings
-// cannot be changed: a value is shared by all layers and all readers at once.
+// Value is what a source answers for a key, and what it says about that. Body is a
+// string because strings cannot be changed: a value is shared by all layers and all
+// readers at once.
 type Value struct {
 	Body        string
 	ContentType string // a media type (RFC 9110, section 8.3); may be empty
+
+	TTL       time.Duration // how long the source says that the value is fresh; 0: it does not say; below 0: not at all
+	NoStore   bool          // no layer may store the value
+	Validator Validator
+	Tags      Tags
+	Version   uint64 // grows with each change of what the key names; 0: unknown
+}
+
+// Validator tells versions of a value apart in the source's own words (RFC 9110,
+// section 8.8). The zero Validator tells nothing.
+type Validator struct {
+	ETag         string // an entity tag, quotes included
+	LastModified string // an HTTP date
 }
 
 // Entry is what the cache remembers of a key: a value, or the knowledge that
@@ -30,11 +44,31 @@ type Entry struct {
 
 // NewEntry returns an entry for a value that the source took loadTime to
 // answer and that is fresh for ttl. Both are kept in whole milliseconds. The body is
-// kept as it is, so it must have bytes of its own; the content type, which comes
-// out of a header, is copied.
+// kept as it is, so it must have bytes of its own; the rest, which comes out of
+// headers, is copied.
 func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
 	v.ContentType = strings.Clone(v.ContentType)
+	v.Validator = Validator{strings.Clone(v.Validator.ETag), strings.Clone(v.Validator.LastModified)}
+	v.Tags = v.Tags.clone()
+	v.TTL, v.NoStore = 0, false // they have served their purpose
 	return &Entry{value: v, etag: strongTag(v), ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime)}
+}
+
+// Renewed returns the entry as the source has just confirmed it: with a new TTL and
+// load time, and what the source says of it now. What v leaves out stays as it was.
+func (e *Entry) Renewed(v Value, ttl, loadTime time.Duration) *Entry {
+	renewed := *e
+	renewed.ttl, renewed.loadTime = wholeMillis(ttl), wholeMillis(loadTime)
+	if v.Validator != (Validator{}) {
+		renewed.value.Validator = Validator{strings.Clone(v.Validator.ETag), strings.Clone(v.Validator.LastModified)}
+	}
+	if len(v.Tags) > 0 {
+		renewed.value.Tags = v.Tags.clone()
+	}
+	if v.Version > 0 {
+		renewed.value.Version = v.Version
+	}
+	return &renewed
 }
 
 // NewMissing returns an entry that says: the source has no such key.
@@ -60,6 +94,15 @@ func (e *Entry) ContentType() string { return e.value.ContentType }
 // quotes included. It is empty for a missing entry.
 func (e *Entry) ETag() string { return e.etag }
 
+// Validator returns what the source tells versions of the value apart by.
+func (e *Entry) Validator() Validator { return e.value.Validator }
+
+// Tags returns the tags of the value. They are the entry's: do not change them.
+func (e *Entry) Tags() Tags { return e.value.Tags }
+
+// Version returns the version of the value, or 0.
+func (e *Entry) Version() uint64 { return e.value.Version }
+
 // Missing reports whether the entry says that the source has no such key.
 func (e *Entry) Missing() bool { return e.missing }
 
@@ -73,7 +116,10 @@ func (e *Entry) LoadTime() time.Duration { return e.loadTime }
 func (e *Entry) Keep() time.Duration { return e.keep }
 
 // Size returns the bytes that the strings of the entry occupy.
-func (e *Entry) Size() int { return len(e.value.Body) + len(e.value.ContentType) + len(e.etag) }
+func (e *Entry) Size() int {
+	v := &e.value
+	return len(v.Body) + len(v.ContentType) + len(e.etag) + len(v.Validator.ETag) + len(v.Validator.LastModified) + v.Tags.size()
+}
 
 // strongTag derives an entity tag from the value, so that all instances give
 // the same tag to the same bytes. 128 bits of SHA-256 are beyond any accident.

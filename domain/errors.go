@@ -11,6 +11,12 @@ var (
 	// ErrInvalidKey: the text cannot be a key.
 	ErrInvalidKey = errors.New("invalid key")
 
+	// ErrInvalidTag: the text cannot be a tag, or there are too many.
+	ErrInvalidTag = errors.New("invalid tag")
+
+	// ErrNotModified: the value is still the one that the validator names.
+	ErrNotModified = errors.New("not modified")
+
 	// ErrNotFound: the source says that the key does not exist. It is an
 	// answer, not a failure: the cache remembers it as a missing entry.
 	ErrNotFound = errors.New("no such key")

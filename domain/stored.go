@@ -10,38 +10,72 @@ import (
 
 // The stored form of an entry, the same in every second layer:
 //
-//	"mlc" version flags ttl loadTime [keep] contentType etag body
+//	"mlc" form flags ttl loadTime [keep] [version] [sourceETag lastModified]
+//	[tags] contentType etag body
 //
-// version and flags are one byte each, ttl, loadTime and keep (if a flag says
-// that it is there) unsigned varints of milliseconds, and the last three strings
-// preceded by their length as a varint (encoding/binary). A change that old readers would misread raises the
-// version; what cannot be decoded is a miss to whoever reads it.
+// form and flags are one byte each. ttl, loadTime and keep are unsigned varints of
+// milliseconds (encoding/binary), version is one, too; strings are preceded by their
+// length as a varint, and the tags by how many there are. What is in brackets is there
+// if a flag says so, and a reader that does not know a flag cannot decode the entry: to
+// such a reader it is a miss. So an entry that has nothing new is stored as it always
+// was, and versions of the program can share a server while they are upgraded.
 const (
 	storedMagic   = "mlc\x01"
-	missingFlag   = 1
-	keepFlag      = 2
-	maxStoredLife = math.MaxInt64 / uint64(time.Millisecond)
+	missingFlag   = 1 << 0
+	keepFlag      = 1 << 1
+	versionFlag   = 1 << 2
+	validatorFlag = 1 << 3
+	tagsFlag      = 1 << 4
+	knownFlags    = missingFlag | keepFlag | versionFlag | validatorFlag | tagsFlag
+	maxStoredTTL  = math.MaxInt64 / uint64(time.Millisecond)
 )
 
 // AppendStored appends the stored form of e to dst and returns the result.
 func AppendStored(dst []byte, e *Entry) []byte {
-	var flags byte
+	v, flags := &e.value, e.storedFlags()
+	dst = append(dst, storedMagic...)
+	dst = append(dst, flags)
+	dst = binary.AppendUvarint(dst, uint64(e.ttl.Milliseconds()))
+	dst = binary.AppendUvarint(dst, uint64(e.loadTime.Milliseconds()))
+	if flags&keepFlag != 0 {
+		dst = binary.AppendUvarint(dst, uint64(e.keep.Milliseconds()))
+	}
+	if flags&versionFlag != 0 {
+		dst = binary.AppendUvarint(dst, v.Version)
+	}
+	if flags&validatorFlag != 0 {
+		dst = appendText(dst, v.Validator.ETag, v.Validator.LastModified)
+	}
+	if flags&tagsFlag != 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(v.Tags)))
+		dst = appendText(dst, v.Tags...)
+	}
+	return appendText(dst, v.ContentType, e.etag, v.Body)
+}
+
+func (e *Entry) storedFlags() (flags byte) {
 	if e.missing {
 		flags |= missingFlag
 	}
 	if e.keep > 0 {
 		flags |= keepFlag
 	}
-	dst = append(dst, storedMagic...)
-	dst = append(dst, flags)
-	dst = binary.AppendUvarint(dst, uint64(e.ttl.Milliseconds()))
-	dst = binary.AppendUvarint(dst, uint64(e.loadTime.Milliseconds()))
-	if e.keep > 0 {
-		dst = binary.AppendUvarint(dst, uint64(e.keep.Milliseconds()))
+	if e.value.Version > 0 {
+		flags |= versionFlag
 	}
-	for _, s := range [...]string{e.value.ContentType, e.etag, e.value.Body} {
-		dst = binary.AppendUvarint(dst, uint64(len(s)))
-		dst = append(dst, s...)
+	if e.value.Validator != (Validator{}) {
+		flags |= validatorFlag
+	}
+	if len(e.value.Tags) > 0 {
+		flags |= tagsFlag
+	}
+	return flags
+}
+
+func appendText(dst []byte, texts ...string) []byte {
+	for _, text := range texts {
+		dst = binary.AppendUvarint(dst, uint64(len(text)))
+		dst = append(dst, text...)
 	}
 	return dst
 }
@@ -51,21 +85,28 @@ func AppendStored(dst []byte, e *Entry) []byte {
 func ParseStored(s string) (*Entry, error) {
 	r := storedReader{rest: s}
 	if !r.skip(storedMagic) {
-		return nil, fmt.Errorf("%w: unknown form or version", ErrUndecodable)
+		return nil, fmt.Errorf("%w: unknown form", ErrUndecodable)
 	}
 	flags := r.flags()
-	e := &Entry{ttl: r.millis(), loadTime: r.millis()}
+	e := &Entry{missing: flags&missingFlag != 0, ttl: r.millis(), loadTime: r.millis()}
+	v := &e.value
 	if flags&keepFlag != 0 {
 		e.keep = r.millis()
-		r.failed = r.failed || e.keep == 0 // there is one form for each entry
 	}
-	e.value.ContentType = r.text()
-	e.etag = r.text()
-	e.value.Body = r.text()
-	if r.failed || r.rest != "" || flags&^(missingFlag|keepFlag) != 0 {
-		return nil, fmt.Errorf("%w: cut short or damaged", ErrUndecodable)
+	if flags&versionFlag != 0 {
+		v.Version = r.number()
 	}
-	e.missing = flags&missingFlag != 0
+	if flags&validatorFlag != 0 {
+		v.Validator = Validator{r.text(), r.text()}
+	}
+	if flags&tagsFlag != 0 {
+		v.Tags = r.tags()
+	}
+	v.ContentType, e.etag, v.Body = r.text(), r.text(), r.text()
+	// There is one form for each entry: what a flag announces is there.
+	if r.failed || r.rest != "" || flags&^knownFlags != 0 || flags != e.storedFlags() {
+		return nil, fmt.Errorf("%w: cut short, damaged, or of a later version", ErrUndecodable)
+	}
 	return e, nil
 }
 
@@ -112,9 +153,22 @@ func (r *storedReader) number() uint64 {
 
 func (r *storedReader) text() string { return r.take(r.number()) }
 
+func (r *storedReader) tags() Tags {
+	n := r.number()
+	if n > MaxTags {
+		r.failed = true
+		return nil
+	}
+	tags := make(Tags, n)
+	for i := range tags {
+		tags[i] = r.text()
+	}
+	return tags
+}
+
 func (r *storedReader) millis() time.Duration {
 	ms := r.number()
-	if ms > maxStoredLife {
+	if ms > maxStoredTTL {
 		r.failed = true
 		return 0
 	}

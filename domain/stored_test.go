@@ -18,10 +18,16 @@ func goldens() map[string]*domain.Entry {
 		"json": domain.NewEntry(domain.Value{
 			Body: `{"key":"test","value":"Data for test from Oracle"}`, ContentType: "application/json",
 		}, 30*time.Second, 2*time.Second),
-		"empty":   domain.NewEntry(domain.Value{}, time.Millisecond, 0),
-		"binary":  domain.NewEntry(domain.Value{Body: "\x00\xff\x80mlc\x01", ContentType: "image/png"}, 24*time.Hour, 999*time.Millisecond),
-		"kept":    domain.NewEntry(domain.Value{Body: "v", ContentType: "text/plain"}, 30*time.Second, time.Second).Kept(5 * time.Minute),
-		"missing": domain.NewMissing(5*time.Second, 15*time.Millisecond),
+		"empty":  domain.NewEntry(domain.Value{}, time.Millisecond, 0),
+		"binary": domain.NewEntry(domain.Value{Body: "\x00\xff\x80mlc\x01", ContentType: "image/png"}, 24*time.Hour, 999*time.Millisecond),
+		"kept":   domain.NewEntry(domain.Value{Body: "v", ContentType: "text/plain"}, 30*time.Second, time.Second).Kept(5 * time.Minute),
+		"tagged": domain.NewEntry(domain.Value{
+			Body: "v", ContentType: "text/plain", Version: 42, Tags: domain.Tags{"brand:9", "shop"},
+			Validator: domain.Validator{ETag: `W/"7"`, LastModified: "Fri, 27 Nov 2026 04:00:00 GMT"},
+		}, time.Minute, time.Second).Kept(time.Minute),
+		"versioned": domain.NewEntry(domain.Value{Body: "v", Version: 1<<64 - 1}, time.Minute, 0),
+		"validated": domain.NewEntry(domain.Value{Body: "v", Validator: domain.Validator{ETag: `"a"`}}, time.Minute, 0),
+		"missing":   domain.NewMissing(5*time.Second, 15*time.Millisecond),
 	}
 }
 

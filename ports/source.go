@@ -12,7 +12,11 @@ type Source interface {
 	// does. The error wraps domain.ErrNotFound when the source has no such
 	// key; every other error is a failure, and so is a panic. Once ctx has
 	// ended any error will do: the reason of its end is what counts.
-	Load(ctx context.Context, key domain.Key) (domain.Value, error)
+	//
+	// held is the validator of a value that the cache still has; it may be zero. When
+	// the value is that one, Load may return domain.ErrNotModified with a Value that
+	// has no body: what else it says holds from now on.
+	Load(ctx context.Context, key domain.Key, held domain.Validator) (domain.Value, error)
 }
 
 // Reserve waits until there is memory for a value of that many bytes, or until ctx

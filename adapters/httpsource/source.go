@@ -58,7 +58,7 @@ func (s *Source) Check(key domain.Key) error { return s.target.check(key) }
 // that was cancelled, domain.ErrWithdrawn, domain.ErrSourceTooLarge for a body
 // beyond Options.MaxBytes, and else domain.ErrSourceFailed. Once the backend has
 // answered, it is a domain.SourceError. A key that Check refuses is not sent.
-func (s *Source) Load(ctx context.Context, key domain.Key) (domain.Value, error) {
+func (s *Source) Load(ctx context.Context, key domain.Key, _ domain.Validator) (domain.Value, error) {
 	if err := s.Check(key); err != nil {
 		return domain.Value{}, err
 	}

@@ -30,7 +30,7 @@ func New(delay time.Duration) (*Source, error) {
 
 // Load returns a JSON value that names the key. When ctx ends first, it returns
 // the cause of that at once.
-func (s *Source) Load(ctx context.Context, key domain.Key) (domain.Value, error) {
+func (s *Source) Load(ctx context.Context, key domain.Key, _ domain.Validator) (domain.Value, error) {
 	if err := sleep(ctx, s.delay); err != nil {
 		return domain.Value{}, err
 	}

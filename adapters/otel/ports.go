@@ -136,13 +136,13 @@ type source struct {
 	t    *Tracing
 }
 
-func (s source) Load(ctx context.Context, key domain.Key) (v domain.Value, err error) {
+func (s source) Load(ctx context.Context, key domain.Key, held domain.Validator) (v domain.Value, err error) {
 	s.t.during(ctx, "source call", func(ctx context.Context, span trace.Span) error {
 		if l, _ := ctx.Value(loadKey{}).(*load); l != nil {
 			at := span.SpanContext()
 			l.span.Store(&at)
 		}
-		v, err = s.next.Load(ctx, key)
+		v, err = s.next.Load(ctx, key, held)
 		span.SetAttributes(attribute.Int("mlcache.bytes", len(v.Body)))
 		return err
 	}, domain.ErrNotFound)

@@ -1600,8 +1600,8 @@ func (_m *Source) EXPECT() *Source_Expecter {
 }
 
 // Load provides a mock function for the type Source
-func (_mock *Source) Load(ctx context.Context, key domain.Key) (domain.Value, error) {
-	ret := _mock.Called(ctx, key)
+func (_mock *Source) Load(ctx context.Context, key domain.Key, held domain.Validator) (domain.Value, error) {
+	ret := _mock.Called(ctx, key, held)
 
 	if len(ret) == 0 {
 		panic("no return value specified for Load")
@@ -1609,16 +1609,16 @@ func (_mock *Source) Load(ctx context.Context, key domain.Key) (domain.Value, er
 
 	var r0 domain.Value
 	var r1 error
-	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key) (domain.Value, error)); ok {
-		return returnFunc(ctx, key)
+	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key, domain.Validator) (domain.Value, error)); ok {
+		return returnFunc(ctx, key, held)
 	}
-	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key) domain.Value); ok {
-		r0 = returnFunc(ctx, key)
+	if returnFunc, ok := ret.Get(0).(func(context.Context, domain.Key, domain.Validator) domain.Value); ok {
+		r0 = returnFunc(ctx, key, held)
 	} else {
 		r0 = ret.Get(0).(domain.Value)
 	}
-	if returnFunc, ok := ret.Get(1).(func(context.Context, domain.Key) error); ok {
-		r1 = returnFunc(ctx, key)
+	if returnFunc, ok := ret.Get(1).(func(context.Context, domain.Key, domain.Validator) error); ok {
+		r1 = returnFunc(ctx, key, held)
 	} else {
 		r1 = ret.Error(1)
 	}
@@ -1633,11 +1633,12 @@ type Source_Load_Call struct {
 // Load is a helper method to define mock.On call
 //   - ctx context.Context
 //   - key domain.Key
-func (_e *Source_Expecter) Load(ctx any, key any) *Source_Load_Call {
-	return &Source_Load_Call{Call: _e.mock.On("Load", ctx, key)}
+//   - held domain.Validator
+func (_e *Source_Expecter) Load(ctx any, key any, held any) *Source_Load_Call {
+	return &Source_Load_Call{Call: _e.mock.On("Load", ctx, key, held)}
 }
 
-func (_c *Source_Load_Call) Run(run func(ctx context.Context, key domain.Key)) *Source_Load_Call {
+func (_c *Source_Load_Call) Run(run func(ctx context.Context, key domain.Key, held domain.Validator)) *Source_Load_Call {
 	_c.Call.Run(func(args mock.Arguments) {
 		var arg0 context.Context
 		if args[0] != nil {
@@ -1647,9 +1648,14 @@ func (_c *Source_Load_Call) Run(run func(ctx context.Context, key domain.Key)) *
 		if args[1] != nil {
 			arg1 = args[1].(domain.Key)
 		}
+		var arg2 domain.Validator
+		if args[2] != nil {
+			arg2 = args[2].(domain.Validator)
+		}
 		run(
 			arg0,
 			arg1,
+			arg2,
 		)
 	})
 	return _c
@@ -1660,7 +1666,7 @@ func (_c *Source_Load_Call) Return(value domain.Value, err error) *Source_Load_C
 	return _c
 }
 
-func (_c *Source_Load_Call) RunAndReturn(run func(ctx context.Context, key domain.Key) (domain.Value, error)) *Source_Load_Call {
+func (_c *Source_Load_Call) RunAndReturn(run func(ctx context.Context, key domain.Key, held domain.Validator) (domain.Value, error)) *Source_Load_Call {
 	_c.Call.Return(run)
 	return _c
 }

@@ -3,6 +3,7 @@ package portstest
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -65,7 +66,7 @@ func writesAtOnce(b *bench) {
 		all[i] = value(strings.Repeat(string(rune('A'+i)), 1+i*30_000))
 	}
 	isWhole := func(c domain.Copy) bool {
-		return slices.ContainsFunc(all, func(e *domain.Entry) bool { return *e == *c.Entry })
+		return slices.ContainsFunc(all, func(e *domain.Entry) bool { return reflect.DeepEqual(e, c.Entry) })
 	}
 	var underWay sync.WaitGroup
 	for i := range 2 * rounds {
