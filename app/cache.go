@@ -228,7 +228,7 @@ func (s *Service) readSome(b *batch, indexes []int) (rest []*missing) {
 
 // loadMissing answers the rest, a few at a time.
 func (s *Service) loadMissing(b *batch, rest []*missing) {
-	own := make(slots, max(1, s.opts.SourceConcurrency/4))
+	own := make(slots, max(1, s.opts.SourceConcurrency*s.gate.keysPerCall()/4))
 	var loads sync.WaitGroup
 	for _, m := range rest {
 		if !own.take(b.ctx) {

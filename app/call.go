@@ -25,6 +25,7 @@ type call struct {
 	refresh bool          // for nobody, ahead of time
 	draw    float64       // why now, see domain.Copy.RefreshDue
 	held    *domain.Entry // what L1 had; may be nil
+	access  access        // to the source; may be nil
 	seen    *seen         // what a batch saw in L2 just before; may be nil
 
 	lookedAt time.Time   // when the last look in L2 began

@@ -66,9 +66,8 @@ func (c *call) passOver(found domain.Copy) {
 
 // Run loads, or answers with a stale copy when that fails.
 func (c *call) Run(ctx context.Context) (result, error) {
-	memory := &reservation{room: c.s.memory}
-	defer memory.end()
-	answer, err := c.load(memory.in(ctx))
+	defer c.leave()
+	answer, err := c.load(ctx)
 	if answer.Outcome == domain.Loaded {
 		answer.Load = ctx
 	}
@@ -87,7 +86,7 @@ func (c *call) Run(ctx context.Context) (result, error) {
 // done meanwhile, so it looks again after each wait.
 func (c *call) load(ctx context.Context) (domain.Answer, error) {
 	for {
-		if err := c.takeSlot(ctx); err != nil {
+		if err := c.enter(ctx); err != nil {
 			return domain.Answer{}, err
 		}
 		if c.want == unstored && c.d.Within == 0 {
@@ -96,7 +95,7 @@ func (c *call) load(ctx context.Context) (domain.Answer, error) {
 		asked := time.Now()
 		lease, err := c.acquire(ctx)
 		if err != nil {
-			c.s.slots.free()
+			c.access.free()
 		}
 		var answer domain.Answer
 		again := false
@@ -118,6 +117,21 @@ func (c *call) load(ctx context.Context) (domain.Answer, error) {
 			return answer, err
 		}
 	}
+}
+
+// enter waits for access to the source. A refresh does not wait.
+func (c *call) enter(ctx context.Context) (err error) {
+	c.leave()
+	c.access, err = c.s.gate.enter(ctx, !c.refresh)
+	return err
+}
+
+// leave ends the access that the call has had.
+func (c *call) leave() {
+	if c.access != nil {
+		c.access.done()
+	}
+	c.access = nil
 }
 
 // leaseKey is the key whose lease the call needs.
@@ -187,7 +201,7 @@ func (c *call) loadLeased(ctx context.Context, lease ports.Lease) (answer domain
 	since := s.l1.Epoch(c.key)
 	found, unseen := c.look(ctx)
 	if c.isThere(found, unseen) {
-		s.slots.free()
+		c.access.free()
 		s.release(ctx, c.leaseKey(), lease, ports.Ending{})
 		outcome := domain.L2Hit
 		if !c.waitBegan.IsZero() {

@@ -19,15 +19,14 @@ type Service struct {
 	l2     ports.L2Store
 	locker ports.Locker
 	bus    ports.Bus
-	source ports.Source
 	rec    ports.Recorder
 	log    *slog.Logger
 	opts   Options
 
 	calls   *flight.Group[callKey, result]
 	waiting atomic.Int64 // requests
-	memory  *room        // for values that are being loaded
 
+	gate       gate  // to the source
 	slots      slots // of source calls
 	refreshing slots // of refreshes: half of those, so that they do not hold up users
 	batched    slots // of loads for batches
@@ -63,17 +62,19 @@ func New(p Ports, o Options) (*Service, error) {
 		o.Random = rand.Float64
 	}
 	s := &Service{
-		l1: p.L1, l2: p.L2, locker: p.Locker, bus: p.Bus, source: p.Source, rec: p.Recorder, log: p.Logger,
+		l1: p.L1, l2: p.L2, locker: p.Locker, bus: p.Bus, rec: p.Recorder, log: p.Logger,
 		opts:       o,
 		calls:      flight.NewGroup[callKey, result](o.MaxWaiters, o.RequestTimeout),
-		memory:     newRoom(o),
 		slots:      make(slots, o.SourceConcurrency),
 		refreshing: make(slots, max(1, o.SourceConcurrency/2)),
-		batched:    make(slots, max(1, min(o.SourceConcurrency/2, loadedAtOnce/o.MaxValueBytes))),
 		reads:      make(slots, readsAtOnce),
 		failed:     newCooldown(),
 		resting:    newCooldown(),
 	}
+	s.gate = newGate(&callers{
+		source: p.Source, rec: p.Recorder, slots: s.slots, patience: o.patience(), timeout: o.SourceTimeout, memory: newRoom(o),
+	})
+	s.batched = make(slots, max(1, min(o.SourceConcurrency*s.gate.keysPerCall()/2, loadedAtOnce/o.MaxValueBytes)))
 	s.bus.Listen(listener{s})
 	return s, nil
 }
@@ -102,7 +103,7 @@ func (s *Service) Drain(ctx context.Context) error { return s.calls.Drain(ctx) }
 func (s *Service) Close(ctx context.Context) error {
 	err := s.calls.Close(ctx)
 	if err == nil {
-		err = s.slots.awaitFree(ctx) // a source that ignores its context still has one
+		err = s.gate.awaitIdle(ctx) // a source that ignores its context still has a slot
 	}
 	if err != nil {
 		return fmt.Errorf("source calls still in flight: %w", err)

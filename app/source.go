@@ -6,33 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// callSource asks the source within SourceTimeout, with the slot that the call has. A
-// source that ignores the end of its context is abandoned: callSource returns, and the
-// slot is not free until the source does. The error is a load failure
-// (domain.IsLoadFailure), wraps domain.ErrOverloaded or ErrInvalidKey, or is the cause
-// of ctx's end.
+// callSource asks the source within SourceTimeout, with the access that the call has.
+// The error is a load failure (domain.IsLoadFailure), wraps domain.ErrOverloaded or
+// ErrInvalidKey, or is the cause of ctx's end.
 func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 	s := c.s
 	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.SourceTimeout, domain.ErrTimeout)
 	defer cancel()
-	responses := make(chan response, 1)
 	c.begins(time.Now())
-	s.rec.Event(ports.SourceCalled)
 	held := c.validated()
-	go func() {
-		defer s.slots.free()
-		s.askSource(ctx, c.key, held.Validator(), responses)
-	}()
 	var r response
 	select {
-	case r = <-responses:
+	case r = <-c.access.load(ctx, c.key, held.Validator()):
 	case <-ctx.Done():
 		r.err = context.Cause(ctx)
 	}
@@ -52,49 +43,6 @@ func (c *call) validated() *domain.Entry {
 		}
 	}
 	return &domain.Entry{}
-}
-
-// takeSlot waits for a slot of the source. It gives up while there is still time to
-// answer: when a whole source call would no longer fit into the request's time, or
-// after half of that time. A refresh does not wait.
-func (c *call) takeSlot(ctx context.Context) error {
-	s := c.s
-	if s.slots.tryTake() {
-		return nil
-	}
-	if c.refresh {
-		return domain.ErrOverloaded
-	}
-	patience := max(s.opts.RequestTimeout-s.opts.SourceTimeout, s.opts.RequestTimeout/2)
-	wait, cancel := context.WithTimeoutCause(ctx, patience, domain.ErrOverloaded)
-	defer cancel()
-	if !s.slots.take(wait) {
-		return context.Cause(wait)
-	}
-	return nil
-}
-
-// response is what the source returned.
-type response struct {
-	value domain.Value
-	err   error
-	took  time.Duration
-}
-
-// askSource calls the source and always sends one response: a panic, or an end of the
-// goroutine, is an error of this load and nothing more.
-func (s *Service) askSource(ctx context.Context, key domain.Key, held domain.Validator, responses chan<- response) {
-	began := time.Now()
-	r := response{err: errors.New("the call ended its goroutine")}
-	defer func() {
-		if p := recover(); p != nil {
-			r.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-		r.took = time.Since(began)
-		s.rec.SourceTook(r.took)
-		responses <- r
-	}()
-	r.value, r.err = s.source.Load(ctx, key, held)
 }
 
 // judge turns a response into an answer or into an error of the domain. Whatever a

@@ -70,7 +70,7 @@ func (c *call) loadUnleased(ctx context.Context) (domain.Answer, error) {
 
 // loadBeside loads what another instance loaded and could not share.
 func (c *call) loadBeside(ctx context.Context) (domain.Answer, error) {
-	if err := c.takeSlot(ctx); err != nil {
+	if err := c.enter(ctx); err != nil {
 		return domain.Answer{}, err
 	}
 	return c.loadAlone(ctx)
@@ -80,7 +80,7 @@ func (c *call) loadBeside(ctx context.Context) (domain.Answer, error) {
 func (c *call) loadAlone(ctx context.Context) (domain.Answer, error) {
 	s := c.s
 	if _, failure := s.failed.of(c.leaseKey()); failure != nil && !errors.Is(failure, domain.ErrTooSoon) {
-		s.slots.free()
+		c.access.free()
 		return domain.Answer{}, failure
 	}
 	answer, err := c.callSource(ctx)

@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// access is the right to have the source load one key. It ends with one of load and
+// free, and then with done.
+type access interface {
+	// load asks the source. The one response comes when the source has answered, or
+	// some time after ctx has ended.
+	load(ctx context.Context, key domain.Key, held domain.Validator) <-chan response
+
+	// free is for a key that need not be loaded.
+	free()
+
+	// done says that the value is not needed any more.
+	done()
+}
+
+// gate bounds how many calls of the source are in flight. Each has one of slots.
+type gate interface {
+	// enter waits for access, if it may, until ctx ends. The error is
+	// domain.ErrOverloaded or the cause of ctx's end.
+	enter(ctx context.Context, mayWait bool) (access, error)
+
+	// keysPerCall is how many keys a call loads at most.
+	keysPerCall() int
+
+	// awaitIdle waits until nothing is in flight, or for ctx, the cause of whose end it
+	// then returns. Nobody may enter meanwhile.
+	awaitIdle(ctx context.Context) error
+}
+
+// response is what the source returned.
+type response struct {
+	value domain.Value
+	err   error
+	took  time.Duration
+}
+
+// single is the gate of a source that loads one key in a call.
+type single struct{ *callers }
+
+// callers is what all gates need.
+type callers struct {
+	source   ports.Source
+	rec      ports.Recorder
+	slots    slots
+	patience time.Duration // for a slot
+	timeout  time.Duration // of a call
+	memory   *room
+}
+
+// patience is how long a call waits for a slot: while there is still time to answer.
+// It gives up when a whole source call would no longer fit into the request's time, or
+// after half of that time.
+func (o Options) patience() time.Duration {
+	return max(o.RequestTimeout-o.SourceTimeout, o.RequestTimeout/2)
+}
+
+// takeSlot waits for a slot.
+func (c *callers) takeSlot(ctx context.Context) error {
+	if c.slots.tryTake() {
+		return nil
+	}
+	wait, cancel := context.WithTimeoutCause(ctx, c.patience, domain.ErrOverloaded)
+	defer cancel()
+	if !c.slots.take(wait) {
+		return context.Cause(wait)
+	}
+	return nil
+}
+
+func (c *callers) awaitIdle(ctx context.Context) error { return c.slots.awaitFree(ctx) }
+
+func (g single) keysPerCall() int { return 1 }
+
+func (g single) enter(ctx context.Context, mayWait bool) (access, error) {
+	switch {
+	case !mayWait && !g.slots.tryTake():
+		return nil, domain.ErrOverloaded
+	case mayWait:
+		if err := g.takeSlot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &slot{callers: g.callers, memory: &reservation{room: g.memory}}, nil
+}
+
+// slot is access that has a slot of its own. A source that ignores the end of its
+// context is abandoned, and the slot is not free until the source returns.
+type slot struct {
+	*callers
+	memory *reservation
+}
+
+func (s *slot) free() { s.slots.free() }
+func (s *slot) done() { s.memory.end() }
+
+func (s *slot) load(ctx context.Context, key domain.Key, held domain.Validator) <-chan response {
+	responses := make(chan response, 1)
+	s.rec.Event(ports.SourceCalled)
+	go func() {
+		defer s.slots.free()
+		r := response{err: errNoAnswer}
+		defer func() { responses <- r }()
+		defer s.measure(&r.took, &r.err)()
+		r.value, r.err = s.source.Load(s.memory.in(ctx), key, held)
+	}()
+	return responses
+}
+
+var errNoAnswer = fmt.Errorf("%w: the call ended its goroutine", domain.ErrSourceFailed)
+
+// measure returns what is deferred by a call of the source: it takes the time, and
+// makes a panic an error of this call and nothing more.
+func (c *callers) measure(took *time.Duration, err *error) func() {
+	began := time.Now()
+	return func() {
+		if p := recover(); p != nil {
+			*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+		*took = time.Since(began)
+		c.rec.SourceTook(*took)
+	}
+}
