@@ -87,7 +87,7 @@ func TestRequestsWithoutTheTokenCallTheSourceOncePerSecondAtMost(t *testing.T) {
 	t.Run("two instances", func(t *testing.T) {
 		t.Parallel()
 		o, redis := newCounted(t), "MLCACHE_REDIS_URL="+redistest.Start(t).URL()
-		o.besieged(t, o.start(t, redis, "MLCACHE_L2_TIMEOUT=10s"), o.start(t, redis, "MLCACHE_L2_TIMEOUT=10s"))
+		o.besieged(t, o.start(t, redis, "MLCACHE_L2_TIMEOUT=1m"), o.start(t, redis, "MLCACHE_L2_TIMEOUT=1m"))
 	})
 }
 
@@ -175,10 +175,13 @@ func TestEachDirectiveIsReadByItself(t *testing.T) {
 func TestCacheStatusSaysWhatTheLayersHeld(t *testing.T) {
 	t.Parallel()
 	o := newCounted(t)
-	p := o.start(t, "MLCACHE_TTL=1s", "MLCACHE_RELOAD_INTERVAL=0")
+	p := o.start(t, "MLCACHE_TTL=1h", "MLCACHE_RELOAD_INTERVAL=0")
 	status := func(lines ...string) string { return p.get("/data/a", lines...).header.Get("Cache-Status") }
-	require.Equal(t, "mlcache; fwd=uri-miss; fwd-status=200; stored; ttl=1; detail=source", status("Cache-Control: no-cache"))
-	require.Equal(t, "mlcache; fwd=request; fwd-status=200; stored; ttl=1; detail=source", status("Cache-Control: no-cache"))
+	require.Equal(t, "mlcache; fwd=uri-miss; fwd-status=200; stored; ttl=3600; detail=source", status("Cache-Control: no-cache"))
+	require.Equal(t, "mlcache; fwd=request; fwd-status=200; stored; ttl=3600; detail=source", status("Cache-Control: no-cache"))
+
+	p = o.start(t, "MLCACHE_TTL=1s", "MLCACHE_RELOAD_INTERVAL=0")
+	require.Equal(t, "mlcache; fwd=uri-miss; fwd-status=200; stored; ttl=1; detail=source", status())
 	eventually(t, "it expires", func() bool {
 		return p.get("/data/a", "Cache-Control: only-if-cached").status == http.StatusGatewayTimeout
 	})
