@@ -56,7 +56,7 @@ prove: prove-one-load prove-shared-failure prove-takeover prove-ttl prove-writes
 
 .PHONY: prove-one-load
 prove-one-load: ## one load per key, for any number of requests
-	$(call prove,'Fleet.*(Loads|FirstCaller)|Once|OneLoad',./app ./cmd/mlcache)
+	$(call prove,'Fleet.*(ALoad|Loads|FirstCaller|OwnTime)|Once|OneLoad',./app ./cmd/mlcache)
 
 .PHONY: prove-shared-failure
 prove-shared-failure: ## a failed load is one call, shared, and not repeated at once
@@ -72,7 +72,7 @@ prove-ttl: ## nothing is served as fresh past its TTL
 
 .PHONY: prove-writes
 prove-writes: ## after a PUT or DELETE no request gets the old value, and no load brings it back
-	$(call prove,'Delete|Write|FleetReturnsNothing|FleetServesNothingOld|FleetKeepsNothing',-tags fleet ./app ./cmd/mlcache)
+	$(call prove,'Delete|Write|FleetReturnsNothing|FleetServesNothingOld|FleetSharesNothingOld|FleetKeepsNo',-tags fleet ./app ./cmd/mlcache)
 
 .PHONY: prove-outages
 prove-outages: ## memory answers while Redis is in trouble, and all recovers by itself

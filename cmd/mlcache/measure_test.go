@@ -86,7 +86,7 @@ func (f *figures) summary() (n int, p50, p99, most time.Duration) {
 }
 
 func printHead() {
-	fmt.Print("\n| ms | Redis away | trials | p50 | p99 | p99 is to be | max |\n|--|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Print("\n| ms | round trip | trials | p50 | p99 | bound of p99 | max |\n|--|--:|--:|--:|--:|--:|--:|\n")
 }
 
 // print prints a row. A bound of 0 is none.
@@ -99,7 +99,7 @@ func (f *figures) print(what string, rtt, bound time.Duration) {
 	case bound > 0:
 		promised = fmt.Sprintf("%.1f", ms(bound))
 	}
-	fmt.Printf("| %s | %v | %d | %.2f | %.2f | %s | %.2f |\n", what, rtt, n, ms(p50), ms(p99), promised, ms(most))
+	fmt.Printf("| %s | %d | %d | %.2f | %.2f | %s | %.2f |\n", what, rtt.Milliseconds(), n, ms(p50), ms(p99), promised, ms(most))
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
