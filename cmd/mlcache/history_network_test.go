@@ -140,13 +140,13 @@ func (t *trial) settle() {
 }
 
 // promises returns what holds on this network. Where the network itself delivered
-// invalidations late, they may be late.
+// invalidations late, or the instance was slow to answer anything, they may be late.
 func (t *trial) promises(slack time.Duration) promises {
 	return promises{
 		budget: t.budget, lifetime: trialTTL + 100*time.Millisecond,
 		invalidated: func(at int, begun time.Duration) time.Duration {
 			then := t.began.Add(begun)
-			return t.network.OneWay() + slack + t.proxies[at].Late(then.Add(-100*time.Millisecond), then.Add(time.Second))
+			return t.network.OneWay() + slack + t.proxies[at].Late(then.Add(-promisedSlack), then) + t.views[at].slowest(begun)
 		},
 	}
 }

@@ -46,7 +46,9 @@ func (l *link) run() {
 	var all sync.WaitGroup
 	requests, replies := make(chan message, onTheWay), make(chan message, onTheWay)
 	all.Go(func() { l.read(l.client, requests, func(m *message) { m.accident = l.accidentOfRequest(m.bytes) }) })
-	all.Go(func() { l.read(l.server, replies, func(m *message) { m.accident, m.isTold = l.accidentOfReply(m.bytes) }) })
+	all.Go(func() {
+		l.read(l.server, replies, func(m *message) { m.accident, m.isTold = l.accidentOfReply(m.bytes) })
+	})
 	all.Go(func() { l.deliver(l.server, requests) })
 	all.Go(func() { l.deliver(l.client, replies) })
 	all.Wait()
@@ -123,7 +125,7 @@ func (l *link) deliver(to net.Conn, messages <-chan message) {
 			return
 		}
 		if m.isTold {
-			l.p.late.note(time.Now(), time.Since(m.due))
+			l.p.late.note(m.due, time.Now())
 		}
 		if m.accident != nil {
 			close(m.accident.Over)
