@@ -40,7 +40,7 @@ func brief() []accident {
 		{"a write is delivered about its deadline", writeHardlyLate},
 		{"a write outlives its connection", writeStranded},
 		{"an invalidation is late", invalidationLate},
-		{"the connections are reset", func(t *trial, at int) { t.cutOff(at, t.proxies[at].Cut, func() {}) }},
+		{"the connections are reset", reset},
 		{"the link freezes and thaws", func(t *trial, at int) { t.freeze(at, 100*time.Millisecond+upTo(t.random, 300*time.Millisecond)) }},
 	}
 }
@@ -72,6 +72,7 @@ func (t *trial) struck(at int, method string, a *redistest.Accident) (ended <-ch
 	select {
 	case <-a.Begun:
 	case <-end:
+		t.t.Log("          it did not happen")
 	}
 	return end
 }
@@ -124,6 +125,8 @@ func writeStranded(t *trial, at int) {
 // failed, which has taken effect.
 func replyLost(t *trial, at int) {
 	ended := t.struck(at, http.MethodPut, t.proxies[at].LoseReply(aWrite))
+	time.Sleep(2*t.network.OneWay() + 3*time.Millisecond)
+	t.readOne(t.history, (at+1)%len(t.members), calm) // so that its effect is seen once
 	t.writeElsewhere(at)
 	<-ended
 }
@@ -152,7 +155,7 @@ func readSlow(t *trial, at int) {
 	select {
 	case <-a.Begun:
 	case <-time.After(time.Second):
-		return
+		t.t.Log("          it did not happen")
 	}
 	t.writeElsewhere(at)
 	time.Sleep(t.network.OneWay() + 3*time.Millisecond)
@@ -173,6 +176,11 @@ func (t *trial) freeze(at int, long time.Duration) {
 		time.Sleep(long)
 		t.proxies[at].Resume()
 	})
+}
+
+func reset(t *trial, at int) {
+	p := t.proxies[at]
+	t.cutOff(at, func() { p.Silence(); p.Cut() }, p.Resume)
 }
 
 // cutOff has an instance miss writes of keys that it holds, and is not asked for until
