@@ -31,11 +31,18 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Client is the connection to the server that Store, Locker and Bus share. It is
-// safe for concurrent use and must be closed.
+// Client is the connection to the server that Store, Locker and Bus share, and the
+// namespace in which they use it. It is safe for concurrent use and must be closed.
 type Client struct {
+	*connections
+	prefix string
+	isView bool
+}
+
+// connections are what the namespaces of a client share.
+type connections struct {
 	rdb     redis.UniversalClient
-	prefix  string
+	base    string // the prefix of all
 	id      string // names this instance among all
 	timeout time.Duration
 	log     *slog.Logger
@@ -69,11 +76,11 @@ func NewClient(o Options) (*Client, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	c := &Client{
-		rdb: rdb, prefix: o.Prefix, id: rand.Text(), timeout: o.Timeout, log: o.Logger, ctx: ctx, stop: stop,
+	c := &Client{prefix: o.Prefix, connections: &connections{
+		rdb: rdb, base: o.Prefix, id: rand.Text(), timeout: o.Timeout, log: o.Logger, ctx: ctx, stop: stop,
 		writes: ownWrites{open: make(map[string]ownWrite)},
 		fault:  errConnecting, used: make(chan struct{}),
-	}
+	}}
 	c.settled = make(chan struct{})
 	c.settle = sync.OnceFunc(func() { close(c.settled) })
 	switch rdb := rdb.(type) {
@@ -84,33 +91,6 @@ func NewClient(o Options) (*Client, error) {
 	}
 	c.nodes.start()
 	return c, nil
-}
-
-// Fault returns why the server is not used now, or nil while it is. It is cheap.
-func (c *Client) Fault() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.fault
-}
-
-// Health returns "ok" or "degraded". It asks nobody.
-func (c *Client) Health(context.Context) string {
-	if c.Fault() != nil {
-		return "degraded"
-	}
-	return "ok"
-}
-
-// Reason says why Health is "degraded", in words that any client may read, see
-// reason. Otherwise it is empty.
-func (c *Client) Reason() string { return reason(c.Fault()) }
-
-// Breaker returns "closed" while calls are made, else "open".
-func (c *Client) Breaker() string {
-	if c.reachable() {
-		return "closed"
-	}
-	return "open"
 }
 
 // Await waits until a server is used, or for ctx, whose error it then returns.
@@ -134,8 +114,12 @@ func (c *Client) Settle(ctx context.Context) {
 	}
 }
 
-// Close ends what goes on in the background and closes all connections.
+// Close ends what goes on in the background and closes all connections. Those of a
+// namespace are its client's to close.
 func (c *Client) Close() error {
+	if c.isView {
+		return nil
+	}
 	c.stop()
 	err := c.rdb.Close()
 	c.running.Wait()
@@ -144,47 +128,6 @@ func (c *Client) Close() error {
 	c.noteUsedLocked(false)
 	return err
 }
-
-// report takes note of a change of a node. One line of log says that the server
-// became unusable, and one that it is usable again, however many nodes it has.
-func (c *Client) report() {
-	c.mu.Lock()
-	last := c.fault
-	c.fault = c.nodes.fault()
-	fault := c.fault
-	c.noteUsedLocked(c.nodes.anyUsed())
-	c.mu.Unlock()
-	if !errors.Is(fault, errConnecting) {
-		c.settle()
-	}
-	connecting := errors.Is(last, errConnecting)
-	switch {
-	case fault == nil && last != nil && !connecting:
-		c.log.Info("redis is usable again")
-	case fault != nil && !errors.Is(fault, errConnecting) && (last == nil || connecting):
-		c.log.Warn("redis cannot be used, going on without it", "err", fault)
-	}
-}
-
-func (c *Client) noteUsedLocked(used bool) {
-	if used == c.isUsed.Swap(used) {
-		return
-	}
-	if used {
-		close(c.used)
-	} else {
-		c.used = make(chan struct{})
-	}
-}
-
-// reachable reports whether any server is used, as of the last report.
-func (c *Client) reachable() bool { return c.isUsed.Load() }
-
-// changes is the channel on which instances tell each other what they changed.
-func (c *Client) changes() string { return channel(c.prefix, "changes", database(c.rdb)) }
-
-// own is the channel of this instance alone: wake-ups and beats.
-func (c *Client) own() string { return channel(c.prefix, "wake:"+c.id, database(c.rdb)) }
 
 // do has commands carried out in their order, within the budget, by the server that
 // has name. The commands' own errors are the server's; after an error of do itself

@@ -170,9 +170,9 @@ func (n *node) identify(ctx context.Context, conn *redis.Conn) (string, error) {
 
 // probe does on conn all that is asked of the server otherwise.
 func (n *node) probe(ctx context.Context, conn *redis.Conn) error {
-	names := probeNames(n.client.prefix, n.client.id, n.tag)
+	names := probeNames(n.client.base, n.client.id, n.tag)
 	asked := time.Now()
-	cmd, err := evaluate(ctx, probeScript, conn.Process, names, n.client.own(), beatMark+n.tag)
+	cmd, err := evaluate(ctx, probeScript, conn.Process, names, n.client.beats(), beatMark+n.tag)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 func TestALaneWhoseCallersHaveAllLeftIsIdle(t *testing.T) {
 	rdb := redis.NewClient(&redis.Options{})
 	t.Cleanup(func() { _ = rdb.Close() })
-	l := &lane{node: &node{client: &Client{timeout: time.Minute}}, conn: rdb.Conn(), busy: true}
+	l := &lane{node: &node{client: &Client{connections: &connections{timeout: time.Minute}}}, conn: rdb.Conn(), busy: true}
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	require.ErrorIs(t, l.do(ctx, []redis.Cmder{redis.NewStatusCmd(ctx, "ping")}, nil), errNotSent)
@@ -84,11 +84,13 @@ func TestACallThatWaitsHasItsTurnWhenTheBytesBeforeItHaveArrived(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr())
-	in, direct := far(t, network{}, proxy), join(t, server.URL())
-	large, small := domain.NewEntry(domain.Value{Body: strings.Repeat("x", 256<<10)}, time.Hour, 0), parse(t, "small")
+	o := options(proxy.URL())
+	o.Timeout = 500 * time.Millisecond
+	in, direct := member{instance: instanceOf(t, o, times)}, join(t, server.URL())
+	large, small := domain.NewEntry(domain.Value{Body: strings.Repeat("x", 1<<20)}, time.Hour, 0), parse(t, "small")
 	require.NoError(t, direct.store.Put(t.Context(), parse(t, "large"), large))
 	require.NoError(t, direct.store.Put(t.Context(), small, entry))
-	proxy.Become(redistest.Network{Bandwidth: 1 << 20}) // 250 ms for each, five times the budget
+	proxy.Become(redistest.Network{Bandwidth: 1 << 20}) // a second for each, twice the budget
 	var all sync.WaitGroup
 	for range lanesPerNode - bulkLanes - leaseLanes {
 		all.Go(func() { assert.NoError(t, stored(t.Context(), in, parse(t, "large"), true)) })
