@@ -27,6 +27,10 @@ type Options struct {
 	// arrives. It has to be longer than the round-trip time; connecting does not
 	// spend it.
 	Timeout time.Duration
+	// WaitReplicas is how many replicas have to have a Put or Delete before it succeeds,
+	// 0 for none. It is waited for up to half of Timeout. A write that fewer have fails,
+	// although it may be applied.
+	WaitReplicas int
 	// Logger is told when the server becomes unusable and usable again.
 	Logger *slog.Logger
 }
@@ -41,18 +45,19 @@ type Client struct {
 
 // connections are what the namespaces of a client share.
 type connections struct {
-	rdb     redis.UniversalClient
-	base    string // the prefix of all
-	id      string // names this instance among all
-	timeout time.Duration
-	log     *slog.Logger
-	nodes   nodes
-	writes  ownWrites
-	settled chan struct{} // closed when the first try to connect has ended
-	settle  func()
-	ctx     context.Context // of what goes on in the background
-	stop    context.CancelFunc
-	running sync.WaitGroup // every goroutine of the client
+	rdb      redis.UniversalClient
+	base     string // the prefix of all
+	id       string // names this instance among all
+	timeout  time.Duration
+	replicas int // that writes wait for
+	log      *slog.Logger
+	nodes    nodes
+	writes   ownWrites
+	settled  chan struct{} // closed when the first try to connect has ended
+	settle   func()
+	ctx      context.Context // of what goes on in the background
+	stop     context.CancelFunc
+	running  sync.WaitGroup // every goroutine of the client
 
 	isUsed atomic.Bool // whether any server is used; changes under mu
 
@@ -71,13 +76,17 @@ func NewClient(o Options) (*Client, error) {
 	if o.Timeout <= 0 {
 		return nil, fmt.Errorf("redis: timeout %v is not positive", o.Timeout)
 	}
+	if o.WaitReplicas < 0 {
+		return nil, fmt.Errorf("redis: WaitReplicas %d is negative", o.WaitReplicas)
+	}
 	rdb, err := dial(o.URL, o.Timeout)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Client{prefix: o.Prefix, connections: &connections{
-		rdb: rdb, base: o.Prefix, id: rand.Text(), timeout: o.Timeout, log: o.Logger, ctx: ctx, stop: stop,
+		rdb: rdb, base: o.Prefix, id: rand.Text(), timeout: o.Timeout, replicas: o.WaitReplicas,
+		log: o.Logger, ctx: ctx, stop: stop,
 		writes: ownWrites{open: make(map[string]ownWrite)},
 		fault:  errConnecting, used: make(chan struct{}),
 	}}
@@ -133,7 +142,7 @@ func (c *Client) Close() error {
 // has name. The commands' own errors are the server's; after an error of do itself
 // they may not be looked at.
 func (c *Client) do(ctx context.Context, name string, t traffic, cmds ...redis.Cmder) error {
-	return c.on(ctx, name, func(n *node) ([]redis.Cmder, error) { return cmds, n.do(ctx, t, cmds, nil) })
+	return c.on(ctx, name, func(n *node) ([]redis.Cmder, error) { return cmds, n.do(ctx, t, &call{cmds: cmds}) })
 }
 
 // on calls exchange with the node that has name, and once more if that has moved.
@@ -173,15 +182,19 @@ const scriptTime = 100 * time.Microsecond
 // failed for want of time.
 func (c *Client) run(ctx context.Context, s script, t traffic, keys []string, args ...any) (cmd *redis.Cmd, err error) {
 	var over time.Time // when it comes too late
+	var lost error     // what was written may be
 	failed := c.on(ctx, keys[0], func(n *node) ([]redis.Cmder, error) {
 		var failed error
 		cmd, err = evaluate(ctx, s, func(ctx context.Context, cmd redis.Cmder) error {
 			all := cmd.Args()
-			failed = n.do(ctx, t, []redis.Cmder{cmd}, func(before int) {
+			k := &call{cmds: []redis.Cmder{cmd}, begin: func(before int) {
 				patience := c.timeout + time.Duration(before)*scriptTime
 				over = time.Now().Add(patience)
 				all[len(all)-1] = n.clock.deadline(patience)
-			})
+			}}
+			if failed = n.do(ctx, t, k); failed == nil {
+				lost = k.replicated(c.replicas)
+			}
 			return failed
 		}, keys, append(slices.Clip(args), 0)...)
 		return []redis.Cmder{cmd}, failed
@@ -190,6 +203,9 @@ func (c *Client) run(ctx context.Context, s script, t traffic, keys []string, ar
 		// The connection may have broken early, and what was sent on it still arrive.
 		// Whatever comes after this call must not be overtaken by it.
 		pause(context.WithoutCancel(ctx), time.Until(over))
+	}
+	if failed == nil && err == nil {
+		err = lost
 	}
 	return cmd, errors.Join(failed, err)
 }

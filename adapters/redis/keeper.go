@@ -182,11 +182,17 @@ func (n *node) probe(ctx context.Context, conn *redis.Conn) error {
 	}
 	n.clock.set(asked, time.Now(), at)
 	life, value := redis.NewDurationCmd(ctx, time.Millisecond, "pttl", names[0]), redis.NewStringCmd(ctx, "get", names[0])
-	if err := roundTrip(ctx, conn, []redis.Cmder{life, value}); err != nil {
+	cmds := []redis.Cmder{life, value}
+	if n.client.replicas > 0 {
+		cmds = append(cmds, redis.NewIntCmd(ctx, "wait", 0, 1)) // whether that is allowed
+	}
+	if err := roundTrip(ctx, conn, cmds); err != nil {
 		return err
 	}
-	if errors.Is(value.Err(), redis.Nil) {
-		return life.Err()
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
 	}
-	return errors.Join(life.Err(), value.Err())
+	return nil
 }

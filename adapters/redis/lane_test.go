@@ -25,7 +25,7 @@ func TestALaneWhoseCallersHaveAllLeftIsIdle(t *testing.T) {
 	l := &lane{node: &node{client: &Client{connections: &connections{timeout: time.Minute}}}, conn: rdb.Conn(), busy: true}
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
-	require.ErrorIs(t, l.do(ctx, []redis.Cmder{redis.NewStatusCmd(ctx, "ping")}, nil), errNotSent)
+	require.ErrorIs(t, l.do(ctx, &call{cmds: []redis.Cmder{redis.NewStatusCmd(ctx, "ping")}}), errNotSent)
 
 	require.False(t, l.sendBatch())
 	require.False(t, l.busy)
@@ -36,7 +36,7 @@ func TestACallThatLeavesBeforeItsTurnHasNoEffect(t *testing.T) {
 		l := &lane{busy: true} // by a batch that does not end
 		ctx, cancel := context.WithCancelCause(t.Context())
 		ended, gone := make(chan error), errors.New("gone")
-		go func() { ended <- l.do(ctx, nil, nil) }()
+		go func() { ended <- l.do(ctx, &call{}) }()
 		synctest.Wait()
 		require.Len(t, l.queue, 1)
 		cancel(gone)
@@ -50,7 +50,7 @@ func TestACallThatLeavesBeforeItsTurnHasNoEffect(t *testing.T) {
 func TestAllThatIsQueuedGoesInTheNextRoundTrip(t *testing.T) {
 	l := &lane{}
 	for range 10_000 {
-		l.queue = append(l.queue, &exchange{cmds: make([]redis.Cmder, 2)})
+		l.queue = append(l.queue, &exchange{call: &call{cmds: make([]redis.Cmder, 2)}})
 	}
 	batch, _ := l.take()
 	require.Len(t, batch, 10_000)

@@ -402,7 +402,7 @@ func TestACallThatWaitsForALaneEndsWhenTheServerGoesOutOfUse(t *testing.T) {
 			n.lanes = append(n.lanes, &lane{node: n}) // whose connections have broken
 		}
 		ended, gone, began := make(chan error), errors.New("gone"), time.Now()
-		go func() { ended <- n.do(context.Background(), reads, nil, nil) }()
+		go func() { ended <- n.do(context.Background(), reads, &call{}) }()
 		synctest.Wait()
 		n.out(t.Context(), gone)
 		require.ErrorIs(t, <-ended, gone)
