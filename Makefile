@@ -97,7 +97,7 @@ prove-api: ## the API is as it is described
 .PHONY: measure-fleet
 measure-fleet: ## print the latency of waiters, invalidations and takeovers, and loads that leave nothing to share, on several processes and a Redis 0 to 50 ms away (5 minutes)
 	@command -v redis-server >/dev/null || { echo "measure-fleet needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
-	@go test -tags measure -run TestMeasure -v -count=1 -timeout 15m ./cmd/mlcache | grep -e '^|' -e FAIL -e '^$$'
+	@go test -tags measure -run TestMeasure -v -count=1 -timeout 15m ./cmd/mlcache ./adapters/redis | grep -e '^|' -e FAIL -e '^$$'
 
 .PHONY: test-compare
 test-compare: ## run the tests of the comparisons with others, which are modules of their own

@@ -22,6 +22,9 @@
 // wake-up says how the lease ended, as far as L2 will not show it. The instance polls
 // as well, slowly, for the case that a message or its sender was lost.
 //
+// Several caches of a program share the connections of one Client and the subscription
+// of one Bus, each in a Namespace with names and channels of its own.
+//
 // Commands go over lanes, established connections of a node, which a keeper opens
 // while the server does all that it is asked. docs/adr/0009 has the reasons.
 package redis

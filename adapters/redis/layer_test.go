@@ -3,10 +3,10 @@ package redis
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -196,6 +196,16 @@ func corrupt(t *testing.T, rdb redis.Cmdable, prefix string, key domain.Key, raw
 // contracts runs all suites at the same time, each test with names of its own: they
 // mostly wait. The members use url; what makes a server older uses direct.
 func contracts(t *testing.T, url, direct string) {
+	t.Helper()
+	contractsOn(t, direct, func(t *testing.T, name string, o LockerOptions) (a, b instance) {
+		t.Helper()
+		return openAs(t, url, prefix+name+":", o), openAs(t, url, prefix+name+":", o)
+	})
+}
+
+// contractsOn does that on the two instances that members returns for a name.
+func contractsOn(t *testing.T, direct string, members func(t *testing.T, name string, o LockerOptions) (a, b instance)) {
+	t.Helper()
 	rdb := open(t, direct, times).client.rdb
 	var tests atomic.Int64
 	layer := portstest.Layer{
@@ -204,9 +214,9 @@ func contracts(t *testing.T, url, direct string) {
 			test(t)
 		},
 		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
-			own := fmt.Sprintf("mlc:%d:", tests.Add(1))
-			o := LockerOptions{TTL: l.LockTTL}
-			a, b := openAs(t, url, own, o), openAs(t, url, own, o)
+			name := strconv.FormatInt(tests.Add(1), 10)
+			own := prefix + name + ":"
+			a, b := members(t, name, LockerOptions{TTL: l.LockTTL})
 			awaitListening(t, a)
 			awaitListening(t, b)
 			return portstest.Harness{

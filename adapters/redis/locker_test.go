@@ -23,19 +23,25 @@ func parse(t *testing.T, s string) domain.Key {
 	return key
 }
 
+// awaitEnding runs Await in the background.
+func awaitEnding(t *testing.T, in instance, key domain.Key) <-chan ports.Ending {
+	ended := make(chan ports.Ending, 1)
+	go func() {
+		ending, err := in.locker.Await(context.WithoutCancel(t.Context()), key)
+		assert.NoError(t, err)
+		ended <- ending
+	}()
+	return ended
+}
+
 // waitFor runs Await in the background and returns when it waits for key, and the
 // server knows. One that ends before that, as it may on a busy machine, is run again.
 func waitFor(t *testing.T, in instance, key domain.Key) <-chan ports.Ending {
 	t.Helper()
-	var ended chan ports.Ending
+	var ended <-chan ports.Ending
 	eventually(t, "an Await waits", func() bool {
 		if ended == nil || len(ended) > 0 {
-			ended = make(chan ports.Ending, 1)
-			go func(ended chan<- ports.Ending) {
-				ending, err := in.locker.Await(context.WithoutCancel(t.Context()), key)
-				assert.NoError(t, err)
-				ended <- ending
-			}(ended)
+			ended = awaitEnding(t, in, key)
 		}
 		n, err := in.client.rdb.SCard(t.Context(), namesOf(prefix, key).waiters).Result()
 		return err == nil && n > 0 && waiting(key, in) > 0

@@ -73,7 +73,7 @@ func (s *Store) getSome(ctx context.Context, n *node, keys []domain.Key, places 
 		cmds = append(cmds, readings[at].life, readings[at].value)
 	}
 	asked := time.Now()
-	err := n.do(ctx, bulk, cmds, nil)
+	err := n.do(ctx, bulk, &call{cmds: cmds})
 	took := time.Since(asked)
 	for at, i := range places {
 		f, r := &found[i], readings[at]
@@ -190,11 +190,23 @@ func trafficOf(form []byte) traffic {
 	return leases
 }
 
+// trafficOfWrite is that of a Put or a Delete, which may wait for replicas.
+func (c *Client) trafficOfWrite(form []byte) traffic {
+	switch t := trafficOf(form); {
+	case c.replicas == 0:
+		return t
+	case t == bulk:
+		return bulkWrites
+	default:
+		return writes
+	}
+}
+
 func (s *Store) write(ctx context.Context, key domain.Key, form []byte, ttl time.Duration) error {
 	c := s.client
 	n := namesOf(c.prefix, key)
 	nonce := c.writes.begin()
-	cmd, err := c.run(ctx, writeScript, trafficOf(form), []string{n.value, n.lock, n.failure, n.waiters, n.void},
+	cmd, err := c.run(ctx, writeScript, c.trafficOfWrite(form), []string{n.value, n.lock, n.failure, n.waiters, n.void},
 		key.String(), form, ttl.Milliseconds(), c.changes(), invalidation(c.id, nonce, key), fillWithin.Milliseconds())
 	if err == nil {
 		err = inTime(cmd)
