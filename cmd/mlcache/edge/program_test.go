@@ -92,11 +92,12 @@ func (b *buffer) String() string {
 var listening = regexp.MustCompile(`msg"?[=:]"?listening"?[ ,]"?addr"?[=:]"?([0-9.:]+)`)
 
 // start runs the program with these settings ("MLCACHE_TTL=1s"), and ends it with
-// the test.
+// the test. What it stores outlasts that unless they say otherwise, however busy the
+// machine is.
 func start(t *testing.T, settings ...string) *program {
 	t.Helper()
 	p := &program{t: t, log: &buffer{}, done: make(chan error, 1), cmd: exec.Command(binary)}
-	p.cmd.Env = append(clean(os.Environ()), append([]string{"MLCACHE_ADDR=127.0.0.1:0", "MLCACHE_TOKEN=" + token}, settings...)...)
+	p.cmd.Env = append(clean(os.Environ()), append([]string{"MLCACHE_ADDR=127.0.0.1:0", "MLCACHE_TOKEN=" + token, "MLCACHE_TTL=1h"}, settings...)...)
 	p.cmd.Stderr = p.log
 	require.NoError(t, p.cmd.Start())
 	go func() { p.done <- p.cmd.Wait() }()
