@@ -29,26 +29,6 @@ func (m member) in(t *testing.T, name string) member {
 	return next
 }
 
-func TestTheContractsAreKeptInNamespaces(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	one, two := join(t, server.URL()), join(t, server.URL())
-	contractsOn(t, server.URL(), func(t *testing.T, name string, o LockerOptions) (a, b instance) {
-		t.Helper()
-		for i, m := range []member{one, two} {
-			next := m.in(t, name).instance
-			next.bus.listeners.Store(nil)
-			next.locker.opts = o
-			if i == 0 {
-				a = next
-			} else {
-				b = next
-			}
-		}
-		return a, b
-	})
-}
-
 func TestNamespacesOnOneClientNeitherSeeNorHearEachOther(t *testing.T) {
 	t.Parallel()
 	for name, url := range map[string]func() string{
