@@ -49,7 +49,7 @@ func brief() []accident {
 func lasting() []accident {
 	return []accident{
 		{"redis is killed and restarted", func(t *trial, _ int) {
-			t.outage(everywhere, func() {
+			t.cut(everywhere, func() {
 				t.redis.Kill()
 				time.Sleep(upTo(t.random, 400*time.Millisecond))
 				t.redis.Restart()
@@ -172,7 +172,7 @@ func invalidationLate(t *trial, at int) {
 }
 
 func (t *trial) freeze(at int, long time.Duration) {
-	t.cutOff(at, t.proxies[at].Silence, func() {
+	t.miss(at, t.outage, t.proxies[at].Silence, func() {
 		time.Sleep(long)
 		t.proxies[at].Resume()
 	})
@@ -180,25 +180,25 @@ func (t *trial) freeze(at int, long time.Duration) {
 
 func reset(t *trial, at int) {
 	p := t.proxies[at]
-	t.cutOff(at, func() { p.Silence(); p.Cut() }, p.Resume)
+	t.miss(at, t.cut, func() { p.Silence(); p.Cut() }, p.Resume)
 }
 
-// cutOff has an instance miss writes of keys that it holds, and is not asked for until
-// it is well again.
-func (t *trial) cutOff(at int, cut, mend func()) {
+// miss has an instance miss writes of keys that it holds, and is not asked for until it
+// is well again.
+func (t *trial) miss(at int, outage func(int, func()), begin, end func()) {
 	keys := []string{"held-1", "held-2", "held-3", "held-4"}
 	for _, key := range keys {
 		t.readOne(t.history, at, key)
 	}
-	t.outage(at, func() {
-		cut()
+	outage(at, func() {
+		begin()
 		var writes sync.WaitGroup
 		for i, key := range keys {
 			writes.Go(func() { t.writeOne(t.history, (at+1+i%2)%len(t.members), http.MethodDelete, key) })
 		}
 		t.writeElsewhere(at)
 		writes.Wait()
-		mend()
+		end()
 	})
 	t.settle()
 	time.Sleep(t.network.OneWay() + 2*promisedSlack)
@@ -222,7 +222,7 @@ func (t *trial) duringLoad(at int, what func()) {
 
 func resetDuringLoad(t *trial, at int) {
 	t.duringLoad(at, func() {
-		t.outage(at, func() {
+		t.cut(at, func() {
 			t.proxies[at].Cut()
 			t.writeOne(t.history, (at+1)%len(t.members), http.MethodDelete, calm)
 		})

@@ -131,6 +131,24 @@ func (t *trial) outage(at int, what func()) {
 	t.told = append(t.told, span{at, from, t.now()})
 }
 
+// cut is an outage by which subscriptions end, for certain. It lasts until the
+// instances have noticed, which they may do late, and are subscribed again.
+func (t *trial) cut(at int, what func()) {
+	t.t.Helper()
+	before := make([]float64, len(t.members))
+	for i, views := range t.views {
+		before[i] = views.look(t.fleet, t.history, i).gaps
+	}
+	t.outage(at, func() {
+		what()
+		for i, views := range t.views {
+			eventually(t.t, "an instance notices that it missed something", func() bool {
+				return i != at && at != everywhere || views.look(t.fleet, t.history, i).gaps > before[i]
+			})
+		}
+	})
+}
+
 // settle waits until all instances use Redis and are subscribed.
 func (t *trial) settle() {
 	t.t.Helper()
