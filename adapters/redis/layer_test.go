@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"flag"
-	"io"
 	"log/slog"
 	"os"
 	"strconv"
@@ -59,16 +58,9 @@ type instance struct {
 
 func open(t *testing.T, url string, o LockerOptions) instance {
 	t.Helper()
-	return openAs(t, url, prefix, o)
-}
-
-// openAs opens an instance whose names begin with prefix.
-func openAs(t *testing.T, url, prefix string, o LockerOptions) instance {
-	t.Helper()
-	return instanceOf(t, Options{
-		// Roomier than in production: a busy test machine must not look like a broken server.
-		URL: url, Prefix: prefix, Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}, o)
+	c := options(url)
+	c.Timeout = 2 * time.Second // a busy test machine must not look like a broken server
+	return instanceOf(t, c, o)
 }
 
 func instanceOf(t *testing.T, c Options, l LockerOptions) instance {
@@ -199,7 +191,13 @@ func contracts(t *testing.T, url, direct string) {
 	t.Helper()
 	contractsOn(t, direct, func(t *testing.T, name string, o LockerOptions) (a, b instance) {
 		t.Helper()
-		return openAs(t, url, prefix+name+":", o), openAs(t, url, prefix+name+":", o)
+		member := func() instance {
+			c := options(url)
+			// However busy the machine is: a contract is no measurement.
+			c.Prefix, c.Timeout = prefix+name+":", patience
+			return instanceOf(t, c, o)
+		}
+		return member(), member()
 	})
 }
 

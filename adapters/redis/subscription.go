@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// silence is after how long without a beat of a server in use the subscription is
-	// given up.
-	silence = 3 * time.Second
+	// minSilence is after how long, at least, without a beat of a server in use the
+	// subscription is given up. A beat may take as long as a call.
+	minSilence = 3 * time.Second
 	// watchEvery is how often that is looked at.
 	watchEvery = 250 * time.Millisecond
 	// beatMark begins a beat. No key contains it.
@@ -200,7 +200,7 @@ func (s *subscription) allBeat(tags []string, now time.Time) bool {
 		if _, known := s.beats[tag]; !known {
 			s.beats[tag] = now
 		}
-		if now.Sub(s.beats[tag]) > silence {
+		if now.Sub(s.beats[tag]) > max(minSilence, 2*s.client.timeout) {
 			return false
 		}
 	}
