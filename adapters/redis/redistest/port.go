@@ -27,11 +27,11 @@ func FreePort(t testing.TB) int {
 		}
 		l, err := net.Listen("tcp", address)
 		if err != nil {
-			claim.Close()
+			_ = claim.Close()
 			continue
 		}
 		l.Close()
-		t.Cleanup(func() { claim.Close() })
+		t.Cleanup(func() { _ = claim.Close() })
 		return port
 	}
 	require.FailNow(t, "no free port")

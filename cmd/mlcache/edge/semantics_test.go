@@ -236,7 +236,12 @@ func TestHeadSaysWhatGetWouldOnEachPage(t *testing.T) {
 			if strings.HasSuffix(path, "k") || strings.HasSuffix(path, "%00") || path == "/" {
 				slash = ""
 			}
-			get, head := p.get(path+slash), p.do(http.MethodHead, path+slash, "")
+			var get, head answer
+			eventually(t, "neither an age nor the number of digits of an id changes meanwhile", func() bool {
+				get, head = p.get(path+slash), p.do(http.MethodHead, path+slash, "")
+				after := p.get(path + slash)
+				return get.header.Get("Cache-Status") == after.header.Get("Cache-Status") && (path == "/explain/k" || len(get.body) == len(after.body))
+			})
 			require.Equal(t, get.status, head.status, path)
 			require.Empty(t, head.body)
 			for _, name := range []string{"Content-Type", "Content-Length", "ETag", "Cache-Control", "Cache-Status", "Age"} {
