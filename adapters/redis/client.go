@@ -189,8 +189,8 @@ func (c *Client) run(ctx context.Context, s script, t traffic, keys []string, ar
 			all := cmd.Args()
 			k := &call{cmds: []redis.Cmder{cmd}, begin: func(before int) {
 				patience := c.timeout + time.Duration(before)*scriptTime
-				over = time.Now().Add(patience)
 				all[len(all)-1] = n.clock.deadline(patience)
+				over = time.Now().Add(patience) // no sooner than that
 			}}
 			if failed = n.do(ctx, t, k); failed == nil {
 				lost = k.replicated(c.replicas)

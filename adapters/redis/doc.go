@@ -9,7 +9,7 @@
 //	mlc:{key}:lock      the token of the lease, for the lock's TTL
 //	mlc:{key}:failure   how the last load failed, for the cool-down
 //	mlc:{key}:waiters   the channels of the instances to wake when the lease ends
-//	mlc:{key}:void      that a write voided all leases, for a minute
+//	mlc:{key}:grant     the last lease that was granted, until a write, its end, or a minute after it expired
 //
 // The lock is SET NX PX with a random token, ended only by whoever shows the
 // token (redis.io, "Distributed Locks with Redis", single instance). It is for

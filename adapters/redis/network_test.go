@@ -386,13 +386,13 @@ func TestAnAddressThatLeadsToAnotherServerIsNoticed(t *testing.T) {
 	require.NoError(t, stored(t.Context(), there, key, true), "and written there")
 }
 
-func TestAMessageThatIsNoneOfTheSubscriptionIsAGap(t *testing.T) {
+func TestASubscriptionThatFallsSilentIsAGap(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr())
 	in := join(t, proxy.URL())
 	awaitGap := in.gap(t)
-	proxy.FreezeReply(beatMark) // a subscription that says nothing any more, or a probe
+	proxy.HoldMessage(beatMark) // and with it all that follows
 	awaitGap()
 	eventually(t, "connected", in.bus.Subscribed)
 }
