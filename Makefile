@@ -56,7 +56,7 @@ prove: prove-one-load prove-shared-failure prove-takeover prove-ttl prove-writes
 
 .PHONY: prove-one-load
 prove-one-load: ## one load per key, for any number of requests
-	$(call prove,'Fleet.*(Loads|FirstCaller)|Once|OneLoad',./app ./cmd/mlcache)
+	$(call prove,'Fleet.*(ALoad|Loads|FirstCaller|OwnTime)|Once|OneLoad',./app ./cmd/mlcache)
 
 .PHONY: prove-shared-failure
 prove-shared-failure: ## a failed load is one call, shared, and not repeated at once
@@ -72,7 +72,7 @@ prove-ttl: ## nothing is served as fresh past its TTL
 
 .PHONY: prove-writes
 prove-writes: ## after a PUT or DELETE no request gets the old value, and no load brings it back
-	$(call prove,'Delete|Write|FleetReturnsNothing|FleetServesNothingOld|FleetKeepsNothing',-tags fleet ./app ./cmd/mlcache)
+	$(call prove,'Delete|Write|FleetReturnsNothing|FleetServesNothingOld|FleetSharesNothingOld|FleetKeepsNo',-tags fleet ./app ./cmd/mlcache)
 
 .PHONY: prove-outages
 prove-outages: ## memory answers while Redis is in trouble, and all recovers by itself
@@ -95,9 +95,9 @@ prove-api: ## the API is as it is described
 	$(call prove,'Contract',./cmd/mlcache)
 
 .PHONY: measure-fleet
-measure-fleet: ## print the latency of waiters, invalidations and takeovers, on several processes and a real Redis (2 minutes)
+measure-fleet: ## print the latency of waiters, invalidations and takeovers, and loads that leave nothing to share, on several processes and a Redis 0 to 50 ms away (5 minutes)
 	@command -v redis-server >/dev/null || { echo "measure-fleet needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
-	@go test -tags measure -run TestMeasure -v -count=1 -timeout 15m ./cmd/mlcache | grep -e '^|' -e FAIL -e '^$$'
+	@go test -tags measure -run TestMeasure -v -count=1 -timeout 15m ./cmd/mlcache ./adapters/redis | grep -e '^|' -e FAIL -e '^$$'
 
 .PHONY: test-compare
 test-compare: ## run the tests of the comparisons with others, which are modules of their own

@@ -229,6 +229,8 @@ func TestNextIsWhatHappensWithoutL2(t *testing.T) {
 	w.l1.EXPECT().Peek(w.key).Return(unverified, true)
 	w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused"))
 	w.locker.EXPECT().State(mock.Anything, w.key).Return(domain.LeaseState{Err: errors.New("refused")})
+	require.Equal(t, domain.StepLoad, w.svc.Explain(w.ctx, w.key).Next, "one read that fails verifies nothing")
+	w.bus.reachable.Store(false)
 	x := w.svc.Explain(w.ctx, w.key)
 	require.Equal(t, domain.StepL1Hit, x.Next, "nobody can verify it")
 	require.Error(t, x.L2.Err)
@@ -306,13 +308,16 @@ func TestWhatL1HasOfABatchIsNotAskedForElsewhere(t *testing.T) {
 	require.Empty(t, w.svc.GetMany(w.ctx, nil, nil))
 }
 
-func TestInABatchAnUnverifiedCopyIsUsedWhenL2CannotVerifyIt(t *testing.T) {
+func TestInABatchAnUnverifiedCopyIsUsedWhenL2BecomesUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, never)
 		unverified := held("v", time.Second)
 		unverified.Unverified = true
 		w.l1.EXPECT().Get(w.key).Return(unverified, true)
-		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{w.key}).Return([]ports.Found{{Err: errors.New("refused")}}).Once()
+		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{w.key}).RunAndReturn(func(context.Context, []domain.Key) []ports.Found {
+			w.bus.reachable.Store(false)
+			return []ports.Found{{Err: errors.New("refused")}}
+		}).Once()
 		got := w.svc.GetMany(w.ctx, []domain.Key{w.key}, nil) // loading would be an unexpected call
 		require.NoError(t, got[0].Err)
 		require.Equal(t, domain.L1Hit, got[0].Outcome)

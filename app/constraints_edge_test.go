@@ -291,7 +291,10 @@ func TestOnlyIfCachedGetsAnUnverifiedCopyThatNobodyCanVerify(t *testing.T) {
 		c := held("v", time.Second)
 		c.Unverified = true
 		w.l1.EXPECT().Get(w.key).Return(c, true)
-		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("refused"))
+		w.l2.EXPECT().Get(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Copy, bool, error) {
+			w.bus.reachable.Store(false)
+			return domain.Copy{}, false, errors.New("refused")
+		})
 		got, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{OnlyIfCached: true})
 		require.NoError(t, err)
 		require.Equal(t, domain.L1Hit, got.Outcome)

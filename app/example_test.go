@@ -131,3 +131,24 @@ func ExampleTyped_Put() {
 	fmt.Println(before.Name, err, after.Name)
 	// Output: old <nil> new
 }
+
+// What is deleted is loaded again.
+func ExampleTyped_Delete() {
+	calls := 0
+	cache, end, err := newCache(func(context.Context, string) (user, error) {
+		calls++
+		return user{Name: fmt.Sprint("load ", calls)}, nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer end()
+
+	ctx := context.Background()
+	before, _ := cache.Get(ctx, "1")
+	err = cache.Delete(ctx, "1")
+	after, _ := cache.Get(ctx, "1")
+	fmt.Println(before.Name, err, after.Name)
+	// Output: load 1 <nil> load 2
+}

@@ -94,11 +94,13 @@ func TestWhenL2CannotBeAskedL1AnswersWhatItHas(t *testing.T) {
 		w.bus.connected.Store(false)
 		c := held("v", 7*time.Second)
 		w.l1.EXPECT().Get(w.key).Return(c, true)
-		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("timeout")).Once()
+		w.l2.EXPECT().Get(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Copy, bool, error) {
+			w.bus.reachable.Store(false)
+			return domain.Copy{}, false, errors.New("refused")
+		}).Once()
 		got, err := w.get()
 		require.NoError(t, err)
 		require.Equal(t, domain.L1Hit, got.Outcome, "asked in vain")
-		w.bus.reachable.Store(false)
 		got, err = w.get() // asking L2 would be an unexpected call
 		require.NoError(t, err)
 		require.Equal(t, domain.L1Hit, got.Outcome)
@@ -226,6 +228,26 @@ func TestMoreWaitersThanAllowedAreRefused(t *testing.T) {
 		all.Wait()
 		_, err = f.services[0].Get(context.Background(), mustKey(t, "other"))
 		require.NoError(t, err, "those have left")
+	})
+}
+
+// One read that fails, while L2 is used, verifies nothing.
+func TestAnUnverifiedCopyIsReloadedWhenTheReadThatWouldVerifyItFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, never)
+		c := held("old", time.Minute)
+		c.Unverified = true
+		w.l1.EXPECT().Get(w.key).Return(c, true)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("no reply in time")).Once()
+		w.leaseIsFree()
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
+		w.leaseIsRenewed()
+		w.sourceAnswers(domain.Value{Body: "new"}, nil)
+		w.l2.EXPECT().Fill(mock.Anything, w.key, mock.Anything, lease).Return(nil).Once()
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true).Once()
+		got, err := w.get()
+		require.NoError(t, err)
+		require.Equal(t, "new", got.Entry.Body())
 	})
 }
 

@@ -31,8 +31,8 @@ func TestAvailableAndSubscribedTakeNoLock(t *testing.T) {
 	defer in.client.mu.Unlock()
 	nodes.mu.Lock()
 	defer nodes.mu.Unlock()
-	in.bus.mu.Lock()
-	defer in.bus.mu.Unlock()
+	in.bus.all.mu.Lock()
+	defer in.bus.all.mu.Unlock()
 	require.True(t, in.bus.Available())
 	require.True(t, in.bus.Subscribed())
 }

@@ -27,25 +27,37 @@ type Options struct {
 	// arrives. It has to be longer than the round-trip time; connecting does not
 	// spend it.
 	Timeout time.Duration
+	// WaitReplicas is how many replicas have to have a Put or Delete before it succeeds,
+	// 0 for none. It is waited for up to half of Timeout. A write that fewer have fails,
+	// although it may be applied.
+	WaitReplicas int
 	// Logger is told when the server becomes unusable and usable again.
 	Logger *slog.Logger
 }
 
-// Client is the connection to the server that Store, Locker and Bus share. It is
-// safe for concurrent use and must be closed.
+// Client is the connection to the server that Store, Locker and Bus share, and the
+// namespace in which they use it. It is safe for concurrent use and must be closed.
 type Client struct {
-	rdb     redis.UniversalClient
-	prefix  string
-	id      string // names this instance among all
-	timeout time.Duration
-	log     *slog.Logger
-	nodes   nodes
-	writes  ownWrites
-	settled chan struct{} // closed when the first try to connect has ended
-	settle  func()
-	ctx     context.Context // of what goes on in the background
-	stop    context.CancelFunc
-	running sync.WaitGroup // every goroutine of the client
+	*connections
+	prefix string
+	isView bool
+}
+
+// connections are what the namespaces of a client share.
+type connections struct {
+	rdb      redis.UniversalClient
+	base     string // the prefix of all
+	id       string // names this instance among all
+	timeout  time.Duration
+	replicas int // that writes wait for
+	log      *slog.Logger
+	nodes    nodes
+	writes   ownWrites
+	settled  chan struct{} // closed when the first try to connect has ended
+	settle   func()
+	ctx      context.Context // of what goes on in the background
+	stop     context.CancelFunc
+	running  sync.WaitGroup // every goroutine of the client
 
 	isUsed atomic.Bool // whether any server is used; changes under mu
 
@@ -64,16 +76,20 @@ func NewClient(o Options) (*Client, error) {
 	if o.Timeout <= 0 {
 		return nil, fmt.Errorf("redis: timeout %v is not positive", o.Timeout)
 	}
+	if o.WaitReplicas < 0 {
+		return nil, fmt.Errorf("redis: WaitReplicas %d is negative", o.WaitReplicas)
+	}
 	rdb, err := dial(o.URL, o.Timeout)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	c := &Client{
-		rdb: rdb, prefix: o.Prefix, id: rand.Text(), timeout: o.Timeout, log: o.Logger, ctx: ctx, stop: stop,
+	c := &Client{prefix: o.Prefix, connections: &connections{
+		rdb: rdb, base: o.Prefix, id: rand.Text(), timeout: o.Timeout, replicas: o.WaitReplicas,
+		log: o.Logger, ctx: ctx, stop: stop,
 		writes: ownWrites{open: make(map[string]ownWrite)},
 		fault:  errConnecting, used: make(chan struct{}),
-	}
+	}}
 	c.settled = make(chan struct{})
 	c.settle = sync.OnceFunc(func() { close(c.settled) })
 	switch rdb := rdb.(type) {
@@ -84,33 +100,6 @@ func NewClient(o Options) (*Client, error) {
 	}
 	c.nodes.start()
 	return c, nil
-}
-
-// Fault returns why the server is not used now, or nil while it is. It is cheap.
-func (c *Client) Fault() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.fault
-}
-
-// Health returns "ok" or "degraded". It asks nobody.
-func (c *Client) Health(context.Context) string {
-	if c.Fault() != nil {
-		return "degraded"
-	}
-	return "ok"
-}
-
-// Reason says why Health is "degraded", in words that any client may read, see
-// reason. Otherwise it is empty.
-func (c *Client) Reason() string { return reason(c.Fault()) }
-
-// Breaker returns "closed" while calls are made, else "open".
-func (c *Client) Breaker() string {
-	if c.reachable() {
-		return "closed"
-	}
-	return "open"
 }
 
 // Await waits until a server is used, or for ctx, whose error it then returns.
@@ -134,8 +123,12 @@ func (c *Client) Settle(ctx context.Context) {
 	}
 }
 
-// Close ends what goes on in the background and closes all connections.
+// Close ends what goes on in the background and closes all connections. Those of a
+// namespace are its client's to close.
 func (c *Client) Close() error {
+	if c.isView {
+		return nil
+	}
 	c.stop()
 	err := c.rdb.Close()
 	c.running.Wait()
@@ -145,52 +138,11 @@ func (c *Client) Close() error {
 	return err
 }
 
-// report takes note of a change of a node. One line of log says that the server
-// became unusable, and one that it is usable again, however many nodes it has.
-func (c *Client) report() {
-	c.mu.Lock()
-	last := c.fault
-	c.fault = c.nodes.fault()
-	fault := c.fault
-	c.noteUsedLocked(c.nodes.anyUsed())
-	c.mu.Unlock()
-	connecting := errors.Is(last, errConnecting)
-	switch {
-	case fault == nil && last != nil && !connecting:
-		c.log.Info("redis is usable again")
-	case fault != nil && !errors.Is(fault, errConnecting) && (last == nil || connecting):
-		c.log.Warn("redis cannot be used, going on without it", "err", fault)
-	}
-	if !errors.Is(fault, errConnecting) { // after the line, so that it precedes what the program does then
-		c.settle()
-	}
-}
-
-func (c *Client) noteUsedLocked(used bool) {
-	if used == c.isUsed.Swap(used) {
-		return
-	}
-	if used {
-		close(c.used)
-	} else {
-		c.used = make(chan struct{})
-	}
-}
-
-// reachable reports whether any server is used, as of the last report.
-func (c *Client) reachable() bool { return c.isUsed.Load() }
-
-// changes is the channel on which instances tell each other what they changed.
-func (c *Client) changes() string { return channel(c.prefix, "changes", database(c.rdb)) }
-
-// own is the channel of this instance alone: wake-ups and beats.
-func (c *Client) own() string { return channel(c.prefix, "wake:"+c.id, database(c.rdb)) }
-
 // do has commands carried out in their order, within the budget, by the server that
 // has name. The commands' own errors are the server's; after an error of do itself
 // they may not be looked at.
 func (c *Client) do(ctx context.Context, name string, t traffic, cmds ...redis.Cmder) error {
-	return c.on(ctx, name, func(n *node) ([]redis.Cmder, error) { return cmds, n.do(ctx, t, cmds, nil) })
+	return c.on(ctx, name, func(n *node) ([]redis.Cmder, error) { return cmds, n.do(ctx, t, &call{cmds: cmds}) })
 }
 
 // on calls exchange with the node that has name, and once more if that has moved.
@@ -230,15 +182,19 @@ const scriptTime = 100 * time.Microsecond
 // failed for want of time.
 func (c *Client) run(ctx context.Context, s script, t traffic, keys []string, args ...any) (cmd *redis.Cmd, err error) {
 	var over time.Time // when it comes too late
+	var lost error     // what was written may be
 	failed := c.on(ctx, keys[0], func(n *node) ([]redis.Cmder, error) {
 		var failed error
 		cmd, err = evaluate(ctx, s, func(ctx context.Context, cmd redis.Cmder) error {
 			all := cmd.Args()
-			failed = n.do(ctx, t, []redis.Cmder{cmd}, func(before int) {
+			k := &call{cmds: []redis.Cmder{cmd}, begin: func(before int) {
 				patience := c.timeout + time.Duration(before)*scriptTime
-				over = time.Now().Add(patience)
 				all[len(all)-1] = n.clock.deadline(patience)
-			})
+				over = time.Now().Add(patience) // no sooner than that
+			}}
+			if failed = n.do(ctx, t, k); failed == nil {
+				lost = k.replicated(c.replicas)
+			}
 			return failed
 		}, keys, append(slices.Clip(args), 0)...)
 		return []redis.Cmder{cmd}, failed
@@ -247,6 +203,9 @@ func (c *Client) run(ctx context.Context, s script, t traffic, keys []string, ar
 		// The connection may have broken early, and what was sent on it still arrive.
 		// Whatever comes after this call must not be overtaken by it.
 		pause(context.WithoutCancel(ctx), time.Until(over))
+	}
+	if failed == nil && err == nil {
+		err = lost
 	}
 	return cmd, errors.Join(failed, err)
 }

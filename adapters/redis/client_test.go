@@ -63,6 +63,10 @@ func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 	o.Timeout = 0
 	_, err = NewClient(o)
 	require.ErrorContains(t, err, "timeout")
+	o = options("redis://localhost")
+	o.WaitReplicas = -1
+	_, err = NewClient(o)
+	require.ErrorContains(t, err, "WaitReplicas")
 	_, err = NewLocker(nil, LockerOptions{})
 	require.ErrorContains(t, err, "lock TTL")
 }

@@ -9,7 +9,7 @@
 //	mlc:{key}:lock      the token of the lease, for the lock's TTL
 //	mlc:{key}:failure   how the last load failed, for the cool-down
 //	mlc:{key}:waiters   the channels of the instances to wake when the lease ends
-//	mlc:{key}:void      that a write voided all leases, for a minute
+//	mlc:{key}:grant     the last lease that was granted, until a write, its end, or a minute after it expired
 //
 // The lock is SET NX PX with a random token, ended only by whoever shows the
 // token (redis.io, "Distributed Locks with Redis", single instance). It is for
@@ -21,6 +21,9 @@
 // script that finds the lock taken, so that no wake-up can fall between the two. The
 // wake-up says how the lease ended, as far as L2 will not show it. The instance polls
 // as well, slowly, for the case that a message or its sender was lost.
+//
+// Several caches of a program share the connections of one Client and the subscription
+// of one Bus, each in a Namespace with names and channels of its own.
 //
 // Commands go over lanes, established connections of a node, which a keeper opens
 // while the server does all that it is asked. docs/adr/0009 has the reasons.

@@ -170,9 +170,9 @@ func (n *node) identify(ctx context.Context, conn *redis.Conn) (string, error) {
 
 // probe does on conn all that is asked of the server otherwise.
 func (n *node) probe(ctx context.Context, conn *redis.Conn) error {
-	names := probeNames(n.client.prefix, n.client.id, n.tag)
+	names := probeNames(n.client.base, n.client.id, n.tag)
 	asked := time.Now()
-	cmd, err := evaluate(ctx, probeScript, conn.Process, names, n.client.own(), beatMark+n.tag)
+	cmd, err := evaluate(ctx, probeScript, conn.Process, names, n.client.beats(), beatMark+n.tag)
 	if err != nil {
 		return err
 	}
@@ -182,11 +182,17 @@ func (n *node) probe(ctx context.Context, conn *redis.Conn) error {
 	}
 	n.clock.set(asked, time.Now(), at)
 	life, value := redis.NewDurationCmd(ctx, time.Millisecond, "pttl", names[0]), redis.NewStringCmd(ctx, "get", names[0])
-	if err := roundTrip(ctx, conn, []redis.Cmder{life, value}); err != nil {
+	cmds := []redis.Cmder{life, value}
+	if n.client.replicas > 0 {
+		cmds = append(cmds, redis.NewIntCmd(ctx, "wait", 0, 1)) // whether that is allowed
+	}
+	if err := roundTrip(ctx, conn, cmds); err != nil {
 		return err
 	}
-	if errors.Is(value.Err(), redis.Nil) {
-		return life.Err()
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
 	}
-	return errors.Join(life.Err(), value.Err())
+	return nil
 }

@@ -13,7 +13,8 @@ import (
 // without a change of goroutines; all that is asked meanwhile is sent together when the
 // replies are there (group commit), so a call waits for at most one round trip of others.
 type lane struct {
-	node *node
+	node  *node
+	waits bool // for the replicas, at the end of each round trip
 
 	mu     sync.Mutex
 	conn   *redis.Conn // nil while there is none
@@ -26,8 +27,8 @@ type lane struct {
 // do has the commands carried out in their order. After an error they may not be looked
 // at; the error is errNotSent when they had no effect. A call whose turn has not come when
 // the lane has been silent for the budget fails with those that it waits for.
-func (l *lane) do(ctx context.Context, cmds []redis.Cmder, begin func(before int)) error {
-	x := &exchange{cmds: cmds, begin: begin, sent: make(chan struct{}), done: make(chan struct{})}
+func (l *lane) do(ctx context.Context, c *call) error {
+	x := &exchange{call: c, sent: make(chan struct{}), done: make(chan struct{})}
 	l.mu.Lock()
 	l.queue = append(l.queue, x)
 	lead := !l.busy
@@ -113,13 +114,7 @@ func (l *lane) roundTrip(conn *redis.Conn, batch []*exchange) error {
 	if conn == nil {
 		return errNotSent
 	}
-	cmds := batch[0].cmds
-	if len(batch) > 1 {
-		cmds = slices.Clone(cmds)
-		for _, x := range batch[1:] {
-			cmds = append(cmds, x.cmds...)
-		}
-	}
+	cmds := l.commands(batch)
 	err := roundTrip(context.Background(), conn, cmds)
 	if err != nil {
 		l.drop(conn)
@@ -133,6 +128,28 @@ func (l *lane) roundTrip(conn *redis.Conn, batch []*exchange) error {
 		}
 	}
 	return nil
+}
+
+// commands returns those of all calls in a batch. One WAIT is for all of them: it
+// counts the replicas that have everything which the connection wrote before.
+func (l *lane) commands(batch []*exchange) []redis.Cmder {
+	cmds := batch[0].cmds
+	if len(batch) == 1 && !l.waits {
+		return cmds
+	}
+	cmds = slices.Clone(cmds)
+	for _, x := range batch[1:] {
+		cmds = append(cmds, x.cmds...)
+	}
+	if l.waits {
+		c := l.node.client
+		acks := redis.NewIntCmd(context.Background(), "wait", c.replicas, max(1, (c.timeout/2).Milliseconds()))
+		for _, x := range batch {
+			x.acks = acks
+		}
+		cmds = append(cmds, acks)
+	}
+	return cmds
 }
 
 // load returns how busy the lane is, and false if it is not connected.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,17 +14,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
-	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
 // Between two batches all that are queued may give up.
 func TestALaneWhoseCallersHaveAllLeftIsIdle(t *testing.T) {
 	rdb := redis.NewClient(&redis.Options{})
 	t.Cleanup(func() { _ = rdb.Close() })
-	l := &lane{node: &node{client: &Client{timeout: time.Minute}}, conn: rdb.Conn(), busy: true}
+	l := &lane{node: &node{client: &Client{connections: &connections{timeout: time.Minute}}}, conn: rdb.Conn(), busy: true}
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
-	require.ErrorIs(t, l.do(ctx, []redis.Cmder{redis.NewStatusCmd(ctx, "ping")}, nil), errNotSent)
+	require.ErrorIs(t, l.do(ctx, &call{cmds: []redis.Cmder{redis.NewStatusCmd(ctx, "ping")}}), errNotSent)
 
 	require.False(t, l.sendBatch())
 	require.False(t, l.busy)
@@ -36,7 +34,7 @@ func TestACallThatLeavesBeforeItsTurnHasNoEffect(t *testing.T) {
 		l := &lane{busy: true} // by a batch that does not end
 		ctx, cancel := context.WithCancelCause(t.Context())
 		ended, gone := make(chan error), errors.New("gone")
-		go func() { ended <- l.do(ctx, nil, nil) }()
+		go func() { ended <- l.do(ctx, &call{}) }()
 		synctest.Wait()
 		require.Len(t, l.queue, 1)
 		cancel(gone)
@@ -50,7 +48,7 @@ func TestACallThatLeavesBeforeItsTurnHasNoEffect(t *testing.T) {
 func TestAllThatIsQueuedGoesInTheNextRoundTrip(t *testing.T) {
 	l := &lane{}
 	for range 10_000 {
-		l.queue = append(l.queue, &exchange{cmds: make([]redis.Cmder, 2)})
+		l.queue = append(l.queue, &exchange{call: &call{cmds: make([]redis.Cmder, 2)}})
 	}
 	batch, _ := l.take()
 	require.Len(t, batch, 10_000)
@@ -76,25 +74,6 @@ func TestACallThatWaitsBehindASilentServerFailsUnsent(t *testing.T) {
 	require.NotErrorIs(t, err, errNoReply)
 	if err != nil { // else there was a new connection within the budget
 		require.ErrorIs(t, err, errNotSent)
-	}
-	all.Wait()
-}
-
-func TestACallThatWaitsHasItsTurnWhenTheBytesBeforeItHaveArrived(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	proxy := redistest.StartProxy(t, server.Addr())
-	in, direct := far(t, network{}, proxy), join(t, server.URL())
-	large, small := domain.NewEntry(domain.Value{Body: strings.Repeat("x", 256<<10)}, time.Hour, 0), parse(t, "small")
-	require.NoError(t, direct.store.Put(t.Context(), parse(t, "large"), large))
-	require.NoError(t, direct.store.Put(t.Context(), small, entry))
-	proxy.Become(redistest.Network{Bandwidth: 1 << 20}) // 250 ms for each, five times the budget
-	var all sync.WaitGroup
-	for range lanesPerNode - bulkLanes - leaseLanes {
-		all.Go(func() { assert.NoError(t, stored(t.Context(), in, parse(t, "large"), true)) })
-	}
-	for range 100 {
-		all.Go(func() { assert.NoError(t, stored(t.Context(), in, small, true)) })
 	}
 	all.Wait()
 }

@@ -3,10 +3,9 @@ package redis
 import (
 	"context"
 	"flag"
-	"fmt"
-	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,16 +58,9 @@ type instance struct {
 
 func open(t *testing.T, url string, o LockerOptions) instance {
 	t.Helper()
-	return openAs(t, url, prefix, o)
-}
-
-// openAs opens an instance whose names begin with prefix.
-func openAs(t *testing.T, url, prefix string, o LockerOptions) instance {
-	t.Helper()
-	return instanceOf(t, Options{
-		// Roomier than in production: a busy test machine must not look like a broken server.
-		URL: url, Prefix: prefix, Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}, o)
+	c := options(url)
+	c.Timeout = 2 * time.Second // a busy test machine must not look like a broken server
+	return instanceOf(t, c, o)
 }
 
 func instanceOf(t *testing.T, c Options, l LockerOptions) instance {
@@ -86,12 +78,16 @@ func instanceOf(t *testing.T, c Options, l LockerOptions) instance {
 const patience = time.Minute
 
 // eventually polls until holds does, and returns how long that took. It is no
-// measurement: it fails only after patience.
+// measurement: it fails only shortly before the time of all tests is over.
 func eventually(t *testing.T, what string, holds func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()
+	end := began.Add(time.Hour)
+	if deadline, set := t.Deadline(); set {
+		end = began.Add(deadline.Sub(began) * 19 / 20)
+	}
 	for ; !holds(); time.Sleep(time.Millisecond) {
-		if time.Since(began) > patience {
+		if time.Now().After(end) {
 			require.FailNow(t, "it does not happen: "+what)
 		}
 	}
@@ -192,6 +188,22 @@ func corrupt(t *testing.T, rdb redis.Cmdable, prefix string, key domain.Key, raw
 // contracts runs all suites at the same time, each test with names of its own: they
 // mostly wait. The members use url; what makes a server older uses direct.
 func contracts(t *testing.T, url, direct string) {
+	t.Helper()
+	contractsOn(t, direct, func(t *testing.T, name string, o LockerOptions) (a, b instance) {
+		t.Helper()
+		member := func() instance {
+			c := options(url)
+			// However busy the machine is: a contract is no measurement.
+			c.Prefix, c.Timeout = prefix+name+":", patience
+			return instanceOf(t, c, o)
+		}
+		return member(), member()
+	})
+}
+
+// contractsOn does that on the two instances that members returns for a name.
+func contractsOn(t *testing.T, direct string, members func(t *testing.T, name string, o LockerOptions) (a, b instance)) {
+	t.Helper()
 	rdb := open(t, direct, times).client.rdb
 	var tests atomic.Int64
 	layer := portstest.Layer{
@@ -200,9 +212,9 @@ func contracts(t *testing.T, url, direct string) {
 			test(t)
 		},
 		Open: func(t *testing.T, l portstest.Limits) portstest.Harness {
-			own := fmt.Sprintf("mlc:%d:", tests.Add(1))
-			o := LockerOptions{TTL: l.LockTTL}
-			a, b := openAs(t, url, own, o), openAs(t, url, own, o)
+			name := strconv.FormatInt(tests.Add(1), 10)
+			own := prefix + name + ":"
+			a, b := members(t, name, LockerOptions{TTL: l.LockTTL})
 			awaitListening(t, a)
 			awaitListening(t, b)
 			return portstest.Harness{

@@ -26,6 +26,8 @@ const (
 	// waitersTTL is how long a waiter's channel is remembered; each poll
 	// renews it.
 	waitersTTL = 10 * time.Second
+	// filledWithin is how long after a lease has expired it may still fill.
+	filledWithin = time.Minute
 )
 
 // LockerOptions are the times of a Locker.
@@ -68,7 +70,8 @@ func (l *Locker) Acquire(ctx context.Context, key domain.Key) (ports.Lease, erro
 // ask tries once to take the lease.
 func (l *Locker) ask(ctx context.Context, key domain.Key, token string) (ports.Lease, error) {
 	n := namesOf(l.client.prefix, key)
-	cmd, err := l.client.run(ctx, acquireScript, leases, []string{n.lock, n.failure}, token, l.opts.TTL.Milliseconds())
+	cmd, err := l.client.run(ctx, acquireScript, leases, []string{n.lock, n.failure, n.grant},
+		token, l.opts.TTL.Milliseconds(), l.grantTTL().Milliseconds())
 	if err != nil {
 		return ports.Lease{}, fmt.Errorf("redis acquire: %w", err)
 	}
@@ -110,9 +113,12 @@ func wonAt(lease ports.Lease) int64 {
 	return ms
 }
 
+func (l *Locker) grantTTL() time.Duration { return l.opts.TTL + filledWithin }
+
 // Renew gives the lease its full TTL again.
 func (l *Locker) Renew(ctx context.Context, key domain.Key, lease ports.Lease) error {
-	cmd, err := l.client.run(ctx, renewScript, leases, []string{namesOf(l.client.prefix, key).lock}, lease.Token, l.opts.TTL.Milliseconds())
+	n := namesOf(l.client.prefix, key)
+	cmd, err := l.client.run(ctx, renewScript, leases, []string{n.lock, n.grant}, lease.Token, l.opts.TTL.Milliseconds(), l.grantTTL().Milliseconds())
 	if err == nil {
 		err = inTime(cmd)
 	}

@@ -29,6 +29,12 @@ func TestFleetContractsAreKeptOnAnyNetwork(t *testing.T) {
 	}
 }
 
+func TestFleetNoWriteThatSucceededIsLostInAnyOfManyFailovers(t *testing.T) {
+	for seed := range uint64(100) {
+		failOverUnderWrites(t, 1000+seed)
+	}
+}
+
 // A PUT that failed and a DELETE elsewhere that succeeded after it: the PUT's value
 // never shows, whatever the network did to the PUT.
 func TestFleetAPutThatFailedNeverShowsAfterADelete(t *testing.T) {

@@ -17,6 +17,9 @@ const (
 	// bulkLanes of them carry what is large, and leaseLanes what scripts do, so that
 	// neither large values nor many reads hold up a renewal.
 	bulkLanes, leaseLanes = 2, 3
+	// waitLanes are there besides when writes wait for replicas, and largeWaitLanes of
+	// them for large ones, so that nothing else waits.
+	waitLanes, largeWaitLanes = 3, 1
 )
 
 // traffic is what shares lanes.
@@ -26,6 +29,8 @@ const (
 	reads traffic = iota
 	leases
 	bulk
+	writes // that wait for replicas
+	bulkWrites
 )
 
 // of returns the lanes of that traffic.
@@ -35,8 +40,12 @@ func (t traffic) of(lanes []*lane) []*lane {
 		return lanes[:bulkLanes]
 	case leases:
 		return lanes[bulkLanes : bulkLanes+leaseLanes]
+	case writes:
+		return lanes[lanesPerNode+largeWaitLanes:]
+	case bulkWrites:
+		return lanes[lanesPerNode : lanesPerNode+largeWaitLanes]
 	default:
-		return lanes[bulkLanes+leaseLanes:]
+		return lanes[bulkLanes+leaseLanes : lanesPerNode]
 	}
 }
 
@@ -80,6 +89,11 @@ func newNode(ctx context.Context, c *Client, rdb *redis.Client, tag string) *nod
 	for range lanesPerNode {
 		n.lanes = append(n.lanes, &lane{node: n})
 	}
+	for range waitLanes {
+		if c.replicas > 0 {
+			n.lanes = append(n.lanes, &lane{node: n, waits: true})
+		}
+	}
 	n.keeper = func() { n.keep(ctx) }
 	return n
 }
@@ -88,7 +102,7 @@ func newNode(ctx context.Context, c *Client, rdb *redis.Client, tag string) *nod
 func (n *node) start() { n.running.Go(n.keeper) }
 
 // do has commands carried out within the client's budget.
-func (n *node) do(ctx context.Context, t traffic, cmds []redis.Cmder, begin func(before int)) error {
+func (n *node) do(ctx context.Context, t traffic, c *call) error {
 	budget := time.Now().Add(n.client.timeout)
 	for {
 		changed := n.changes()
@@ -99,7 +113,7 @@ func (n *node) do(ctx context.Context, t traffic, cmds []redis.Cmder, begin func
 		var err error
 		if l == nil {
 			err = await(ctx, changed, time.Until(budget))
-		} else if err = l.do(ctx, cmds, begin); err == nil || !errors.Is(err, errNotSent) {
+		} else if err = l.do(ctx, c); err == nil || !errors.Is(err, errNotSent) {
 			return err
 		}
 		if ctx.Err() != nil || !time.Now().Before(budget) {
@@ -161,11 +175,24 @@ func (n *node) awaitLanes(ctx context.Context) error {
 	defer cancel()
 	for {
 		changed := n.changes()
-		if n.idlest(reads) != nil && n.idlest(leases) != nil && n.idlest(bulk) != nil {
+		if n.connected() {
 			return nil
 		}
 		if err := await(ctx, changed, connectTimeout); err != nil {
 			return err
 		}
 	}
+}
+
+// connected reports whether there is a lane for all traffic.
+func (n *node) connected() bool {
+	for _, t := range []traffic{reads, leases, bulk, writes, bulkWrites} {
+		if waits := t == writes || t == bulkWrites; waits && n.client.replicas == 0 {
+			continue
+		}
+		if n.idlest(t) == nil {
+			return false
+		}
+	}
+	return true
 }

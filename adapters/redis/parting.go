@@ -31,8 +31,8 @@ func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease po
 	if left.removes {
 		nonce, changes = c.writes.begin(), c.changes()
 	}
-	cmd, err := c.run(ctx, endScript, trafficOf(form), []string{n.lock, n.waiters, left.name, n.void, n.value},
-		lease.Token, wakeUpFor(key, lease, left.ending), left.text, left.ttl.Milliseconds(), left.wonAt, fillWithin.Milliseconds(),
+	cmd, err := c.run(ctx, endScript, trafficOf(form), []string{n.lock, n.waiters, left.name, n.grant, n.value},
+		lease.Token, wakeUpFor(key, lease, left.ending), left.text, left.ttl.Milliseconds(), left.wonAt,
 		changes, invalidation(c.id, nonce, key))
 	if err == nil {
 		err = inTime(cmd)

@@ -73,7 +73,7 @@ func (s *Store) getSome(ctx context.Context, n *node, keys []domain.Key, places 
 		cmds = append(cmds, readings[at].life, readings[at].value)
 	}
 	asked := time.Now()
-	err := n.do(ctx, bulk, cmds, nil)
+	err := n.do(ctx, bulk, &call{cmds: cmds})
 	took := time.Since(asked)
 	for at, i := range places {
 		f, r := &found[i], readings[at]
@@ -141,7 +141,7 @@ func (r reading) found(took time.Duration) (domain.Copy, bool, error) {
 }
 
 // Fill stores e under the lease, ends the lease and wakes its waiters. When the lease
-// has expired, and no write voided it, e is still stored where nothing is.
+// has expired, and no write has come since, e is still stored where nothing is.
 func (s *Store) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease ports.Lease) error {
 	n := namesOf(s.client.prefix, key)
 	left := parting{name: n.value, ttl: storedTTL(e)}
@@ -152,10 +152,6 @@ func (s *Store) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease
 	}
 	return s.client.endLease(ctx, n, key, lease, left)
 }
-
-// fillWithin is how long after it was won a lease may fill although it has expired,
-// and for how long a write voids all leases that were won before.
-const fillWithin = time.Minute
 
 func storedForm(e *domain.Entry) []byte {
 	return domain.AppendStored(make([]byte, 0, e.Size()+64), e)
@@ -190,12 +186,24 @@ func trafficOf(form []byte) traffic {
 	return leases
 }
 
+// trafficOfWrite is that of a Put or a Delete, which may wait for replicas.
+func (c *Client) trafficOfWrite(form []byte) traffic {
+	switch t := trafficOf(form); {
+	case c.replicas == 0:
+		return t
+	case t == bulk:
+		return bulkWrites
+	default:
+		return writes
+	}
+}
+
 func (s *Store) write(ctx context.Context, key domain.Key, form []byte, ttl time.Duration) error {
 	c := s.client
 	n := namesOf(c.prefix, key)
 	nonce := c.writes.begin()
-	cmd, err := c.run(ctx, writeScript, trafficOf(form), []string{n.value, n.lock, n.failure, n.waiters, n.void},
-		key.String(), form, ttl.Milliseconds(), c.changes(), invalidation(c.id, nonce, key), fillWithin.Milliseconds())
+	cmd, err := c.run(ctx, writeScript, c.trafficOfWrite(form), []string{n.value, n.lock, n.failure, n.waiters, n.grant},
+		key.String(), form, ttl.Milliseconds(), c.changes(), invalidation(c.id, nonce, key))
 	if err == nil {
 		err = inTime(cmd)
 	}

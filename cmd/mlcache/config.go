@@ -43,6 +43,7 @@ type Config struct {
 
 	RedisURL    hidden `default:"" env:"MLCACHE_REDIS_URL" help:"redis://, rediss:// or unix:// URL of the shared layer; several addresses, separated by commas, for Cluster. Empty: an embedded layer, for this instance alone."`
 	RedisPrefix string `default:"mlc:" env:"MLCACHE_REDIS_PREFIX" help:"Prefix of each Redis key and channel."`
+	RedisWait   int    `default:"0" env:"MLCACHE_REDIS_WAIT" help:"How many replicas must have a PUT or DELETE before it succeeds."`
 	DataDir     string `default:"" env:"MLCACHE_DATA_DIR" help:"Folder of the embedded layer, kept over restarts. Empty: in memory."`
 
 	L1MaxEntries int    `name:"l1-max-entries" default:"10000" env:"MLCACHE_L1_MAX_ENTRIES" help:"Entries in this instance's memory (L1), at most; 0 turns that layer off."`

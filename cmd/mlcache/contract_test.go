@@ -300,7 +300,7 @@ func TestSpansAreExportedWhereTheStandardVariablesSay(t *testing.T) {
 func TestABatchOfAThousandColdKeysIsOneCallForEachOnBothInstances(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
-	flags := []string{"--l2-timeout=20s", "--lock-ttl=1m", "--source-timeout=1m", "--request-timeout=1m", "--redis-url=" + redis.URL(), "--oracle-delay=300ms", "--source-concurrency=1000"}
+	flags := []string{"--l2-timeout=1m", "--lock-ttl=10m", "--source-timeout=10m", "--request-timeout=10m", "--redis-url=" + redis.URL(), "--oracle-delay=300ms", "--source-concurrency=1000"}
 	one, other := start(t, flags...), start(t, flags...)
 	keys := make([]string, 1000)
 	for i := range keys {

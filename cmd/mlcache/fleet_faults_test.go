@@ -142,7 +142,7 @@ func (f *fleet) worksTogether() func() bool {
 			return false
 		}
 		for asked := time.Now(); !f.allHold(key, 2); time.Sleep(2 * time.Millisecond) {
-			if time.Since(asked) > patience/10 { // the invalidation was lost
+			if time.Since(asked) > patience/50 { // the invalidation was lost
 				return false
 			}
 		}

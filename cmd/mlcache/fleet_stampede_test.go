@@ -58,7 +58,7 @@ func TestFleetGoesOnWithALoadWhoseFirstCallerHungUp(t *testing.T) {
 	f := startFleet(t, 3)
 	for which, waiting := range map[string][]*process{"waiters everywhere": f.members, "waiters elsewhere": f.members[1:]} {
 		t.Run(which, func(t *testing.T) {
-			key := strings.ReplaceAll(which, " ", "-")
+			key := keyFor(which)
 			release := f.origin.hold(key, plan{})
 			hangUp := f.callAndHangUp(key)
 			replies := make(chan []reply, 1)

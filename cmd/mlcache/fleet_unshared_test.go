@@ -3,26 +3,31 @@ package main
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
 var (
+	reload              = []string{"Cache-Control", "no-cache"}
 	noStore             = []string{"Cache-Control", "no-store"}
 	noStoreWithoutToken = append([]string{"Authorization", ""}, noStore...)
 )
 
-// unshared are loads that leave nothing in Redis, with startUnshared's settings.
+// unshared are loads that leave nothing in Redis, with the flags of rememberNothing.
 var unshared = map[string]struct {
 	how     func(o *origin, w http.ResponseWriter, r *http.Request)
 	headers []string
 	status  int
 }{
-	"no-store":     {headers: noStoreWithoutToken, status: http.StatusOK},
-	"no-such-key":  {how: hasNone, status: http.StatusNotFound},
-	"failing-load": {how: fails, status: http.StatusBadGateway},
+	"no-store without a token":      {headers: noStoreWithoutToken, status: http.StatusOK},
+	"no such key, not remembered":   {how: hasNone, status: http.StatusNotFound},
+	"a failure without a cool-down": {how: fails, status: http.StatusBadGateway},
 }
+
+// keyFor returns a key for a case that has this name.
+func keyFor(name string) string { return strings.ReplaceAll(name, " ", "-") }
 
 // rememberNothing are the flags with which neither a failure nor the knowledge that a
 // key does not exist is kept.
@@ -31,7 +36,8 @@ var rememberNothing = []string{"--negative-ttl=0", "--failure-cooldown=0"}
 func TestFleetSharesALoadThatLeavesNothingInRedis(t *testing.T) {
 	t.Parallel()
 	f, _ := startFarFleet(t, farAway, 6, rememberNothing...)
-	for key, c := range unshared {
+	for name, c := range unshared {
+		key := keyFor(name)
 		release := f.origin.hold(key, plan{how: c.how})
 		requireAll(t, f.askWhileLoading(key, release, c.headers), c.status)
 		require.Equal(t, 1, f.origin.called(key), key)
@@ -81,8 +87,13 @@ func TestFleetKeepsNoOldCopyOfWhatIsNotStored(t *testing.T) {
 		},
 		"a load of a key that is gone": func(f *fleet) {
 			f.origin.answer("k", plan{how: hasNone})
-			// An instance that knows has dropped its copy, whoever loaded.
-			requireAll(f.t, f.ask(6, "k", "Cache-Control", "no-cache"), http.StatusNotFound)
+			require.Equal(f.t, http.StatusNotFound, f.members[0].ask("k", reload...).status)
+			f.awaitInvalidated(0)
+		},
+		"loads of such a key on all instances at once": func(f *fleet) {
+			f.origin.answer("k", plan{how: hasNone})
+			// Whoever is told drops its copy before, whoever loaded.
+			requireAll(f.t, f.ask(6, "k", reload...), http.StatusNotFound)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func brief() []accident {
 		{"a write is delivered about its deadline", writeHardlyLate},
 		{"a write outlives its connection", writeStranded},
 		{"an invalidation is late", invalidationLate},
-		{"the connections are reset", func(t *trial, at int) { t.cutOff(at, t.proxies[at].Cut, func() {}) }},
+		{"the connections are reset", reset},
 		{"the link freezes and thaws", func(t *trial, at int) { t.freeze(at, 100*time.Millisecond+upTo(t.random, 300*time.Millisecond)) }},
 	}
 }
@@ -49,7 +49,7 @@ func brief() []accident {
 func lasting() []accident {
 	return []accident{
 		{"redis is killed and restarted", func(t *trial, _ int) {
-			t.outage(everywhere, func() {
+			t.cut(everywhere, func() {
 				t.redis.Kill()
 				time.Sleep(upTo(t.random, 400*time.Millisecond))
 				t.redis.Restart()
@@ -72,6 +72,7 @@ func (t *trial) struck(at int, method string, a *redistest.Accident) (ended <-ch
 	select {
 	case <-a.Begun:
 	case <-end:
+		t.t.Log("          it did not happen")
 	}
 	return end
 }
@@ -124,6 +125,8 @@ func writeStranded(t *trial, at int) {
 // failed, which has taken effect.
 func replyLost(t *trial, at int) {
 	ended := t.struck(at, http.MethodPut, t.proxies[at].LoseReply(aWrite))
+	time.Sleep(2*t.network.OneWay() + 3*time.Millisecond)
+	t.readOne(t.history, (at+1)%len(t.members), calm) // so that its effect is seen once
 	t.writeElsewhere(at)
 	<-ended
 }
@@ -152,7 +155,7 @@ func readSlow(t *trial, at int) {
 	select {
 	case <-a.Begun:
 	case <-time.After(time.Second):
-		return
+		t.t.Log("          it did not happen")
 	}
 	t.writeElsewhere(at)
 	time.Sleep(t.network.OneWay() + 3*time.Millisecond)
@@ -169,28 +172,33 @@ func invalidationLate(t *trial, at int) {
 }
 
 func (t *trial) freeze(at int, long time.Duration) {
-	t.cutOff(at, t.proxies[at].Silence, func() {
+	t.miss(at, t.outage, t.proxies[at].Silence, func() {
 		time.Sleep(long)
 		t.proxies[at].Resume()
 	})
 }
 
-// cutOff has an instance miss writes of keys that it holds, and is not asked for until
-// it is well again.
-func (t *trial) cutOff(at int, cut, mend func()) {
+func reset(t *trial, at int) {
+	p := t.proxies[at]
+	t.miss(at, t.cut, func() { p.Silence(); p.Cut() }, p.Resume)
+}
+
+// miss has an instance miss writes of keys that it holds, and is not asked for until it
+// is well again.
+func (t *trial) miss(at int, outage func(int, func()), begin, end func()) {
 	keys := []string{"held-1", "held-2", "held-3", "held-4"}
 	for _, key := range keys {
 		t.readOne(t.history, at, key)
 	}
-	t.outage(at, func() {
-		cut()
+	outage(at, func() {
+		begin()
 		var writes sync.WaitGroup
 		for i, key := range keys {
 			writes.Go(func() { t.writeOne(t.history, (at+1+i%2)%len(t.members), http.MethodDelete, key) })
 		}
 		t.writeElsewhere(at)
 		writes.Wait()
-		mend()
+		end()
 	})
 	t.settle()
 	time.Sleep(t.network.OneWay() + 2*promisedSlack)
@@ -214,7 +222,7 @@ func (t *trial) duringLoad(at int, what func()) {
 
 func resetDuringLoad(t *trial, at int) {
 	t.duringLoad(at, func() {
-		t.outage(at, func() {
+		t.cut(at, func() {
 			t.proxies[at].Cut()
 			t.writeOne(t.history, (at+1)%len(t.members), http.MethodDelete, calm)
 		})

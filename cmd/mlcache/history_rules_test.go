@@ -152,6 +152,9 @@ func (p promises) deadline(w operation) time.Duration {
 // Outages are those of its instance, merged; own are the writes of its key there.
 func (p promises) oldest(r operation, outages []span, own []operation) time.Duration {
 	usual := r.begun - p.invalidated(r.at, r.begun)
+	if r.layer == "l1" { // which waits for nothing but the machine, unless L2 was asked in vain
+		usual -= r.ended - r.begun
+	}
 	oldest := usual
 	for _, w := range own {
 		if w.begun <= r.begun && r.begun <= w.ended {

@@ -70,3 +70,15 @@ func (v *views) stands(then time.Duration) time.Duration {
 	}
 	return then
 }
+
+// slowest returns how long the instance took to answer what asks for nothing but
+// counters, at the most, about then.
+func (v *views) slowest(then time.Duration) (took time.Duration) {
+	const about = 50 * time.Millisecond
+	for _, one := range v.all {
+		if one.begun < then+about && one.ended > then-about {
+			took = max(took, one.ended-one.begun)
+		}
+	}
+	return took
+}

@@ -70,14 +70,15 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// start runs the program with these flags and ends it with the test.
+// start runs the program with these flags and ends it with the test. What it stores
+// outlasts that unless they say otherwise, however busy the machine is.
 func start(t *testing.T, flags ...string) *instance {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	in := &instance{t: t, log: &syncBuffer{}, client: &http.Client{Transport: &http.Transport{}}}
 	address, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
-		args := append([]string{"serve", "--addr=127.0.0.1:0"}, flags...)
+		args := append([]string{"serve", "--addr=127.0.0.1:0", "--ttl=1h"}, flags...)
 		ended <- run(ctx, args, io.Discard, in.log, func(a net.Addr) { address <- a })
 	}()
 	in.stop = sync.OnceValue(func() error {

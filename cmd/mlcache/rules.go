@@ -75,6 +75,7 @@ func (c *Config) rules() []rule {
 	return []rule{
 		{"addr", c.Addr, addrErr == nil, "host:port or :port"},
 		{"redis-prefix", c.RedisPrefix, !strings.ContainsAny(c.RedisPrefix, "{}"), "no braces"},
+		{"redis-wait", c.RedisWait, c.RedisWait >= 0, "0 or more"},
 		{"l1-max-entries", c.L1MaxEntries, c.L1MaxEntries >= 0, "0 or more"},
 		oneOf("l1-admission", c.L1Admission, "none", "tinylfu"),
 		positive("ttl", c.TTL),

@@ -170,7 +170,7 @@ func TestADataDirectoryKeepsTheCacheOverARestart(t *testing.T) {
 func TestOnShutdownLoadsFinishWhileReadySaysNo(t *testing.T) {
 	o := startOrigin(t)
 	release := o.hold("slow", plan{})
-	in := start(t, "--source=http", "--source-url="+o.url+"/v/{key}", "--source-timeout=1m", "--request-timeout=1m", "--shutdown-timeout=1m")
+	in := start(t, "--source=http", "--source-url="+o.url+"/v/{key}", "--source-timeout=10m", "--request-timeout=10m", "--shutdown-timeout=10m")
 	loading := make(chan reply, 1)
 	go func() {
 		r, err := in.get("/data/slow")

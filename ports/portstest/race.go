@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // writtenWhenWoken lets others wait for a lease that only the write ends: whether
@@ -22,20 +23,22 @@ func writtenWhenWoken(b *bench) {
 	for i := range 20 {
 		e := value(strings.Repeat(string(rune('A'+i)), 900_000))
 		b.win(b.A, k)
-		found := make(chan domain.Copy, len(instances))
+		found := make(chan ports.Found, len(instances))
 		for _, in := range instances {
 			go func() {
-				_, err := in.Locker.Await(b.Context(), k)
-				assert.NoError(b, err)
-				c, _, _ := in.L2.Get(b.Context(), k)
-				found <- c
+				var f ports.Found
+				if _, f.Err = in.Locker.Await(b.Context(), k); f.Err == nil {
+					f.Copy, f.OK, f.Err = in.L2.Get(b.Context(), k)
+				}
+				found <- f
 			}()
 		}
 		b.write(b.B, k, e)
 		for range instances {
-			c := <-found
-			require.NotNil(b, c.Entry)
-			require.Equal(b, e.ETag(), c.Entry.ETag())
+			f := <-found
+			require.NoError(b, f.Err)
+			require.True(b, f.OK)
+			require.Equal(b, e.ETag(), f.Copy.Entry.ETag())
 		}
 	}
 }

@@ -10,9 +10,9 @@ func (n Network) OneWay() time.Duration {
 	return time.Duration(float64(n.RTT) / 2 * (1 + n.Jitter))
 }
 
-// Late returns by how much a message of a subscription was delivered later than the
-// Network has it, at the most, in the time from from to to: this machine was busy, or
-// an accident was in its way.
+// Late returns by how much messages of subscriptions were late, at the most, that were
+// due but not delivered at some moment between from and to: this machine was busy, or
+// an accident was in their way.
 func (p *Proxy) Late(from, to time.Time) time.Duration { return p.late.most(from, to) }
 
 // lateness is by how much messages were late, at the most, in each hundredth of a
@@ -24,14 +24,15 @@ type lateness struct {
 
 const hundredth = int64(10 * time.Millisecond)
 
-func (l *lateness) note(now time.Time, by time.Duration) {
+func (l *lateness) note(due, delivered time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.by == nil {
 		l.by = make(map[int64]time.Duration)
 	}
-	at := now.UnixNano() / hundredth
-	l.by[at] = max(l.by[at], by)
+	for at := due.UnixNano() / hundredth; at <= delivered.UnixNano()/hundredth; at++ {
+		l.by[at] = max(l.by[at], delivered.Sub(due))
+	}
 }
 
 func (l *lateness) most(from, to time.Time) (late time.Duration) {

@@ -125,7 +125,7 @@ func (l *link) deliver(to net.Conn, messages <-chan message) {
 			return
 		}
 		if m.isTold {
-			l.p.late.note(time.Now(), time.Since(m.due))
+			l.p.late.note(m.due, time.Now())
 		}
 		if m.accident != nil {
 			close(m.accident.Over)

@@ -2,15 +2,25 @@ package redistest
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 )
 
 // Pair is a master and its replica, as of the last failover that was waited for.
-type Pair struct{ Master, Replica *Server }
+type Pair struct {
+	Master, Replica *Server
+	between         *cable // nil when they are connected directly
+}
 
-// KillMaster kills the master and waits until the replica has taken its place.
+// KillMaster kills the master and waits until the replica has taken its place. It has
+// done so before if the master was too slow for a while, as on a busy machine: then the
+// one that is the master now is killed.
 func (p *Pair) KillMaster() {
 	p.Master.t.Helper()
+	if strings.Contains(p.Replica.Command("INFO", "replication"), "role:master") {
+		p.AwaitFailover()
+		p.AwaitInStep()
+	}
 	p.Master.Kill()
 	p.AwaitFailover()
 }
@@ -27,6 +37,32 @@ func (p *Pair) AwaitInStep() {
 	p.Replica.t.Helper()
 	p.Replica.await("master_link_status:up", "INFO", "replication")
 	p.Master.await("state=online", "INFO", "replication")
+}
+
+// StartPair starts a master and its replica, which nobody promotes but Promote.
+func StartPair(t testing.TB) *Pair {
+	t.Helper()
+	master := Start(t)
+	p := &Pair{Master: master, between: startCable(t, master.Addr())}
+	p.Replica = Start(t, Args("--replicaof", "127.0.0.1", p.between.port()))
+	p.AwaitInStep()
+	return p
+}
+
+// Hold holds up what the master sends to the replica of a StartPair.
+func (p *Pair) Hold() { p.between.hold() }
+
+// Release lets it pass.
+func (p *Pair) Release() { p.between.release() }
+
+// Promote kills the master, with what has not reached the replica, and makes the
+// replica the master.
+func (p *Pair) Promote() {
+	p.Replica.t.Helper()
+	p.between.Cut()
+	p.Master.Kill()
+	p.Replica.Command("REPLICAOF", "NO", "ONE")
+	p.AwaitFailover()
 }
 
 func startPair(t testing.TB) Pair {

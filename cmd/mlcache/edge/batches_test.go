@@ -55,7 +55,7 @@ func TestOneKeyAThousandTimesIsAnAnswerOfBoundedSize(t *testing.T) {
 
 func TestABatchOfManyLargeValuesFromL2(t *testing.T) {
 	t.Parallel()
-	p := start(t, "MLCACHE_MAX_BATCH_BYTES=4MiB", "MLCACHE_L1_MAX_ENTRIES=0", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=5s")
+	p := start(t, "MLCACHE_MAX_BATCH_BYTES=4MiB", "MLCACHE_L1_MAX_ENTRIES=0", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=1m")
 	for i := range 100 {
 		p.put(fmt.Sprint("large", i), strings.Repeat("v", 256<<10))
 		p.put(fmt.Sprint("small", i), "v")
@@ -69,7 +69,7 @@ func TestABatchOfManyLargeValuesFromL2(t *testing.T) {
 // Readers that do not read hold their batches, and all together a budget.
 func TestManyBatchesOfLargeValuesHoldABudget(t *testing.T) {
 	t.Parallel()
-	p := start(t, "MLCACHE_L1_MAX_BYTES=16MiB", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=5s",
+	p := start(t, "MLCACHE_L1_MAX_BYTES=16MiB", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=1m",
 		"MLCACHE_SOURCE=http", "MLCACHE_SOURCE_URL="+originOf(t, mib)+"/{key}", "MLCACHE_REFRESH_AHEAD=0", "MLCACHE_REQUEST_TIMEOUT=5s")
 	for i := range 50 {
 		body := keys(fmt.Sprintf("k%d-", i), 1000)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -230,13 +231,25 @@ func TestNoAnswerHoldsASlot(t *testing.T) {
 		return answered(200, "v")
 	})
 	p := o.before(t, "MLCACHE_SOURCE_CONCURRENCY=1", "MLCACHE_SOURCE_TIMEOUT=300ms", "MLCACHE_REQUEST_TIMEOUT=50s")
+	called := 0
 	for name := range answers {
 		got := p.get("/data/" + name)
 		require.GreaterOrEqual(t, got.status, 500, name)
 		p.idle()
-		require.Equal(t, "v", p.get("/data/after-"+name).body, name)
+		called++
+		eventually(t, "the next load has the slot", func() bool {
+			called++
+			a := p.get(fmt.Sprintf("/data/after-%s-%d", name, called))
+			// On a busy machine a good answer may take longer than the source may, too.
+			require.Contains(t, []int{http.StatusOK, http.StatusGatewayTimeout}, a.status, "%s: %s", name, a.body)
+			return a.body == "v"
+		})
 	}
-	require.EqualValues(t, o.asked.Load(), p.metric("cache_misses"))
+	require.Equal(t, called, p.metric("cache_misses"))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	slices.Sort(o.uris)
+	require.Len(t, slices.Compact(o.uris), int(o.asked.Load()), "no load is two calls")
 }
 
 func TestADrippingAnswerEndsWithTheTimeoutOfTheSource(t *testing.T) {
@@ -363,7 +376,7 @@ func TestAFloodOfFailingLoadsDoesNotFloodTheLog(t *testing.T) {
 	began := time.Now()
 	const loads = 1000
 	p.stream(loads, func(n int) string { return fmt.Sprint("/data/", n) }, func(a answer) {
-		require.Equal(t, http.StatusBadGateway, a.status)
+		require.GreaterOrEqual(t, a.status, 500)
 	})
 	lines := strings.Count(p.log.String(), "load failed")
 	require.LessOrEqual(t, lines, 10*(2+int(time.Since(began)/time.Second)))
@@ -377,7 +390,7 @@ func TestAWithdrawalAndRetryAfterReachTheOtherInstances(t *testing.T) {
 	reply.Store(answered(200, "old"))
 	o := newOrigin(t, func(string) string { return reply.Load().(string) })
 	redis := redistest.Start(t)
-	settings := []string{"MLCACHE_REDIS_URL=" + redis.URL(), "MLCACHE_L2_TIMEOUT=10s", "MLCACHE_TTL=100ms", "MLCACHE_FAILURE_COOLDOWN=100ms", "MLCACHE_STALE_IF_ERROR=1h"}
+	settings := []string{"MLCACHE_REDIS_URL=" + redis.URL(), "MLCACHE_L2_TIMEOUT=1m", "MLCACHE_TTL=100ms", "MLCACHE_FAILURE_COOLDOWN=100ms", "MLCACHE_STALE_IF_ERROR=1h"}
 	a, b := o.before(t, settings...), o.before(t, settings...)
 	for _, p := range []*program{a, b} {
 		require.Equal(t, "old", p.get("/data/k").body)

@@ -206,7 +206,7 @@ func TestTheTokenOfAFileIsTakenAndAShortOneIsWarnedOf(t *testing.T) {
 func TestAfterSIGTERMReadySaysNoWhileTheRestIsServed(t *testing.T) {
 	t.Parallel()
 	p := start(t, "MLCACHE_DRAIN_DELAY=1h", "MLCACHE_ORACLE_DELAY=0")
-	require.Equal(t, http.StatusOK, p.get("/ready").status)
+	eventually(t, "it is ready", func() bool { return p.get("/ready").status == http.StatusOK })
 	p.signal(syscall.SIGTERM)
 	eventually(t, "/ready says no", func() bool { return p.get("/ready").status == http.StatusServiceUnavailable })
 	require.Equal(t, http.StatusOK, p.get("/data/cold").status)
