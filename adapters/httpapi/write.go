@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/domain/field"
 )
 
 // Access says what requests may do, and by which names the service is asked.
@@ -77,7 +78,7 @@ func storable(h http.Header) (p Problem, ok bool) {
 	if h["Content-Range"] != nil {
 		return problemRange, false
 	}
-	for coding := range members(h["Content-Encoding"]) {
+	for coding := range field.Members(h["Content-Encoding"]) {
 		if !strings.EqualFold(coding, "identity") {
 			return problemCoding, false
 		}
@@ -89,7 +90,7 @@ func storable(h http.Header) (p Problem, ok bool) {
 	media, _, err := mime.ParseMediaType(given)
 	kind, subtype, _ := strings.Cut(media, "/")
 	switch {
-	case err != nil || !isToken(kind) || !isToken(subtype):
+	case err != nil || !field.IsToken(kind) || !field.IsToken(subtype):
 		return problemValueType, false
 	case media == "application/x-www-form-urlencoded" || media == "multipart/form-data":
 		return problemForm, false
@@ -101,12 +102,12 @@ func storable(h http.Header) (p Problem, ok bool) {
 // -1 if it says nothing.
 func writtenTTL(h http.Header) time.Duration {
 	ttl := time.Duration(-1)
-	for member := range members(h["Cache-Control"]) {
-		switch name, argument, _, _ := directive(member); name {
+	for member := range field.Members(h["Cache-Control"]) {
+		switch name, argument, _, _ := field.Directive(member); name {
 		case directiveNoStore:
 			return 0
 		case "max-age":
-			if s, ok := deltaSeconds(argument); ok && ttl < 0 { // the first counts
+			if s, ok := field.DeltaSeconds(argument); ok && ttl < 0 { // the first counts
 				ttl = s
 			}
 		}
