@@ -16,11 +16,14 @@ type Value struct {
 	Body        string
 	ContentType string // a media type (RFC 9110, section 8.3); may be empty
 
-	TTL       time.Duration // how long the source says that the value is fresh; 0: it does not say; below 0: not at all
-	NoStore   bool          // no layer may store the value
-	Validator Validator
-	Tags      Tags
-	Version   uint64 // grows with each change of what the key names; 0: unknown
+	TTL     time.Duration // how long the source says that the value is fresh; 0: it does not say; below 0: not at all
+	NoStore bool          // the source says that no layer may store the value
+	// TagsUnknown says that the source gave tags which cannot be read. No layer may
+	// store the value, whatever else is said: a purge of one of them would miss it.
+	TagsUnknown bool
+	Validator   Validator
+	Tags        Tags
+	Version     uint64 // grows with each change of what the key names; 0: unknown
 }
 
 // Validator tells versions of a value apart in the source's own words (RFC 9110,
@@ -48,9 +51,9 @@ type Entry struct {
 // headers, is copied.
 func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
 	v.ContentType = strings.Clone(v.ContentType)
-	v.Validator = Validator{strings.Clone(v.Validator.ETag), strings.Clone(v.Validator.LastModified)}
+	v.Validator = v.storedValidator()
 	v.Tags = v.Tags.clone()
-	v.TTL, v.NoStore = 0, false // they have served their purpose
+	v.TTL, v.NoStore, v.TagsUnknown = 0, false, false // they have served their purpose
 	return &Entry{value: v, etag: strongTag(v), ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime)}
 }
 
@@ -59,8 +62,8 @@ func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
 func (e *Entry) Renewed(v Value, ttl, loadTime time.Duration) *Entry {
 	renewed := *e
 	renewed.ttl, renewed.loadTime = wholeMillis(ttl), wholeMillis(loadTime)
-	if v.Validator != (Validator{}) {
-		renewed.value.Validator = Validator{strings.Clone(v.Validator.ETag), strings.Clone(v.Validator.LastModified)}
+	if v.NoStore || v.Validator != (Validator{}) {
+		renewed.value.Validator = v.storedValidator()
 	}
 	if len(v.Tags) > 0 {
 		renewed.value.Tags = v.Tags.clone()
@@ -69,6 +72,15 @@ func (e *Entry) Renewed(v Value, ttl, loadTime time.Duration) *Entry {
 		renewed.value.Version = v.Version
 	}
 	return &renewed
+}
+
+// storedValidator returns the validator with bytes of its own. What may not be stored
+// cannot be confirmed later, so it has none.
+func (v *Value) storedValidator() Validator {
+	if v.NoStore {
+		return Validator{}
+	}
+	return Validator{strings.Clone(v.Validator.ETag), strings.Clone(v.Validator.LastModified)}
 }
 
 // NewMissing returns an entry that says: the source has no such key.
