@@ -56,7 +56,7 @@ func TestAValidatorIsKeptWhenItIsOneAndNotTooLong(t *testing.T) {
 
 // conditions answers with those of the request, as ETag and Last-Modified were.
 func conditions(w http.ResponseWriter, r *http.Request) {
-	fmt.Fprintf(w, "%s%s", r.Header[ifNoneMatch], r.Header[ifModifiedSince])
+	_, _ = fmt.Fprintf(w, "%s%s", r.Header[ifNoneMatch], r.Header[ifModifiedSince])
 }
 
 func TestARequestIsConditionalWhenAValidatorIsHeld(t *testing.T) {
@@ -169,13 +169,13 @@ func TestTheBodyThatA304MustNotHaveIsNotRead(t *testing.T) {
 func TestAValidatorBelongsToTheURLOfTheKeyAlone(t *testing.T) {
 	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", tag)
-		switch {
-		case r.URL.Path == "/from":
+		switch r.URL.Path {
+		case "/from":
 			assert.Equal(t, tag, r.Header.Get(ifNoneMatch))
 			http.Redirect(w, r, "/to", http.StatusFound)
-		case r.URL.Path == "/lying":
+		case "/lying":
 			http.Redirect(w, r, "/confirms", http.StatusFound)
-		case r.URL.Path == "/confirms":
+		case "/confirms":
 			w.WriteHeader(http.StatusNotModified)
 		default:
 			conditions(w, r)
