@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,9 +34,11 @@ type Access struct {
 //	@Param			key				path	string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
 //	@Param			Cache-Control	header	string		false	"max-age=N: the TTL of the value in seconds, a year at most, instead of that of all values; no-store: 0"
 //	@Param			Content-Type	header	string		false	"Media type of the value; without it the value is application/octet-stream. Forms are refused"
+//	@Param			Surrogate-Key	header	string		false	"Tags of the value, separated by spaces: 64 at most, of 128 bytes at most"
+//	@Param			Version			header	integer		false	"Version of the value, which grows with each change of what the key names"	minimum(1)
 //	@Param			value			body	oracleValue	true	"The value, in the media type that Content-Type says"
 //	@Success		204				"It is stored"
-//	@Failure		400				{object}	Problem				"The key is not valid, the body broke off, or it is a part of a value (Content-Range)"
+//	@Failure		400				{object}	Problem				"The key is not valid, the body broke off, it is a part of a value (Content-Range), or Surrogate-Key or Version is not valid"
 //	@Failure		401				{object}	Problem				"The token is wrong or missing"
 //	@Header			401				{string}	WWW-Authenticate	"Bearer"
 //	@Failure		403				{object}	Problem				"Writing is not enabled"
@@ -62,13 +65,18 @@ func (a *API) put(c *gin.Context) {
 		problem(c, p)
 		return
 	}
+	v, p, ok := described(c.Request.Header)
+	if !ok {
+		problem(c, p)
+		return
+	}
 	body, p, ok := a.receive(c, a.access.MaxValueBytes, problemTooLarge)
 	defer body.release()
 	if !ok {
 		problem(c, p)
 		return
 	}
-	v := domain.Value{Body: string(body.bytes), ContentType: c.GetHeader("Content-Type")}
+	v.Body = string(body.bytes)
 	a.written(c, a.parts.Cache.Put(a.context(c), key, v, writtenTTL(c.Request.Header)))
 }
 
@@ -96,6 +104,25 @@ func storable(h http.Header) (p Problem, ok bool) {
 		return problemForm, false
 	}
 	return p, true
+}
+
+// described returns what the header of a write says of the value, and what is wrong
+// with it if it cannot be read.
+func described(h http.Header) (v domain.Value, p Problem, ok bool) {
+	v.ContentType = h.Get("Content-Type")
+	var err error
+	if v.Tags, err = domain.ParseTags(field.Words(h["Surrogate-Key"])); err != nil {
+		p = problemTags
+		_, p.Detail, _ = strings.Cut(err.Error(), ": ")
+		return v, p, false
+	}
+	if given := h["Version"]; given != nil {
+		v.Version, err = strconv.ParseUint(strings.Join(given, ","), 10, 64)
+		if err != nil || v.Version == 0 {
+			return v, problemVersion, false
+		}
+	}
+	return v, p, true
 }
 
 // writtenTTL returns the TTL that Cache-Control gives the value, 0 for no-store, or
