@@ -10,8 +10,8 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// maxValidator is how long an entity tag may be. A longer one is not kept, since each
-// copy of the value would carry it.
+// maxValidator is how long an entity tag or a date may be. A longer one is not kept,
+// since each copy of the value would carry it.
 const maxValidator = 1 << 10
 
 // Conditions of requests.
@@ -37,7 +37,7 @@ func usable(v domain.Validator) domain.Validator {
 	if !isETag(v.ETag) {
 		v.ETag = ""
 	}
-	if _, err := http.ParseTime(v.LastModified); err != nil {
+	if _, err := http.ParseTime(v.LastModified); err != nil || len(v.LastModified) > maxValidator {
 		v.LastModified = ""
 	}
 	return v

@@ -39,19 +39,37 @@ func TestAValidatorIsKeptWhenItIsOneAndNotTooLong(t *testing.T) {
 		`ETag: "a", "b"`:            {},
 		"ETag: \"\"\nETag: \"two\"": {ETag: `""`},
 
-		"Last-Modified: " + modified + date:                               {LastModified: modified},
-		"Last-Modified: Sunday, 06-Nov-94 08:49:36 GMT" + date:            {LastModified: "Sunday, 06-Nov-94 08:49:36 GMT"},
-		"Last-Modified: " + modified + date + "\nETag: " + tag:            {ETag: tag, LastModified: modified},
-		"Last-Modified: yesterday" + date:                                 {},
-		"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT" + date:             {}, // the same second
-		"Last-Modified: Sun, 06 Nov 1994 08:49:38 GMT" + date:             {},
-		"ETag: x\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT" + date:    {},
-		"ETag: \"\"\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT" + date: {ETag: `""`, LastModified: "Sun, 06 Nov 1994 08:49:37 GMT"},
-		"Last-Modified: " + modified:                                      {LastModified: modified},
-		"Last-Modified: Sun, 06 Nov 1994 10:00:00 GMT":                    {}, // now
+		"Last-Modified: " + modified + date:                                                             {LastModified: modified},
+		"Last-Modified: Sunday, 06-Nov-94 08:49:36 GMT" + date:                                          {LastModified: "Sunday, 06-Nov-94 08:49:36 GMT"},
+		"Last-Modified: " + modified + date + "\nETag: " + tag:                                          {ETag: tag, LastModified: modified},
+		"Last-Modified: Sun, 06 Nov 1994 08:49:36." + strings.Repeat("0", maxValidator) + " GMT" + date: {},
+		"Last-Modified: yesterday" + date:                                                               {},
+		"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT" + date:                                           {}, // the same second
+		"Last-Modified: Sun, 06 Nov 1994 08:49:38 GMT" + date:                                           {},
+		"ETag: x\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT" + date:                                  {},
+		"ETag: \"\"\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT" + date:                               {ETag: `""`, LastModified: "Sun, 06 Nov 1994 08:49:37 GMT"},
+		"Last-Modified: " + modified:                                                                    {LastModified: modified},
+		"Last-Modified: Sun, 06 Nov 1994 10:00:00 GMT":                                                  {}, // now
 	} {
 		require.Equal(t, want, validatorOf(headerOf(header), now), header)
 	}
+}
+
+func FuzzValidators(f *testing.F) {
+	f.Add(tag, modified)
+	f.Add(`W/"a`+"\xff\"", "Sun Nov  6 08:49:37 1994")
+	f.Add("\"\r\n\"", "Sun, 06 Nov 1994 08:49:36.000000000000 GMT")
+	f.Fuzz(func(t *testing.T, etag, lastModified string) {
+		v := usable(domain.Validator{ETag: etag, LastModified: lastModified})
+		require.LessOrEqual(t, len(v.ETag), maxValidator)
+		require.LessOrEqual(t, len(v.LastModified), maxValidator)
+		require.Equal(t, v, usable(v))
+		h := http.Header{}
+		condition(h, v)
+		require.Equal(t, v.ETag, h.Get(ifNoneMatch))
+		require.Equal(t, v.LastModified, h.Get(ifModifiedSince))
+		require.False(t, strings.ContainsFunc(v.ETag+v.LastModified, func(r rune) bool { return r < ' ' || r == 0x7f }), "no request could be sent")
+	})
 }
 
 // conditions answers with those of the request, as ETag and Last-Modified were.
