@@ -118,3 +118,14 @@ func TestAValueWithTagsThatCannotBeKeptIsNotStored(t *testing.T) {
 		require.Contains(t, p.log.String(), `msg="not stored, because the source gave it tags that cannot be kept" key=bad err="invalid tag: 129 bytes, 1 to 128 allowed"`)
 	}
 }
+
+func TestAWrittenValueHasItsTagsAndVersionInEveryLayer(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	written := p.do(http.MethodPut, "/data/k", "body", authorized, "Content-Type: text/plain", "Surrogate-Key: shoes brand:9", "Version: 7")
+	require.Equal(t, http.StatusNoContent, written.status, written.body)
+	require.Contains(t, p.cacheStatus("k"), "hit; ")
+	require.Equal(t, 2, strings.Count(p.get("/explain/k").body, `"tags":["brand:9","shoes"],"version":7}`))
+	requireProblem(t, p.do(http.MethodPut, "/data/k", "other", authorized, "Content-Type: text/plain", "Version: 0"), 400, "invalid-version")
+	p.cacheStatus("k")
+}
