@@ -18,6 +18,7 @@ func TestWhatTheSourceSaysOfFreshnessCountsAsTheOptionHasIt(t *testing.T) {
 	const configured = 30 * time.Second
 	shorter, longer := domain.Value{TTL: time.Second}, domain.Value{TTL: time.Hour}
 	over, noStore := domain.Value{TTL: -1}, domain.Value{TTL: time.Hour, NoStore: true}
+	tagsUnknown := domain.Value{TTL: time.Hour, TagsUnknown: true}
 	for name, c := range map[string]struct {
 		freshness app.Freshness
 		value     domain.Value
@@ -38,6 +39,10 @@ func TestWhatTheSourceSaysOfFreshnessCountsAsTheOptionHasIt(t *testing.T) {
 		"follow, longer":       {app.FollowSource, longer, time.Hour},
 		"follow, over at once": {app.FollowSource, over, 0},
 		"follow, no-store":     {app.FollowSource, noStore, 0},
+
+		"cap, unreadable tags":    {app.CapSource, tagsUnknown, 0},
+		"ignore, unreadable tags": {app.IgnoreSource, tagsUnknown, 0},
+		"follow, unreadable tags": {app.FollowSource, tagsUnknown, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -129,6 +134,22 @@ func TestAValueThatIsOverAtOnceIsConfirmedEachTime(t *testing.T) {
 		}
 		require.Len(t, source.received, 7)
 	})
+}
+
+func TestAConfirmedValueThatMayNoLongerBeStoredIsForgotten(t *testing.T) {
+	for _, says := range []domain.Value{{NoStore: true}, {NoStore: true, Validator: current}, {TagsUnknown: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			source := &validating{says: says}
+			f, key := newFleetOn(t, 1, source, never), mustKey(t, "k")
+			f.get(t, 0, key)
+			time.Sleep(31 * time.Second)
+			got := f.get(t, 0, key)
+			require.Equal(t, "body", got.Entry.Body())
+			require.False(t, got.Stored)
+			require.Equal(t, 200, f.get(t, 0, key).SourceStatus)
+			require.Equal(t, []domain.Validator{{}, current, {}}, source.received)
+		})
+	}
 }
 
 func TestARefreshAndAReloadConfirmToo(t *testing.T) {

@@ -52,7 +52,7 @@ func (c *call) validated() *domain.Entry {
 func (s *Service) judge(ctx context.Context, r response, held *domain.Entry) (domain.Answer, error) {
 	switch {
 	case errors.Is(r.err, domain.ErrNotModified) && held.Validator() != (domain.Validator{}):
-		answer := loaded(held.Renewed(r.value, s.freshFor(r.value), r.took).Kept(s.opts.L2Stale))
+		answer := loaded(s.renewed(held, r.value, r.took))
 		answer.SourceStatus = http.StatusNotModified
 		return answer, nil
 	case errors.Is(r.err, domain.ErrNotFound):

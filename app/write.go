@@ -69,20 +69,24 @@ func (s *Service) changed(key domain.Key) {
 	s.failed.forget(key)
 }
 
-// entry makes an entry of a value that was loaded. One that may not be stored cannot
-// be confirmed later.
+// entry makes an entry of a value that was loaded.
 func (s *Service) entry(v domain.Value, took time.Duration) *domain.Entry {
-	ttl := s.freshFor(v)
-	if s.obeys(v.NoStore) {
-		v.Validator = domain.Validator{}
-	}
-	return domain.NewEntry(v, ttl, took).Kept(s.opts.L2Stale)
+	v.NoStore = s.mayNotStore(v)
+	return domain.NewEntry(v, s.freshFor(v), took).Kept(s.opts.L2Stale)
 }
+
+// renewed makes an entry of one that the source has confirmed.
+func (s *Service) renewed(held *domain.Entry, v domain.Value, took time.Duration) *domain.Entry {
+	v.NoStore = s.mayNotStore(v)
+	return held.Renewed(v, s.freshFor(v), took).Kept(s.opts.L2Stale)
+}
+
+func (s *Service) mayNotStore(v domain.Value) bool { return v.TagsUnknown || s.obeys(v.NoStore) }
 
 // freshFor returns the TTL of a value that was loaded, as Options.Freshness has it.
 func (s *Service) freshFor(v domain.Value) time.Duration {
 	switch configured := s.ttl(); {
-	case s.obeys(v.NoStore), s.obeys(v.TTL < 0):
+	case s.mayNotStore(v), s.obeys(v.TTL < 0):
 		return 0
 	case v.TTL == 0 || s.opts.Freshness == IgnoreSource:
 		return configured

@@ -543,6 +543,19 @@ const docTemplate = `{
                         "in": "header"
                     },
                     {
+                        "type": "string",
+                        "description": "Tags of the value, separated by spaces: 64 at most, of 128 bytes at most",
+                        "name": "Surrogate-Key",
+                        "in": "header"
+                    },
+                    {
+                        "minimum": 1,
+                        "type": "integer",
+                        "description": "Version of the value, which grows with each change of what the key names",
+                        "name": "Version",
+                        "in": "header"
+                    },
+                    {
                         "description": "The value, in the media type that Content-Type says",
                         "name": "value",
                         "in": "body",
@@ -567,7 +580,7 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "The key is not valid, the body broke off, or it is a part of a value (Content-Range)",
+                        "description": "The key is not valid, the body broke off, it is a part of a value (Content-Range), or Surrogate-Key or Version is not valid",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },
@@ -1729,10 +1742,26 @@ const docTemplate = `{
                     ],
                     "example": "fresh"
                 },
+                "tags": {
+                    "description": "groups that the value belongs to",
+                    "type": "array",
+                    "items": {
+                        "type": "string"
+                    },
+                    "example": [
+                        "brand:9",
+                        "shoes"
+                    ]
+                },
                 "ttl": {
                     "description": "until it expires; below 0: since then",
                     "type": "number",
                     "example": 21.5
+                },
+                "version": {
+                    "description": "grows with each change of what the key names",
+                    "type": "integer",
+                    "example": 1732665600123
                 }
             }
         },

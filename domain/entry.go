@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -16,11 +17,14 @@ type Value struct {
 	Body        string
 	ContentType string // a media type (RFC 9110, section 8.3); may be empty
 
-	TTL       time.Duration // how long the source says that the value is fresh; 0: it does not say; below 0: not at all
-	NoStore   bool          // no layer may store the value
-	Validator Validator
-	Tags      Tags
-	Version   uint64 // grows with each change of what the key names; 0: unknown
+	TTL     time.Duration // how long the source says that the value is fresh; 0: it does not say; below 0: not at all
+	NoStore bool          // the source says that no layer may store the value
+	// TagsUnknown says that the source gave tags which cannot be read. No layer may
+	// store the value, whatever else is said: a purge of one of them would miss it.
+	TagsUnknown bool
+	Validator   Validator
+	Tags        Tags
+	Version     uint64 // grows with each change of what the key names; 0: unknown
 }
 
 // Validator tells versions of a value apart in the source's own words (RFC 9110,
@@ -34,12 +38,29 @@ type Validator struct {
 // the source has none (Missing). It is immutable and safe for concurrent use;
 // pointers to it are passed around freely.
 type Entry struct {
-	value    Value
-	etag     string
-	missing  bool
-	ttl      time.Duration
-	loadTime time.Duration
-	keep     time.Duration
+	body        string
+	contentType string
+	etag        string
+	said        *said // nil for the many values of which nothing else was said
+	ttl         time.Duration
+	loadTime    time.Duration
+	keep        time.Duration
+	missing     bool
+}
+
+// said is what a source said of a value besides. It is immutable.
+type said struct {
+	validator Validator
+	tags      Tags
+	version   uint64
+}
+
+// saidOf returns s with bytes of its own, or nil if it says nothing.
+func saidOf(s said) *said {
+	if s.validator == (Validator{}) && len(s.tags) == 0 && s.version == 0 {
+		return nil
+	}
+	return &said{Validator{strings.Clone(s.validator.ETag), strings.Clone(s.validator.LastModified)}, s.tags.clone(), s.version}
 }
 
 // NewEntry returns an entry for a value that the source took loadTime to
@@ -47,11 +68,10 @@ type Entry struct {
 // kept as it is, so it must have bytes of its own; the rest, which comes out of
 // headers, is copied.
 func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
-	v.ContentType = strings.Clone(v.ContentType)
-	v.Validator = Validator{strings.Clone(v.Validator.ETag), strings.Clone(v.Validator.LastModified)}
-	v.Tags = v.Tags.clone()
-	v.TTL, v.NoStore = 0, false // they have served their purpose
-	return &Entry{value: v, etag: strongTag(v), ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime)}
+	return &Entry{
+		body: v.Body, contentType: strings.Clone(v.ContentType), etag: strongTag(v),
+		said: saidOf(said{v.storedValidator(), v.Tags, v.Version}), ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime),
+	}
 }
 
 // Renewed returns the entry as the source has just confirmed it: with a new TTL and
@@ -59,16 +79,24 @@ func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
 func (e *Entry) Renewed(v Value, ttl, loadTime time.Duration) *Entry {
 	renewed := *e
 	renewed.ttl, renewed.loadTime = wholeMillis(ttl), wholeMillis(loadTime)
-	if v.Validator != (Validator{}) {
-		renewed.value.Validator = Validator{strings.Clone(v.Validator.ETag), strings.Clone(v.Validator.LastModified)}
+	now := said{e.Validator(), e.Tags(), cmp.Or(v.Version, e.Version())}
+	if v.NoStore || v.Validator != (Validator{}) {
+		now.validator = v.storedValidator()
 	}
 	if len(v.Tags) > 0 {
-		renewed.value.Tags = v.Tags.clone()
+		now.tags = v.Tags
 	}
-	if v.Version > 0 {
-		renewed.value.Version = v.Version
-	}
+	renewed.said = saidOf(now)
 	return &renewed
+}
+
+// storedValidator returns the validator. What may not be stored cannot be confirmed
+// later, so it has none.
+func (v *Value) storedValidator() Validator {
+	if v.NoStore {
+		return Validator{}
+	}
+	return v.Validator
 }
 
 // NewMissing returns an entry that says: the source has no such key.
@@ -85,23 +113,38 @@ func (e *Entry) Kept(keep time.Duration) *Entry {
 }
 
 // Body returns the bytes of the value. It is empty for a missing entry.
-func (e *Entry) Body() string { return e.value.Body }
+func (e *Entry) Body() string { return e.body }
 
 // ContentType returns the media type that the source gave.
-func (e *Entry) ContentType() string { return e.value.ContentType }
+func (e *Entry) ContentType() string { return e.contentType }
 
 // ETag returns the strong entity tag of the value (RFC 9110, section 8.8.3),
 // quotes included. It is empty for a missing entry.
 func (e *Entry) ETag() string { return e.etag }
 
 // Validator returns what the source tells versions of the value apart by.
-func (e *Entry) Validator() Validator { return e.value.Validator }
+func (e *Entry) Validator() Validator {
+	if e.said == nil {
+		return Validator{}
+	}
+	return e.said.validator
+}
 
 // Tags returns the tags of the value. They are the entry's: do not change them.
-func (e *Entry) Tags() Tags { return e.value.Tags }
+func (e *Entry) Tags() Tags {
+	if e.said == nil {
+		return nil
+	}
+	return e.said.tags
+}
 
 // Version returns the version of the value, or 0.
-func (e *Entry) Version() uint64 { return e.value.Version }
+func (e *Entry) Version() uint64 {
+	if e.said == nil {
+		return 0
+	}
+	return e.said.version
+}
 
 // Missing reports whether the entry says that the source has no such key.
 func (e *Entry) Missing() bool { return e.missing }
@@ -117,8 +160,12 @@ func (e *Entry) Keep() time.Duration { return e.keep }
 
 // Size returns the bytes that the strings of the entry occupy.
 func (e *Entry) Size() int {
-	v := &e.value
-	return len(v.Body) + len(v.ContentType) + len(e.etag) + len(v.Validator.ETag) + len(v.Validator.LastModified) + v.Tags.size()
+	size := len(e.body) + len(e.contentType) + len(e.etag)
+	if s := e.said; s != nil {
+		const headers = 64 // of its strings and of itself
+		size += headers + len(s.validator.ETag) + len(s.validator.LastModified) + s.tags.size()
+	}
+	return size
 }
 
 // strongTag derives an entity tag from the value, so that all instances give

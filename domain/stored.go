@@ -32,7 +32,7 @@ const (
 
 // AppendStored appends the stored form of e to dst and returns the result.
 func AppendStored(dst []byte, e *Entry) []byte {
-	v, flags := &e.value, e.storedFlags()
+	flags := e.storedFlags()
 	dst = append(dst, storedMagic...)
 	dst = append(dst, flags)
 	dst = binary.AppendUvarint(dst, uint64(e.ttl.Milliseconds()))
@@ -41,16 +41,16 @@ func AppendStored(dst []byte, e *Entry) []byte {
 		dst = binary.AppendUvarint(dst, uint64(e.keep.Milliseconds()))
 	}
 	if flags&versionFlag != 0 {
-		dst = binary.AppendUvarint(dst, v.Version)
+		dst = binary.AppendUvarint(dst, e.said.version)
 	}
 	if flags&validatorFlag != 0 {
-		dst = appendText(dst, v.Validator.ETag, v.Validator.LastModified)
+		dst = appendText(dst, e.said.validator.ETag, e.said.validator.LastModified)
 	}
 	if flags&tagsFlag != 0 {
-		dst = binary.AppendUvarint(dst, uint64(len(v.Tags)))
-		dst = appendText(dst, v.Tags...)
+		dst = binary.AppendUvarint(dst, uint64(len(e.said.tags)))
+		dst = appendText(dst, e.said.tags...)
 	}
-	return appendText(dst, v.ContentType, e.etag, v.Body)
+	return appendText(dst, e.contentType, e.etag, e.body)
 }
 
 func (e *Entry) storedFlags() (flags byte) {
@@ -60,13 +60,13 @@ func (e *Entry) storedFlags() (flags byte) {
 	if e.keep > 0 {
 		flags |= keepFlag
 	}
-	if e.value.Version > 0 {
+	if e.Version() > 0 {
 		flags |= versionFlag
 	}
-	if e.value.Validator != (Validator{}) {
+	if e.Validator() != (Validator{}) {
 		flags |= validatorFlag
 	}
-	if len(e.value.Tags) > 0 {
+	if len(e.Tags()) > 0 {
 		flags |= tagsFlag
 	}
 	return flags
@@ -89,20 +89,22 @@ func ParseStored(s string) (*Entry, error) {
 	}
 	flags := r.flags()
 	e := &Entry{missing: flags&missingFlag != 0, ttl: r.millis(), loadTime: r.millis()}
-	v := &e.value
 	if flags&keepFlag != 0 {
 		e.keep = r.millis()
 	}
+	if flags&(versionFlag|validatorFlag|tagsFlag) != 0 {
+		e.said = new(said)
+	}
 	if flags&versionFlag != 0 {
-		v.Version = r.number()
+		e.said.version = r.number()
 	}
 	if flags&validatorFlag != 0 {
-		v.Validator = Validator{r.text(), r.text()}
+		e.said.validator = Validator{r.text(), r.text()}
 	}
 	if flags&tagsFlag != 0 {
-		v.Tags = r.tags()
+		e.said.tags = r.tags()
 	}
-	v.ContentType, e.etag, v.Body = r.text(), r.text(), r.text()
+	e.contentType, e.etag, e.body = r.text(), r.text(), r.text()
 	// There is one form for each entry: what a flag announces is there.
 	if r.failed || r.rest != "" || flags&^knownFlags != 0 || flags != e.storedFlags() {
 		return nil, fmt.Errorf("%w: cut short, damaged, or of a later version", ErrUndecodable)

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// MaxTags is how many tags a value has at most, and MaxTagBytes how long each is.
-	MaxTags     = 64
+	// MaxTags is how many tags a value has at most.
+	MaxTags = 64
+	// MaxTagBytes is how long each is at most.
 	MaxTagBytes = 128
 )
 

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"strconv"
 	"strings"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain/field"
 )
 
 // accepted is what an Accept field says of one media type.
@@ -17,8 +19,8 @@ type accepted struct {
 func accepts(lines []string, mediaTypes ...string) (best float64) {
 	for _, mediaType := range mediaTypes {
 		var is accepted
-		for member := range members(lines) {
-			said := accepted{specificity(strings.ToLower(value(member)), mediaType), quality(member)}
+		for member := range field.Members(lines) {
+			said := accepted{specificity(strings.ToLower(field.Value(member)), mediaType), quality(member)}
 			switch {
 			case said.specific > is.specific && said.quality >= 0:
 				is = said
@@ -49,8 +51,8 @@ func specificity(mediaRange, mediaType string) int {
 // quality returns the weight among the parameters of a media range, 1 if there is
 // none, and -1 for one that cannot be read.
 func quality(member string) float64 {
-	for parameter := range split(member, ';') {
-		name, argument, _, ok := directive(parameter)
+	for parameter := range field.Split(member, ';') {
+		name, argument, _, ok := field.Directive(parameter)
 		if !ok || name != "q" {
 			continue
 		}

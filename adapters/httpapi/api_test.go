@@ -202,6 +202,18 @@ func TestCacheStatusSaysWhereTheAnswerCameFrom(t *testing.T) {
 	}
 }
 
+func TestCacheStatusSaysThatTheSourceConfirmedAValueWhereThatIsKnown(t *testing.T) {
+	validated := domain.NewEntry(domain.Value{Body: "v", Validator: domain.Validator{ETag: `"1"`}}, 30*time.Second, 0)
+	for status, want := range map[int]string{
+		304: "mlcache; fwd=uri-miss; fwd-status=304; collapsed; ttl=30; detail=source",
+		200: "mlcache; fwd=uri-miss; fwd-status=200; collapsed; ttl=30; detail=source",
+		0:   "mlcache; fwd=uri-miss; collapsed; ttl=30; detail=source", // another instance asked
+	} {
+		p := &parts{answer: domain.Answer{Copy: domain.Copy{Entry: validated, Remaining: validated.TTL()}, Outcome: domain.Coalesced, SourceStatus: status}}
+		require.Equal(t, want, do(t, p.api(), "GET", "/data/k").Header().Get("Cache-Status"))
+	}
+}
+
 func TestCacheStatusSaysWhyTheSourceWasAsked(t *testing.T) {
 	for want, answer := range map[string]domain.Answer{
 		"mlcache; fwd=uri-miss; ": {},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -226,6 +227,11 @@ func TestAnExplanationTellsWhatEachPartKnows(t *testing.T) {
 	require.JSONEq(t, `{"key":"k","next":"l1-hit","refresh_chance":0,
 		"l1":{"state":"fresh","missing":true,"age":0.001,"ttl":4.999,"load_seconds":0,"bytes":0},"l2":{"state":"none"},
 		"lease":{"state":"held","holder":"me","here":true,"seconds_left":1},"flight":{"under_way":false,"waiters":0,"seconds":0}}`, w.Body.String())
+
+	tagged := domain.Copy{Entry: domain.NewEntry(domain.Value{Body: "v", Tags: domain.Tags{"brand:9", "shoes"}, Version: math.MaxUint64}, 0, 0)}
+	p.x = domain.Explanation{L1: domain.Held{Copy: tagged}}
+	require.Contains(t, p.ask(t, "/explain/k").Body.String(), `"tags":["brand:9","shoes"],"version":18446744073709551615}`)
+
 	p.x = domain.Explanation{}
 	require.Contains(t, p.ask(t, "/explain/k").Body.String(), `"lease":{"state":"free"`)
 }

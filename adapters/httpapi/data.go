@@ -158,9 +158,10 @@ func forwarded(a domain.Answer) string {
 }
 
 // statusOf returns what the source answered, or 0 when that is not known: another
-// instance loaded that there is no value. A value comes with 200 only.
+// instance loaded, and there is no value, or one that the source may just have confirmed.
+// Any other value came with 200.
 func statusOf(a domain.Answer) int {
-	if a.SourceStatus == 0 && !a.Entry.Missing() {
+	if a.SourceStatus == 0 && !a.Entry.Missing() && a.Entry.Validator() == (domain.Validator{}) {
 		return http.StatusOK
 	}
 	return a.SourceStatus

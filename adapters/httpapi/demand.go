@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/domain/field"
 )
 
 // demandOf reads what the request asks of its answer. wait is what Prefer said, ""
@@ -37,8 +38,8 @@ const (
 // itself. Of one that is there twice the first counts.
 func cacheControl(lines []string) (d domain.Constraints) {
 	seen := make(map[string]bool, 4)
-	for member := range members(lines) {
-		name, argument, given, ok := directive(member)
+	for member := range field.Members(lines) {
+		name, argument, given, ok := field.Directive(member)
 		if ok && !seen[name] {
 			seen[name] = obey(&d, name, argument, given)
 		}
@@ -59,7 +60,7 @@ func obey(d *domain.Constraints, name, argument string, given bool) bool {
 		d.OnlyIfCached = true
 		return true
 	}
-	s, ok := deltaSeconds(argument)
+	s, ok := field.DeltaSeconds(argument)
 	switch {
 	case name == "max-stale" && !given:
 		d.MaxStale = math.MaxInt64 // however stale
@@ -87,12 +88,12 @@ func obey(d *domain.Constraints, name, argument string, given bool) bool {
 // preferredWait reads the preference to wait (RFC 7240, section 4.3), of which
 // the first counts.
 func preferredWait(lines []string) (string, time.Duration) {
-	for member := range members(lines) {
-		name, argument, _, ok := directive(value(member)) // parameters mean nothing here
+	for member := range field.Members(lines) {
+		name, argument, _, ok := field.Directive(field.Value(member)) // parameters mean nothing here
 		if !ok || name != "wait" {
 			continue
 		}
-		s, ok := deltaSeconds(argument)
+		s, ok := field.DeltaSeconds(argument)
 		if !ok {
 			return "", 0
 		}

@@ -34,6 +34,8 @@ type HeldIn struct {
 	Bytes       *int     `json:"bytes,omitempty" example:"53"`                           // of the value
 	ETag        string   `json:"etag,omitempty"`
 	ContentType string   `json:"content_type,omitempty" example:"application/json"`
+	Tags        []string `json:"tags,omitempty" example:"brand:9,shoes"`    // groups that the value belongs to
+	Version     uint64   `json:"version,omitempty" example:"1732665600123"` // grows with each change of what the key names
 } //	@name	HeldIn
 
 // LeaseState is who may load a key now.
@@ -101,6 +103,7 @@ func heldIn(held domain.Held) HeldIn {
 	shown := HeldIn{
 		State: "stale", Missing: e.Missing(), Unverified: held.Unverified, Bytes: &bytes, ETag: e.ETag(), ContentType: e.ContentType(),
 		Age: inSeconds(held.Age()), TTL: inSeconds(held.Remaining), LoadSeconds: inSeconds(e.LoadTime()),
+		Tags: e.Tags(), Version: e.Version(),
 	}
 	if held.Fresh() {
 		shown.State = "fresh"

@@ -62,6 +62,8 @@ var (
 	problemNoMatch     = kind("precondition-failed", http.StatusPreconditionFailed, "The value has none of the entity tags", "The request has If-Match.")
 	problemCondition   = kind("condition-unsupported", http.StatusNotImplemented, "Writes cannot be conditional", "Send the request without If-Match, If-None-Match and If-Unmodified-Since.")
 	problemRange       = kind("partial-value", http.StatusBadRequest, "A part of a value cannot be written", "Send the whole value, without Content-Range.")
+	problemTags        = kind("invalid-tags", http.StatusBadRequest, "Surrogate-Key is not a list of tags", "")
+	problemVersion     = kind("invalid-version", http.StatusBadRequest, "Version is not a version", "It must be a whole number from 1 to 18446744073709551615.")
 	problemCoding      = kind("content-coding", http.StatusUnsupportedMediaType, "The body has a content coding", "Send the value as it is, without Content-Encoding.")
 	problemValueType   = kind("media-type", http.StatusUnsupportedMediaType, "Content-Type is not a media type", "It must be type/subtype, with parameters or not: text/plain; charset=utf-8.")
 	problemForm        = kind("media-type", http.StatusUnsupportedMediaType, "A form is not a value", "Say what the body is: curl -H 'Content-Type: text/plain' --data-binary @file, for example. Without a Content-Type of its own, curl -d sends a form.")

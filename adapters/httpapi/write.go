@@ -5,12 +5,14 @@ import (
 	"crypto/subtle"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/domain/field"
 )
 
 // Access says what requests may do, and by which names the service is asked.
@@ -32,9 +34,11 @@ type Access struct {
 //	@Param			key				path	string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
 //	@Param			Cache-Control	header	string		false	"max-age=N: the TTL of the value in seconds, a year at most, instead of that of all values; no-store: 0"
 //	@Param			Content-Type	header	string		false	"Media type of the value; without it the value is application/octet-stream. Forms are refused"
+//	@Param			Surrogate-Key	header	string		false	"Tags of the value, separated by spaces: 64 at most, of 128 bytes at most"
+//	@Param			Version			header	integer		false	"Version of the value, which grows with each change of what the key names"	minimum(1)
 //	@Param			value			body	oracleValue	true	"The value, in the media type that Content-Type says"
 //	@Success		204				"It is stored"
-//	@Failure		400				{object}	Problem				"The key is not valid, the body broke off, or it is a part of a value (Content-Range)"
+//	@Failure		400				{object}	Problem				"The key is not valid, the body broke off, it is a part of a value (Content-Range), or Surrogate-Key or Version is not valid"
 //	@Failure		401				{object}	Problem				"The token is wrong or missing"
 //	@Header			401				{string}	WWW-Authenticate	"Bearer"
 //	@Failure		403				{object}	Problem				"Writing is not enabled"
@@ -61,13 +65,18 @@ func (a *API) put(c *gin.Context) {
 		problem(c, p)
 		return
 	}
+	v, p, ok := described(c.Request.Header)
+	if !ok {
+		problem(c, p)
+		return
+	}
 	body, p, ok := a.receive(c, a.access.MaxValueBytes, problemTooLarge)
 	defer body.release()
 	if !ok {
 		problem(c, p)
 		return
 	}
-	v := domain.Value{Body: string(body.bytes), ContentType: c.GetHeader("Content-Type")}
+	v.Body = string(body.bytes)
 	a.written(c, a.parts.Cache.Put(a.context(c), key, v, writtenTTL(c.Request.Header)))
 }
 
@@ -77,7 +86,7 @@ func storable(h http.Header) (p Problem, ok bool) {
 	if h["Content-Range"] != nil {
 		return problemRange, false
 	}
-	for coding := range members(h["Content-Encoding"]) {
+	for coding := range field.Members(h["Content-Encoding"]) {
 		if !strings.EqualFold(coding, "identity") {
 			return problemCoding, false
 		}
@@ -89,7 +98,7 @@ func storable(h http.Header) (p Problem, ok bool) {
 	media, _, err := mime.ParseMediaType(given)
 	kind, subtype, _ := strings.Cut(media, "/")
 	switch {
-	case err != nil || !isToken(kind) || !isToken(subtype):
+	case err != nil || !field.IsToken(kind) || !field.IsToken(subtype):
 		return problemValueType, false
 	case media == "application/x-www-form-urlencoded" || media == "multipart/form-data":
 		return problemForm, false
@@ -97,16 +106,35 @@ func storable(h http.Header) (p Problem, ok bool) {
 	return p, true
 }
 
+// described returns what the header of a write says of the value, and what is wrong
+// with it if it cannot be read.
+func described(h http.Header) (v domain.Value, p Problem, ok bool) {
+	v.ContentType = h.Get("Content-Type")
+	var err error
+	if v.Tags, err = domain.ParseTags(field.Words(h["Surrogate-Key"])); err != nil {
+		p = problemTags
+		_, p.Detail, _ = strings.Cut(err.Error(), ": ")
+		return v, p, false
+	}
+	if given := h["Version"]; given != nil {
+		v.Version, err = strconv.ParseUint(strings.Join(given, ","), 10, 64)
+		if err != nil || v.Version == 0 {
+			return v, problemVersion, false
+		}
+	}
+	return v, p, true
+}
+
 // writtenTTL returns the TTL that Cache-Control gives the value, 0 for no-store, or
 // -1 if it says nothing.
 func writtenTTL(h http.Header) time.Duration {
 	ttl := time.Duration(-1)
-	for member := range members(h["Cache-Control"]) {
-		switch name, argument, _, _ := directive(member); name {
+	for member := range field.Members(h["Cache-Control"]) {
+		switch name, argument, _, _ := field.Directive(member); name {
 		case directiveNoStore:
 			return 0
 		case "max-age":
-			if s, ok := deltaSeconds(argument); ok && ttl < 0 { // the first counts
+			if s, ok := field.DeltaSeconds(argument); ok && ttl < 0 { // the first counts
 				ttl = s
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -119,6 +120,47 @@ func TestCacheControlGivesAWrittenValueItsTTL(t *testing.T) {
 		require.Equal(t, 204, p.with(t, "PUT", "Cache-Control", given).Code)
 		require.Equal(t, []time.Duration{want}, p.lives, given)
 	}
+}
+
+func TestAWrittenValueHasTheTagsAndTheVersionOfItsHeader(t *testing.T) {
+	for _, c := range []struct {
+		headers []string
+		tags    domain.Tags
+		version uint64
+	}{
+		{nil, nil, 0},
+		{[]string{"Surrogate-Key", ""}, nil, 0},
+		{[]string{"Surrogate-Key", " b  a\tb", "Surrogate-Key", "c"}, domain.Tags{"a", "b", "c"}, 0},
+		{[]string{"Surrogate-Key", "brand:9,ü", "Version", "7"}, domain.Tags{"brand:9,ü"}, 7},
+		{[]string{"Version", "18446744073709551615"}, nil, math.MaxUint64},
+	} {
+		p := writable()
+		require.Equal(t, 204, p.with(t, "PUT", c.headers...).Code)
+		require.Equal(t, []domain.Value{{Body: "v", Tags: c.tags, Version: c.version}}, p.put)
+	}
+}
+
+func TestTagsAndVersionsThatCannotBeKeptAreRefused(t *testing.T) {
+	var many strings.Builder
+	for i := range domain.MaxTags + 1 {
+		fmt.Fprint(&many, i, " ")
+	}
+	for tags, detail := range map[string]string{
+		strings.Repeat("x", domain.MaxTagBytes+1): "129 bytes, 1 to 128 allowed",
+		many.String(): "65 tags, 64 allowed",
+		"a b\x01":     `"b\x01"`,
+		"\xff":        `"\xff"`,
+	} {
+		p := writable()
+		require.Equal(t, detail, requireProblem(t, p.with(t, "PUT", "Surrogate-Key", tags), 400, "invalid-tags").Detail)
+		require.Empty(t, p.put)
+	}
+	for _, version := range []string{"", "0", "-1", "+1", "1.0", "0x1", "18446744073709551616", "1,2", "v1", "1 "} {
+		p := writable()
+		requireProblem(t, p.with(t, "PUT", "Version", version), 400, "invalid-version")
+		require.Empty(t, p.put, version)
+	}
+	requireProblem(t, writable().with(t, "PUT", "Version", "1", "Version", "1"), 400, "invalid-version")
 }
 
 func TestADeleteAnswers204(t *testing.T) {

@@ -22,26 +22,57 @@ const (
 	drainTime = 100 * time.Millisecond
 )
 
+// answer is what the backend answered to a load.
+type answer struct {
+	*http.Response
+	key   domain.Key
+	held  domain.Validator // that the load began with
+	began time.Time        // the load
+}
+
 // value reads an answer. What its head says is final, also if the time runs out
 // over the rest. Only 200 comes with a value: 203 says that somebody on the way
 // has changed it, and the other 2xx have none, or not the whole of it. cancel ends the
 // request.
-func (s *Source) value(ctx context.Context, resp *http.Response, cancel context.CancelFunc) (domain.Value, error) {
-	if resp.StatusCode != http.StatusOK {
-		drain(resp, cancel)
-		return domain.Value{}, causeOf(resp.StatusCode)
+func (s *Source) value(ctx context.Context, a answer, cancel context.CancelFunc) (domain.Value, error) {
+	switch {
+	case a.StatusCode == http.StatusNotModified:
+		return s.confirmed(a)
+	case a.StatusCode != http.StatusOK:
+		drain(a.Response, cancel)
+		return domain.Value{}, causeOf(a.StatusCode)
 	}
-	if coding := codingOf(resp.Header); coding != "" {
+	if coding := codingOf(a.Header); coding != "" {
 		return domain.Value{}, fmt.Errorf("%w: content coding %q was not asked for", domain.ErrSourceFailed, coding)
 	}
-	if resp.ContentLength > s.opts.MaxBytes {
+	if a.ContentLength > s.opts.MaxBytes {
 		return domain.Value{}, domain.ErrSourceTooLarge
 	}
-	body, err := s.read(ctx, resp)
+	body, err := s.read(ctx, a.Response)
 	if err != nil {
 		return domain.Value{}, err
 	}
-	return domain.Value{Body: body, ContentType: resp.Header.Get("Content-Type")}, nil
+	v := s.said(a)
+	v.Body, v.ContentType = body, a.Header.Get("Content-Type")
+	return v, nil
+}
+
+// said returns what the header of an answer says of the value. The validator of what
+// another URL redirected to is not kept: the next load begins at the first URL, which
+// may answer by itself and would compare it with a validator of its own.
+func (s *Source) said(a answer) domain.Value {
+	var v domain.Value
+	now := time.Now()
+	v.TTL, v.NoStore = freshness(a.Header, now.Sub(a.began), now)
+	if a.Request.Response == nil {
+		v.Validator = validatorOf(a.Header, now)
+	}
+	tags, err := tagsOf(a.Header)
+	v.Tags, v.TagsUnknown = tags, err != nil
+	if err != nil && s.opts.TagsRefused != nil {
+		s.opts.TagsRefused(a.key, err)
+	}
+	return v
 }
 
 // causeOf says what a status without a value means.
@@ -79,11 +110,7 @@ func retryAfter(h http.Header) time.Duration {
 	if err != nil {
 		return 0
 	}
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return max(0, at.Sub(now))
+	return max(0, at.Sub(dateOf(h, time.Now())))
 }
 
 // read returns the whole body, whose announced length, if any, is allowed. The

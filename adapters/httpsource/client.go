@@ -28,6 +28,7 @@ func (s *Source) checkRedirect(req *http.Request, via []*http.Request) error {
 	case !strings.HasPrefix(to.Path, s.target.folder) || dotted(to.Path):
 		return errors.New("redirect out of the path of the source")
 	}
+	unconditional(req.Header) // the validator is not one of that URL
 	if s.opts.Redirected != nil {
 		s.opts.Redirected()
 	}

@@ -32,7 +32,7 @@ func TestALoadEndsWithTheTimeoutOfTheSource(t *testing.T) {
 	srv := serve(t, hang)
 	for _, name := range []string{"nothing", "half"} {
 		s := newSource(t, srv.URL+"/{key}", func(o *Options) { o.Timeout = 20 * time.Millisecond })
-		_, err := s.Load(t.Context(), key(t, name))
+		_, err := s.Load(t.Context(), key(t, name), domain.Validator{})
 		require.ErrorIs(t, err, domain.ErrTimeout)
 		require.NotErrorIs(t, err, domain.ErrSourceFailed)
 	}
@@ -43,7 +43,7 @@ func TestALoadEndsWithTheDeadlineOfItsContext(t *testing.T) {
 	for _, name := range []string{"nothing", "half"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		_, err := s.Load(ctx, key(t, name))
+		_, err := s.Load(ctx, key(t, name), domain.Validator{})
 		require.ErrorIs(t, err, domain.ErrTimeout)
 	}
 }
@@ -58,7 +58,7 @@ func TestACancelledLoadEndsWithTheCauseAndTheBackendIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("nobody waits any more")
 	go func() { <-began; cancel(cause) }()
-	_, err := newSource(t, srv.URL+"/{key}").Load(ctx, key(t, "k"))
+	_, err := newSource(t, srv.URL+"/{key}").Load(ctx, key(t, "k"), domain.Validator{})
 	require.ErrorIs(t, err, cause)
 	require.NotErrorIs(t, err, domain.ErrSourceFailed)
 	require.NotErrorIs(t, err, domain.ErrTimeout)
@@ -74,7 +74,7 @@ func TestAStatusIsKnownAlthoughItsBodyHangs(t *testing.T) {
 	s := newSource(t, srv.URL+"/{key}", func(o *Options) { o.Timeout = time.Hour })
 	ctx, giveUp := context.WithCancel(t.Context())
 	s.client.Transport = afterHeader{s.client.Transport, giveUp}
-	_, err := s.Load(ctx, key(t, "k"))
+	_, err := s.Load(ctx, key(t, "k"), domain.Validator{})
 	require.ErrorIs(t, err, domain.ErrSourceFailed)
 }
 
@@ -118,7 +118,7 @@ func TestOneConnectionServesAllAnswersThatWereReadToTheEnd(t *testing.T) {
 	})
 	s := newSource(t, srv.URL+"/{key}")
 	for _, name := range []string{"found", "missing", "failed", "moved", "found"} {
-		_, _ = s.Load(t.Context(), key(t, name))
+		_, _ = s.Load(t.Context(), key(t, name), domain.Validator{})
 	}
 	assert.EqualValues(t, 1, conns.Load())
 }
@@ -129,7 +129,7 @@ func TestThereAreNeverMoreConnectionsThanAllowed(t *testing.T) {
 	var loads sync.WaitGroup
 	for range 50 {
 		loads.Go(func() {
-			_, err := s.Load(t.Context(), key(t, "k"))
+			_, err := s.Load(t.Context(), key(t, "k"), domain.Validator{})
 			assert.NoError(t, err)
 		})
 	}
@@ -144,9 +144,9 @@ func TestThreeRedirectsAreFollowedAndNoMore(t *testing.T) {
 		}
 	})
 	s := newSource(t, srv.URL+"/{key}")
-	_, err := s.Load(t.Context(), key(t, "xxx"))
+	_, err := s.Load(t.Context(), key(t, "xxx"), domain.Validator{})
 	require.NoError(t, err)
-	_, err = s.Load(t.Context(), key(t, "xxxx"))
+	_, err = s.Load(t.Context(), key(t, "xxxx"), domain.Validator{})
 	require.ErrorIs(t, err, domain.ErrSourceFailed)
 }
 
@@ -182,7 +182,7 @@ func TestARedirectStaysInTheFolderOfTheKeyOnItsHost(t *testing.T) {
 		"http://h?k={key}": {"http://h/any/thing": true},
 	} {
 		s := newSource(t, target)
-		from, err := s.request(t.Context(), key(t, "k"))
+		from, err := s.request(t.Context(), key(t, "k"), domain.Validator{})
 		require.NoError(t, err)
 		for location, allowed := range rows {
 			to := httptest.NewRequest(http.MethodGet, location, nil)
@@ -212,7 +212,7 @@ func TestEachRedirectThatIsFollowedIsReported(t *testing.T) {
 	})
 	s := newSource(t, srv.URL+"/{key}", func(o *Options) { o.Redirected = func() { followed.Add(1) } })
 	for _, name := range []string{"xxx", "xxxx", "x"} {
-		_, _ = s.Load(t.Context(), key(t, name))
+		_, _ = s.Load(t.Context(), key(t, name), domain.Validator{})
 	}
 	assert.Equal(t, asked.Load(), followed.Load()+3)
 }
@@ -234,7 +234,7 @@ func TestCredentialsReachTheBackendAndNoError(t *testing.T) {
 	target := strings.Replace(srv.URL, "http://", "http://usersecret:passsecret@", 1) + "/{key}?token=querysecret"
 	s := newSource(t, target, func(o *Options) { o.Timeout = 100 * time.Millisecond })
 	check := func(name string) {
-		_, err := s.Load(t.Context(), key(t, name))
+		_, err := s.Load(t.Context(), key(t, name), domain.Validator{})
 		require.Error(t, err)
 		assert.NotContains(t, err.Error(), "secret")
 	}
@@ -256,7 +256,7 @@ func TestHTTP2IsSpokenWhereTheBackendDoes(t *testing.T) {
 	s := newSource(t, srv.URL+"/{key}")
 	s.conns.transport.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 	for range 2 {
-		v, err := s.Load(t.Context(), key(t, "k"))
+		v, err := s.Load(t.Context(), key(t, "k"), domain.Validator{})
 		require.NoError(t, err)
 		assert.Equal(t, "HTTP/2.0", v.Body)
 	}

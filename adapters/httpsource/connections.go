@@ -80,7 +80,7 @@ func (cs *connections) RoundTrip(req *http.Request) (*http.Response, error) {
 		cs.done(conn, false)
 		return nil, err
 	}
-	resp.Body = &body{ReadCloser: resp.Body, whole: resp.Body == http.NoBody,
+	resp.Body = &body{ReadCloser: resp.Body, whole: resp.Body == http.NoBody && !announcesBody(resp),
 		done: func(whole bool) { cs.done(conn, whole) }}
 	return resp, nil
 }
@@ -172,6 +172,14 @@ func (cs *connections) close() {
 		conn.expires.Stop()
 		_ = conn.Close()
 	}
+}
+
+// announcesBody reports whether a response has the header of a body, although its
+// status may be one that has none. A server that is wrong about that sends the body,
+// and the next answer on the connection would begin with it.
+func announcesBody(resp *http.Response) bool {
+	length := resp.Header.Get("Content-Length")
+	return length != "" && length != "0" || resp.TransferEncoding != nil
 }
 
 // body tells when an answer is closed, and whether it was read to its end.

@@ -3,10 +3,12 @@ package httpsource
 import (
 	"fmt"
 	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// Options say where the backend is and what a load may cost. All but
-// Redirected are required.
+// Options say where the backend is and what a load may cost. All but the
+// functions are required.
 type Options struct {
 	// URL of a value: absolute, http or https, with {key} in its path or
 	// query. A user and password in it are sent as Basic authorization.
@@ -18,6 +20,9 @@ type Options struct {
 	// MaxConns is how many connections to the backend there are at most. A
 	// load that finds all in use waits for one.
 	MaxConns int
+	// TagsRefused is called when a value comes with tags that are invalid or too many,
+	// with the reason.
+	TagsRefused func(key domain.Key, reason error)
 	// Redirected is called before each redirect is followed: that is one more
 	// request of the load.
 	Redirected func()

@@ -92,7 +92,7 @@ func TestALoadIsOneRequestAlthoughTheConnectionBreaks(t *testing.T) {
 	var loads sync.WaitGroup
 	for range idle {
 		loads.Go(func() {
-			_, err := s.Load(t.Context(), key(t, "k"))
+			_, err := s.Load(t.Context(), key(t, "k"), domain.Validator{})
 			assert.NoError(t, err)
 		})
 	}
@@ -101,7 +101,7 @@ func TestALoadIsOneRequestAlthoughTheConnectionBreaks(t *testing.T) {
 	breaks.Store(true)
 	for range idle {
 		before := o.asked.Load()
-		_, err := s.Load(t.Context(), key(t, "k"))
+		_, err := s.Load(t.Context(), key(t, "k"), domain.Validator{})
 		require.ErrorIs(t, err, domain.ErrSourceFailed)
 		require.EqualValues(t, 1, o.asked.Load()-before)
 	}
@@ -121,7 +121,7 @@ func TestAConnectionThatWasClosedWhileIdleCostsNothing(t *testing.T) {
 		s := newSource(t, "http://"+o.addr+"/{key}")
 		const times = 50
 		for range times {
-			_, err := s.Load(t.Context(), key(t, "k"))
+			_, err := s.Load(t.Context(), key(t, "k"), domain.Validator{})
 			require.NoError(t, err)
 			<-closing
 			<-closing
@@ -140,7 +140,7 @@ func TestIdleConnectionsAreClosedInTheEnd(t *testing.T) {
 		close(closed)
 	})
 	s := newSource(t, "http://"+o.addr+"/{key}")
-	_, err := s.Load(t.Context(), key(t, "k"))
+	_, err := s.Load(t.Context(), key(t, "k"), domain.Validator{})
 	require.NoError(t, err)
 	s.conns.mu.Lock()
 	require.Len(t, s.conns.idle, 1)
@@ -193,7 +193,7 @@ func TestALoadIsOneRequestOverHTTP2AsWell(t *testing.T) {
 	for _, code := range []uint32{protocolError, refusedStream, internalError} {
 		o, s := http2Origin(t, code)
 		for loads := range int32(3) {
-			_, err := s.Load(t.Context(), key(t, "k"))
+			_, err := s.Load(t.Context(), key(t, "k"), domain.Validator{})
 			require.ErrorIs(t, err, domain.ErrSourceFailed)
 			require.Equal(t, loads+1, o.asked.Load())
 		}
@@ -296,11 +296,11 @@ func outlives(t testing.TB, o *origin) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	_, _ = s.Load(ctx, bad)
+	_, _ = s.Load(ctx, bad, domain.Validator{})
 	for conn := s.conns.popIdle(); conn != nil; conn = s.conns.popIdle() {
 		_ = conn.Close()
 	}
-	v, err := s.Load(context.Background(), good)
+	v, err := s.Load(context.Background(), good, domain.Validator{})
 	require.NoError(t, err)
 	require.Equal(t, "v", v.Body)
 	require.Empty(t, s.conns.slots)
@@ -323,7 +323,7 @@ func TestAnAnswerBeforeTheRequestIsHarmless(t *testing.T) {
 		s := newSource(t, "http://"+o.addr+"/{key}")
 		for range 5 {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			_, _ = s.Load(ctx, key(t, "k"))
+			_, _ = s.Load(ctx, key(t, "k"), domain.Validator{})
 			cancel()
 		}
 		require.Empty(t, s.conns.slots)
@@ -339,7 +339,7 @@ func TestAHandshakeThatHangsEndsWithTheLoad(t *testing.T) {
 	s := newSource(t, "https://"+o.addr+"/{key}", func(opts *Options) { opts.MaxConns = 1 })
 	for range 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, err := s.Load(ctx, key(t, "k"))
+		_, err := s.Load(ctx, key(t, "k"), domain.Validator{})
 		require.ErrorIs(t, err, domain.ErrTimeout)
 		cancel()
 		<-gone

@@ -5,8 +5,11 @@
 // decode the path before they resolve it, so keys with dot segments, which would
 // lead out of the configured path, are refused where the key stands in the path.
 //
-// The package knows nothing of caching: it sends each request once, ignores
-// caching headers, and remembers nothing but idle connections.
+// What the backend says about caching comes with the value: how long it is fresh, by
+// Cache-Control and Expires; a validator, by ETag and Last-Modified, with which a later
+// load asks whether the value has changed; tags, by Surrogate-Key and Cache-Tag. What
+// becomes of that is not decided here: the package sends each request once and
+// remembers nothing but idle connections.
 package httpsource
 
 import (
@@ -15,6 +18,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -58,13 +62,18 @@ func (s *Source) Check(key domain.Key) error { return s.target.check(key) }
 // that was cancelled, domain.ErrWithdrawn, domain.ErrSourceTooLarge for a body
 // beyond Options.MaxBytes, and else domain.ErrSourceFailed. Once the backend has
 // answered, it is a domain.SourceError. A key that Check refuses is not sent.
-func (s *Source) Load(ctx context.Context, key domain.Key, _ domain.Validator) (domain.Value, error) {
+//
+// A value whose tags are invalid or too many is returned with TagsUnknown, not with
+// those that can be read: kept without the others, it would survive their purge. It is
+// better loaded each time, and Options.TagsRefused is told.
+func (s *Source) Load(ctx context.Context, key domain.Key, held domain.Validator) (domain.Value, error) {
 	if err := s.Check(key); err != nil {
 		return domain.Value{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
-	req, err := s.request(ctx, key)
+	began := time.Now()
+	req, err := s.request(ctx, key, held)
 	if err != nil {
 		return domain.Value{}, translate(ctx, err)
 	}
@@ -73,11 +82,11 @@ func (s *Source) Load(ctx context.Context, key domain.Key, _ domain.Validator) (
 		return domain.Value{}, failed(ctx, resp, err) // resp is there when a redirect is not followed
 	}
 	defer resp.Body.Close()
-	v, err := s.value(ctx, resp, cancel)
-	if err != nil {
+	v, err := s.value(ctx, answer{resp, key, held, began}, cancel)
+	if err != nil && !errors.Is(err, domain.ErrNotModified) {
 		return domain.Value{}, failed(ctx, resp, err)
 	}
-	return v, nil
+	return v, err
 }
 
 // failed adds what the backend answered, if it did, to the reason of a failure.
@@ -89,7 +98,7 @@ func failed(ctx context.Context, resp *http.Response, err error) error {
 	return &domain.SourceError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header), Err: err}
 }
 
-func (s *Source) request(ctx context.Context, key domain.Key) (*http.Request, error) {
+func (s *Source) request(ctx context.Context, key domain.Key, held domain.Validator) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.target.fill(key), nil)
 	if err != nil {
 		return nil, err
@@ -98,6 +107,7 @@ func (s *Source) request(ctx context.Context, key domain.Key) (*http.Request, er
 	req.Header.Set("Accept", "*/*")
 	// Unencoded bodies come with their length: it tells when one is cut short.
 	req.Header.Set("Accept-Encoding", "identity")
+	condition(req.Header, held)
 	if u := s.target.user; u != nil {
 		password, _ := u.Password()
 		req.SetBasicAuth(u.Username(), password)

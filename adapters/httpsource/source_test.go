@@ -48,7 +48,7 @@ func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
 // load asks a backend that answers with h for one key.
 func load(t *testing.T, h http.HandlerFunc, change ...func(*Options)) (domain.Value, error) {
 	t.Helper()
-	return newSource(t, serve(t, h).URL+"/{key}", change...).Load(t.Context(), key(t, "k"))
+	return newSource(t, serve(t, h).URL+"/{key}", change...).Load(t.Context(), key(t, "k"), domain.Validator{})
 }
 
 func maxBytes(n int64) func(*Options) { return func(o *Options) { o.MaxBytes = n } }
@@ -101,7 +101,7 @@ func statuses(t *testing.T, headers ...string) *Source {
 func TestEveryStatusIsAValueAnAbsenceAWithdrawalOrAFailure(t *testing.T) {
 	s := statuses(t)
 	for status := 200; status < 600; status++ {
-		_, err := s.Load(t.Context(), key(t, fmt.Sprint(status)))
+		_, err := s.Load(t.Context(), key(t, fmt.Sprint(status)), domain.Validator{})
 		switch status {
 		case 200:
 			require.NoError(t, err)
@@ -136,12 +136,12 @@ func TestASourceMayAskToBeLeftAlone(t *testing.T) {
 	} {
 		s := statuses(t, "Retry-After", given, "Date", now.Format(http.TimeFormat))
 		for _, status := range []string{"503", "429", "403", "500"} {
-			_, err := s.Load(t.Context(), key(t, status))
+			_, err := s.Load(t.Context(), key(t, status), domain.Validator{})
 			require.Equal(t, want, domain.Cooldown(err, 0), "%q", given)
 		}
 	}
 	s := statuses(t, "Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
-	_, err := s.Load(t.Context(), key(t, "503"))
+	_, err := s.Load(t.Context(), key(t, "503"), domain.Validator{})
 	require.Equal(t, time.Minute, domain.Cooldown(err, 0))
 }
 

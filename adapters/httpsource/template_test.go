@@ -43,7 +43,7 @@ func TestAURLThatCannotWorkIsRefusedWithoutBeingQuoted(t *testing.T) {
 func seen(t *testing.T, target, name string) (sent string, decoded *url.URL) {
 	t.Helper()
 	srv := serve(t, func(w http.ResponseWriter, r *http.Request) { sent, decoded = r.RequestURI, r.URL })
-	_, err := newSource(t, srv.URL+target).Load(t.Context(), key(t, name))
+	_, err := newSource(t, srv.URL+target).Load(t.Context(), key(t, name), domain.Validator{})
 	require.NoError(t, err)
 	return sent, decoded
 }
@@ -106,7 +106,7 @@ func TestAKeyThatLeadsOutOfThePathIsNotSent(t *testing.T) {
 		s := newSource(t, srv.URL+target)
 		for _, name := range names {
 			require.ErrorIs(t, s.Check(key(t, name)), domain.ErrInvalidKey, "%s %s", target, name)
-			_, err := s.Load(t.Context(), key(t, name))
+			_, err := s.Load(t.Context(), key(t, name), domain.Validator{})
 			require.ErrorIs(t, err, domain.ErrInvalidKey, name)
 			require.False(t, domain.IsLoadFailure(err))
 		}

@@ -363,6 +363,21 @@ func TestCountedBytesAreNearTheHeapThatIsUsed(t *testing.T) {
 	runtime.KeepAlive(c)
 }
 
+func TestCountedBytesIncludeWhatTheSourceSaysOfAValue(t *testing.T) {
+	const n = 50_000
+	before := heap()
+	c := newCache(t, Options{MaxEntries: n, MaxBytes: 1 << 40})
+	for i := range n {
+		e := domain.NewEntry(domain.Value{
+			Body: strings.Repeat("x", 64), Version: 1, Tags: domain.Tags{"brand:9", "shoes"},
+			Validator: domain.Validator{ETag: `"6b0907a8-1f"`, LastModified: "Sun, 06 Nov 1994 08:49:37 GMT"},
+		}, time.Minute, 0)
+		c.Set(key("user/"+strconv.Itoa(i)), domain.Copy{Entry: e, Remaining: e.TTL()}, 0)
+	}
+	assert.InEpsilon(t, heap()-before, c.Stats().Bytes, 0.1)
+	runtime.KeepAlive(c)
+}
+
 func TestAnEmptyCacheTakesLittle(t *testing.T) {
 	before := heap()
 	c := newCache(t, Options{MaxEntries: 1 << 20, MaxBytes: 1 << 40})

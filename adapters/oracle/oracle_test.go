@@ -37,7 +37,7 @@ func TestANegativeDelayIsRefused(t *testing.T) {
 func TestTheAnswerComesAfterTheDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		v, err := source(t, 2*time.Second).Load(t.Context(), key(t, "test"))
+		v, err := source(t, 2*time.Second).Load(t.Context(), key(t, "test"), domain.Validator{})
 		require.NoError(t, err)
 		assert.Equal(t, 2*time.Second, time.Since(began))
 		assert.Equal(t, domain.Value{
@@ -53,7 +53,7 @@ func TestACancelledLoadEndsAtOnceWithTheCause(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		began := time.Now()
 		time.AfterFunc(time.Second, func() { cancel(cause) })
-		v, err := source(t, time.Hour).Load(ctx, key(t, "test"))
+		v, err := source(t, time.Hour).Load(ctx, key(t, "test"), domain.Validator{})
 		require.ErrorIs(t, err, cause)
 		assert.Equal(t, time.Second, time.Since(began))
 		assert.Zero(t, v)
@@ -64,7 +64,7 @@ func TestADeadlineEndsTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := source(t, time.Hour).Load(ctx, key(t, "test"))
+		_, err := source(t, time.Hour).Load(ctx, key(t, "test"), domain.Validator{})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }
@@ -73,7 +73,7 @@ func TestADeadContextWinsOverAnAnswerWithoutDelay(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 {
-		_, err := source(t, 0).Load(ctx, key(t, "test"))
+		_, err := source(t, 0).Load(ctx, key(t, "test"), domain.Validator{})
 		require.ErrorIs(t, err, context.Canceled)
 	}
 }
@@ -82,7 +82,7 @@ func TestEveryKeySurvivesTheJSON(t *testing.T) {
 	for _, name := range []string{
 		`"quoted"`, `back\slash`, "<script>&amp;", "🦊", "line\u2028separator", "ü/ö?x=1#y", "}{", " ", "\ufffd",
 	} {
-		v, err := source(t, 0).Load(t.Context(), key(t, name))
+		v, err := source(t, 0).Load(t.Context(), key(t, name), domain.Validator{})
 		require.NoError(t, err)
 		var got struct{ Key, Value string }
 		require.NoError(t, json.Unmarshal([]byte(v.Body), &got), name)
@@ -92,7 +92,7 @@ func TestEveryKeySurvivesTheJSON(t *testing.T) {
 }
 
 func TestTheJSONIsNotEscapedForHTML(t *testing.T) {
-	v, err := source(t, 0).Load(t.Context(), key(t, "<&>"))
+	v, err := source(t, 0).Load(t.Context(), key(t, "<&>"), domain.Validator{})
 	require.NoError(t, err)
 	assert.Equal(t, `{"key":"<&>","value":"Data for <&> from Oracle"}`, v.Body)
 }

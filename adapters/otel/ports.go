@@ -145,7 +145,7 @@ func (s source) Load(ctx context.Context, key domain.Key, held domain.Validator)
 		v, err = s.next.Load(ctx, key, held)
 		span.SetAttributes(attribute.Int("mlcache.bytes", len(v.Body)))
 		return err
-	}, domain.ErrNotFound)
+	}, domain.ErrNotFound, domain.ErrNotModified)
 	return v, err
 }
 

@@ -117,7 +117,9 @@ func TestEachCallIsASpanThatSaysHowItWent(t *testing.T) {
 	locker.EXPECT().Await(mock.Anything, k).Return(ports.Ending{Entry: e}, nil).Once()
 	locker.EXPECT().Await(mock.Anything, k).Return(ports.Ending{Unshared: true}, nil).Once()
 	locker.EXPECT().Release(mock.Anything, k, lease, failed).Return(nil)
-	source.EXPECT().Load(mock.Anything, k).Return(domain.Value{}, domain.ErrNotFound)
+	source.EXPECT().Load(mock.Anything, k, domain.Validator{}).Return(domain.Value{}, domain.ErrNotFound)
+	held := domain.Validator{ETag: `"held"`}
+	source.EXPECT().Load(mock.Anything, k, held).Return(domain.Value{}, domain.ErrNotModified)
 
 	s, l := tracing.L2Store(store), tracing.Locker(locker)
 	c, ok, err := s.Get(t.Context(), k)
@@ -138,15 +140,17 @@ func TestEachCallIsASpanThatSaysHowItWent(t *testing.T) {
 		require.Equal(t, want, ending)
 	}
 	require.NoError(t, l.Release(t.Context(), k, lease, failed))
-	_, err = tracing.Source(source).Load(t.Context(), k)
+	_, err = tracing.Source(source).Load(t.Context(), k, domain.Validator{})
 	require.ErrorIs(t, err, domain.ErrNotFound)
+	_, err = tracing.Source(source).Load(t.Context(), k, held)
+	require.ErrorIs(t, err, domain.ErrNotModified)
 
 	var names []string
 	for _, span := range spans.Ended() {
 		names = append(names, span.Name())
 		require.Equal(t, span.Name() == "l2 put", span.Status().Code == codes.Error, span.Name())
 	}
-	require.Equal(t, []string{"l2 get", "l2 get many", "l2 fill", "l2 put", "l2 delete", "lease acquire", "lease acquire", "lease wait", "lease wait", "lease release", "source call"}, names)
+	require.Equal(t, []string{"l2 get", "l2 get many", "l2 fill", "l2 put", "l2 delete", "lease acquire", "lease acquire", "lease wait", "lease wait", "lease release", "source call", "source call"}, names)
 	for i, want := range []string{"", "timeout", "entry", "unshared", "failed"} {
 		require.Equal(t, want, attributeOf(spans.Ended()[5+i], "mlcache.ending").AsString())
 	}
@@ -166,7 +170,7 @@ type useCase struct {
 func (u *useCase) GetWith(ctx context.Context, key domain.Key, _ domain.Constraints) (domain.Answer, error) {
 	if u.load == nil {
 		u.load = ctx
-		_, err := u.source.Load(context.WithoutCancel(ctx), key)
+		_, err := u.source.Load(context.WithoutCancel(ctx), key, domain.Validator{})
 		return domain.Answer{Outcome: domain.Loaded, Load: ctx}, err
 	}
 	return domain.Answer{Outcome: domain.Coalesced, Load: u.load}, nil
@@ -179,7 +183,7 @@ func (u *useCase) GetMany(context.Context, []domain.Key, func(*domain.Entry) err
 func TestRequestsThatShareALoadAreLinkedToTheCallOfTheSource(t *testing.T) {
 	tracing, spans := traced(t)
 	source := mocks.NewSource(t)
-	source.EXPECT().Load(mock.Anything, mock.Anything).Return(domain.Value{Body: "v"}, nil).Once()
+	source.EXPECT().Load(mock.Anything, mock.Anything, mock.Anything).Return(domain.Value{Body: "v"}, nil).Once()
 	cache := tracing.Cache(&useCase{source: tracing.Source(source)})
 	k := key(t)
 

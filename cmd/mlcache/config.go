@@ -65,6 +65,7 @@ type Config struct {
 	OracleDelay       time.Duration `default:"2s" env:"MLCACHE_ORACLE_DELAY" help:"How long the simulated Oracle takes."`
 	SourceURL         hidden        `name:"source-url" default:"" env:"MLCACHE_SOURCE_URL" help:"For http: a URL with {key} in it."`
 	SourceTimeout     time.Duration `default:"5s" env:"MLCACHE_SOURCE_TIMEOUT" help:"How long one call of the source may take."`
+	SourceFreshness   string        `default:"cap" env:"MLCACHE_SOURCE_FRESHNESS" help:"What counts of what an HTTP source says of freshness: cap (the TTL it gives, at most MLCACHE_TTL; no-store is obeyed), follow (also a longer one) or ignore (MLCACHE_TTL, whatever it says)."`
 	SourceConcurrency int           `default:"256" env:"MLCACHE_SOURCE_CONCURRENCY" help:"Calls of the source at once, at most."`
 
 	LockTTL         time.Duration `name:"lock-ttl" default:"5s" env:"MLCACHE_LOCK_TTL" help:"TTL of the lock on a key that is being loaded; it is renewed during the load."`

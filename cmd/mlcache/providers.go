@@ -15,6 +15,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/prometheus"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
 	"github.com/multi-layer-cache/multi-layer-cache/app"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
@@ -109,7 +110,7 @@ type backend struct {
 	Keys   httpapi.KeyCheck
 }
 
-func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing) (backend, func(), error) {
+func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing, log *slog.Logger) (backend, func(), error) {
 	if cfg.Source == sourceHTTP {
 		source, err := httpsource.New(httpsource.Options{
 			URL:        string(cfg.SourceURL),
@@ -117,6 +118,9 @@ func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing) (backend, 
 			MaxBytes:   int64(cfg.MaxValueBytes),
 			MaxConns:   cfg.SourceConcurrency,
 			Redirected: func() { rec.Event(ports.SourceCalled) },
+			TagsRefused: func(key domain.Key, reason error) {
+				log.Warn("not stored, because the source gave it tags that cannot be kept", "key", key, "err", reason)
+			},
 		})
 		if err != nil {
 			return backend{}, nil, refused("source-url", err)
@@ -130,9 +134,15 @@ func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing) (backend, 
 	return backend{Source: tracing.Source(source)}, func() {}, nil
 }
 
+// freshness is what becomes of what a source says, by the names of the setting.
+var freshness = map[string]app.Freshness{
+	"cap": app.CapSource, "follow": app.FollowSource, "ignore": app.IgnoreSource,
+}
+
 func appOptions(cfg Config) app.Options {
 	return app.Options{
 		TTL:               cfg.TTL,
+		Freshness:         freshness[cfg.SourceFreshness],
 		TTLJitter:         cfg.TTLJitter,
 		NegativeTTL:       cfg.NegativeTTL,
 		StaleIfError:      cfg.StaleIfError,

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"reflect"
 	"slices"
@@ -91,6 +92,7 @@ func (c *Config) rules() []rule {
 		notNegative("oracle-delay", c.OracleDelay),
 		{"source-url", c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
 		positive("source-timeout", c.SourceTimeout),
+		oneOf("source-freshness", c.SourceFreshness, slices.Sorted(maps.Keys(freshness))...),
 		{"source-concurrency", c.SourceConcurrency, c.SourceConcurrency >= 1, "1 or more"},
 		{"lock-ttl", c.LockTTL, c.LockTTL >= 100*time.Millisecond, "a duration of at least 100ms"},
 		positive("l2-timeout", c.L2Timeout),

@@ -38,7 +38,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	locker := mainSharedLayer.Locker
 	bus := mainSharedLayer.Bus
 	recorder := counters.New()
-	mainBackend, cleanup4, err := newSource(cfg, recorder, tracing)
+	mainBackend, cleanup4, err := newSource(cfg, recorder, tracing, log)
 	if err != nil {
 		cleanup3()
 		cleanup2()

@@ -34,6 +34,12 @@ type origin struct {
 // silent.
 func newOrigin(t *testing.T, answer func(uri string) string) *origin {
 	t.Helper()
+	return newOriginWith(t, func(r *http.Request) string { return answer(r.RequestURI) })
+}
+
+// newOriginWith is newOrigin for an answer that depends on the header, too.
+func newOriginWith(t *testing.T, answer func(*http.Request) string) *origin {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	o := &origin{addr: listener.Addr().String()}
@@ -67,7 +73,7 @@ const (
 	hangUp = "\x01"
 )
 
-func (o *origin) serve(conn net.Conn, answer func(uri string) string) {
+func (o *origin) serve(conn net.Conn, answer func(*http.Request) string) {
 	defer conn.Close()
 	for r := bufio.NewReader(conn); ; {
 		req, err := http.ReadRequest(r)
@@ -78,7 +84,7 @@ func (o *origin) serve(conn net.Conn, answer func(uri string) string) {
 		o.mu.Lock()
 		o.uris = append(o.uris, req.RequestURI)
 		o.mu.Unlock()
-		text := answer(req.RequestURI)
+		text := answer(req)
 		io.WriteString(conn, strings.TrimRight(text, hang+hangUp))
 		switch {
 		case strings.HasSuffix(text, hang):
