@@ -73,7 +73,7 @@ func FuzzAnArrayIsReadAsItIsWritten(f *testing.F) {
 			require.Equal(t, literal, got.kind, one)
 			require.JSONEq(t, string(want), string(got.data))
 		}
-		if got := array([]byte(any), ',', func(s []byte) cell { return number(s) }); got.kind == literal {
+		if got := array([]byte(any), ',', number); got.kind == literal {
 			require.True(t, json.Valid(got.data), "%s", got.data)
 		}
 	})

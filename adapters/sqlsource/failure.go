@@ -19,7 +19,7 @@ func (s *Source) translate(ctx context.Context, err error, why diagnosis) error 
 		s.log.failure(ctx, "query", err)
 		return err // found by the collector
 	}
-	if why.lost {
+	if why.lost && ctx.Err() == nil {
 		s.dropIdle()
 	}
 	switch {

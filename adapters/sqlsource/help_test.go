@@ -2,6 +2,7 @@ package sqlsource
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"log/slog"
 	"path/filepath"
@@ -64,6 +65,29 @@ func numbers(t testing.TB, n int) []domain.Key {
 func load(t testing.TB, s *Source, name string) (domain.Value, error) {
 	t.Helper()
 	return s.Load(t.Context(), key(t, name), domain.Validator{})
+}
+
+// begin starts a load, and returns where its error comes out.
+func begin(ctx context.Context, t testing.TB, s *Source, name string) <-chan error {
+	t.Helper()
+	k, ended := key(t, name), make(chan error, 1)
+	go func() {
+		_, err := s.Load(ctx, k, domain.Validator{})
+		ended <- err
+	}()
+	return ended
+}
+
+// fill has the pool keep four connections.
+func fill(t testing.TB, s *Source) {
+	t.Helper()
+	var loads []<-chan error
+	for range 4 {
+		loads = append(loads, begin(t.Context(), t, s, "1"))
+	}
+	for _, ended := range loads {
+		require.NoError(t, <-ended)
+	}
 }
 
 // body returns the value of a key, which has one.

@@ -156,8 +156,7 @@ func mariaLocked(t *testing.T, server *sqltest.MariaDB) (waiting func() int) {
 func mariaDeadline(t *testing.T, server *sqltest.MariaDB) {
 	waiting := mariaLocked(t, server)
 	s := newSource(t, server.DSN(), "SELECT name FROM products WHERE id = :key", func(o *Options) { o.Timeout = 2 * time.Second })
-	ended := make(chan error, 1)
-	go func() { _, err := load(t, s, "1"); ended <- err }()
+	ended := begin(t.Context(), t, s, "1")
 	require.Eventually(t, func() bool { return waiting() == 1 || len(ended) == 1 }, patience, time.Millisecond)
 	err := <-ended
 	require.ErrorIs(t, err, domain.ErrTimeout)
@@ -170,8 +169,7 @@ func mariaCancel(t *testing.T, server *sqltest.MariaDB) {
 	s := newSource(t, server.DSN(), "SELECT name FROM products WHERE id = :key")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("nobody waits any more")
-	ended := make(chan error, 1)
-	go func() { _, err := s.Load(ctx, key(t, "1"), domain.Validator{}); ended <- err }()
+	ended := begin(ctx, t, s, "1")
 	require.Eventually(t, func() bool { return waiting() == 1 }, patience, time.Millisecond)
 	cancel(cause)
 	require.ErrorIs(t, <-ended, cause)
@@ -200,16 +198,9 @@ func mariaSecrets(t *testing.T, server *sqltest.MariaDB) {
 
 func mariaCrash(t *testing.T, server *sqltest.MariaDB) {
 	s := newSource(t, server.DSN(), "SELECT name FROM products WHERE id = :key")
-	idle := make(chan error, 4)
-	for range cap(idle) {
-		go func() { _, err := load(t, s, "1"); idle <- err }()
-	}
-	for range cap(idle) {
-		require.NoError(t, <-idle)
-	}
+	fill(t, s)
 	waiting := mariaLocked(t, server)
-	ended := make(chan error, 1)
-	go func() { _, err := load(t, s, "1"); ended <- err }()
+	ended := begin(t.Context(), t, s, "1")
 	require.Eventually(t, func() bool { return waiting() == 1 }, patience, time.Millisecond)
 	server.Kill()
 	require.EqualError(t, <-ended, "source failed: connection to MySQL lost")

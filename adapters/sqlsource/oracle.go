@@ -37,7 +37,7 @@ func openOracle(o Options) (database, *sql.DB, syntax, []string, error) {
 	}
 	password, _ := u.User.Password()
 	// A server that hangs is not waited for much longer than callers do.
-	u.RawQuery = fmt.Sprintf("TIMEOUT=%d&%s", int(math.Ceil((o.Timeout+killTime).Seconds())), u.RawQuery)
+	u.RawQuery = fmt.Sprintf("TIMEOUT=%d&%s", int(math.Ceil((o.Timeout + killTime).Seconds())), u.RawQuery)
 	pool := sql.OpenDB(goora.NewConnector(u.String()))
 	return &oracleDB{pool: pool}, pool, oracleSyntax, []string{password, url.QueryEscape(password), url.PathEscape(password)}, nil
 }

@@ -26,7 +26,7 @@ func openPostgres(o Options) (database, *sql.DB, syntax, []string, error) {
 		return nil, nil, syntax{}, nil, errors.New("sqlsource: DSN cannot be parsed by pgx")
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	config.RuntimeParams["datestyle"] = "ISO"
+	config.RuntimeParams["datestyle"], config.RuntimeParams["client_encoding"] = "ISO", "UTF8"
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "mlcache"
 	}

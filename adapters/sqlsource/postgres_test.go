@@ -128,8 +128,7 @@ func locked(t *testing.T, server *sqltest.Postgres) (waiting func() int) {
 func postgresDeadline(t *testing.T, server *sqltest.Postgres) {
 	waiting := locked(t, server)
 	s := newSource(t, server.DSN(), "SELECT name FROM products WHERE id = :key", func(o *Options) { o.Timeout = 2 * time.Second })
-	ended := make(chan error, 1)
-	go func() { _, err := load(t, s, "1"); ended <- err }()
+	ended := begin(t.Context(), t, s, "1")
 	require.Eventually(t, func() bool { return waiting() == 1 || len(ended) == 1 }, patience, time.Millisecond)
 	err := <-ended
 	require.ErrorIs(t, err, domain.ErrTimeout)
@@ -142,8 +141,7 @@ func postgresCancel(t *testing.T, server *sqltest.Postgres) {
 	s := newSource(t, server.DSN(), "SELECT name FROM products WHERE id = :key")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("nobody waits any more")
-	ended := make(chan error, 1)
-	go func() { _, err := s.Load(ctx, key(t, "1"), domain.Validator{}); ended <- err }()
+	ended := begin(ctx, t, s, "1")
 	require.Eventually(t, func() bool { return waiting() == 1 }, patience, time.Millisecond)
 	cancel(cause)
 	require.ErrorIs(t, <-ended, cause)
@@ -182,9 +180,9 @@ func postgresBouncer(t *testing.T, server *sqltest.Postgres) {
 	bouncer := sqltest.StartPgBouncer(t, server)
 	s := newSource(t, bouncer.DSN(), "SELECT id AS _key, name FROM products WHERE id = ANY(:keys)")
 	for i := range 20 {
-		ended := make(chan string, 4)
+		ended, some := make(chan string, 4), keys(t, "1", "abc", fmt.Sprint(i+2))
 		for range cap(ended) {
-			go func() { ended <- shown(s.LoadMany(t.Context(), keys(t, "1", "abc", fmt.Sprint(i+2)))) }()
+			go func() { ended <- shown(s.LoadMany(t.Context(), some)) }()
 		}
 		for range cap(ended) {
 			require.Equal(t, fmt.Sprintf("name 1 (no such key) name %d", i+2), <-ended)
@@ -192,8 +190,7 @@ func postgresBouncer(t *testing.T, server *sqltest.Postgres) {
 	}
 	waiting := locked(t, server)
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.LoadMany(ctx, keys(t, "1"))[0].Err }()
+	ended := begin(ctx, t, s, "1")
 	require.Eventually(t, func() bool { return waiting() == 1 }, patience, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
@@ -202,16 +199,9 @@ func postgresBouncer(t *testing.T, server *sqltest.Postgres) {
 
 func postgresCrash(t *testing.T, server *sqltest.Postgres) {
 	s := newSource(t, server.DSN(), "SELECT name FROM products WHERE id = :key")
-	idle := make(chan error, 4)
-	for range cap(idle) {
-		go func() { _, err := load(t, s, "1"); idle <- err }()
-	}
-	for range cap(idle) {
-		require.NoError(t, <-idle)
-	}
+	fill(t, s)
 	waiting := locked(t, server)
-	ended := make(chan error, 1)
-	go func() { _, err := load(t, s, "1"); ended <- err }()
+	ended := begin(t.Context(), t, s, "1")
 	require.Eventually(t, func() bool { return waiting() == 1 }, patience, time.Millisecond)
 	server.Kill()
 	err := <-ended

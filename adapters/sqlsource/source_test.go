@@ -20,7 +20,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	require.NoError(t, s.Close())
 	for want, change := range map[string]func(*Options){
 		"DSN is empty":               func(o *Options) { o.DSN = "" },
-		"DSN must begin with":        func(o *Options) { o.DSN = "hidden://hidden" },
+		"DSN must have the scheme":   func(o *Options) { o.DSN = "hidden://hidden" },
 		"DSN must name a file":       func(o *Options) { o.DSN = "sqlite::memory:" },
 		"DSN cannot be parsed":       func(o *Options) { o.DSN = "postgres://hidden:hidden@h:port/d" },
 		"Query must contain :key":    func(o *Options) { o.Query = "hidden" },
@@ -171,7 +171,7 @@ func TestFewDifferentStatementsAskForAnyNumberOfKeys(t *testing.T) {
 		}
 		text, args := ask(names)
 		different[text] = true
-		require.Equal(t, strings.Count(text, "?"), len(args))
+		require.Len(t, args, strings.Count(text, "?"))
 		for i, arg := range args {
 			require.Equal(t, names[min(i, n-1)], arg)
 		}

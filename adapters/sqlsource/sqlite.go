@@ -25,7 +25,7 @@ func openSQLite(o Options) (database, *sql.DB, syntax, []string, error) {
 	case err != nil, path == "":
 		return nil, nil, syntax{}, nil, errors.New("sqlsource: DSN must name a file, as sqlite:///absolute/path or sqlite:relative/path")
 	case strings.HasPrefix(path, ":memory:"):
-		return nil, nil, syntax{}, nil, errors.New("sqlsource: DSN must name a file, there is nothing to read in :memory:")
+		return nil, nil, syntax{}, nil, errors.New("sqlsource: DSN must name a file, in :memory: there is nothing to read")
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		fmt.Sprintf("?mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(%d)", o.Timeout.Milliseconds())
