@@ -14,6 +14,8 @@ REDOCLY  := npx --yes @redocly/cli@2.77.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# Gin's MessagePack, which nothing here speaks, would be a tenth of the program.
+TAGS := nomsgpack
 
 # What coverage is measured over: all but what is generated or only tests.
 COVERED    = $(shell go list ./... 2>/dev/null | grep -v -e /mocks -e /docs -e /portstest -e /redistest -e /sqltest | paste -sd, -)
@@ -127,7 +129,7 @@ transcripts: ## run the commands that the documents show, and write their output
 
 .PHONY: build
 build: assets ## build bin/mlcache
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mlcache ./cmd/mlcache
+	CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/mlcache ./cmd/mlcache
 
 # What may be linked. Another licence fails the target, until somebody has read it.
 PERMISSIVE := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
