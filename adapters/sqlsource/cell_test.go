@@ -83,6 +83,7 @@ func FuzzCellsAreJSONOfTheLengthThatTheySay(f *testing.F) {
 	f.Add([]byte("a\"\x01é"), uint8(text))
 	f.Add([]byte(`{"a": 1}`), uint8(document))
 	f.Add([]byte("-00.5"), uint8(literal))
+	f.Add([]byte{0, 255}, uint8(blob))
 	f.Fuzz(func(t *testing.T, data []byte, k uint8) {
 		c := cell{kind(k) % (unreadable + 1), data}
 		if c.kind == literal {

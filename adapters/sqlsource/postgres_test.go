@@ -33,6 +33,7 @@ func TestPostgreSQL(t *testing.T) {
 		{"a row that is too large fails alone", postgresLargeRow},
 		{"a statement on a lock ends at the deadline on the server", postgresDeadline},
 		{"a statement on a lock ends with its callers on the server", postgresCancel},
+		{"the server ends statements by itself", postgresTimeout},
 		{"nothing is written", postgresReadOnly},
 		{"errors and log have no secrets", postgresSecrets},
 		{"PgBouncer", postgresBouncer},
@@ -86,10 +87,13 @@ func postgresFewStatements(t *testing.T, server *sqltest.Postgres) {
 
 func postgresWrongType(t *testing.T, server *sqltest.Postgres) {
 	s := newSource(t, server.DSN(), "SELECT id AS _key, name FROM products WHERE id = ANY(:keys)")
-	server.Exec("SELECT pg_stat_statements_reset()")
 	require.Equal(t, "name 1 name 2 (no such key) name 3 (no such key) (no such key) name 4",
 		shown(s.LoadMany(t.Context(), keys(t, "1", "2", "abc", "3", "99999999999", "04", "4"))))
-	require.LessOrEqual(t, statements(t, server, "FROM products"), 13)
+	server.Exec("SELECT pg_stat_statements_reset()")
+	for i, r := range s.LoadMany(t.Context(), append(numbers(t, 99), key(t, "abc"))) {
+		require.Equal(t, i == 99, r.Err != nil, i)
+	}
+	require.LessOrEqual(t, statements(t, server, "FROM products"), 8, "halves, not keys")
 	_, err := load(t, newSource(t, server.DSN(), "SELECT name FROM products WHERE id = :key"), "abc")
 	require.ErrorIs(t, err, domain.ErrNotFound)
 	_, err = load(t, newSource(t, server.DSN(), "SELECT name FROM products WHERE id = CAST(:key::text AS int)"), "abc")
@@ -102,10 +106,13 @@ func postgresBadRow(t *testing.T, server *sqltest.Postgres) {
 }
 
 func postgresLargeRow(t *testing.T, server *sqltest.Postgres) {
-	s := newSource(t, server.DSN(), "SELECT id AS _key, CASE id WHEN 2 THEN repeat('x', 9000000) ELSE name END FROM products WHERE id = ANY(:keys)")
+	var log journal
+	s := newSource(t, server.DSN(), "SELECT id AS _key, CASE id WHEN 2 THEN repeat('x', 9000000) ELSE name END FROM products WHERE id = ANY(:keys)",
+		func(o *Options) { o.Logger = log.logger() })
 	results := s.LoadMany(t.Context(), numbers(t, 3))
 	require.Equal(t, domain.ErrSourceTooLarge, results[1].Err)
 	require.Equal(t, "name 1 name 3", shown([]ports.Loaded{results[0], results[2]}))
+	require.Contains(t, log.String(), "row too large", "it was not read as a whole")
 }
 
 // locked holds a lock on the table, and returns a function that reports how many
@@ -146,6 +153,12 @@ func postgresCancel(t *testing.T, server *sqltest.Postgres) {
 	cancel(cause)
 	require.ErrorIs(t, <-ended, cause)
 	require.Eventually(t, func() bool { return waiting() == 0 }, patience, time.Millisecond)
+}
+
+// postgresTimeout asks the server when it ends the statement by itself: before ctx does.
+func postgresTimeout(t *testing.T, server *sqltest.Postgres) {
+	s := newSource(t, server.DSN(), "SELECT extract(epoch FROM current_setting('statement_timeout')::interval) BETWEEN 0.001 AND :key::numeric")
+	require.Equal(t, "true", body(t, s, "59.9"))
 }
 
 func postgresReadOnly(t *testing.T, server *sqltest.Postgres) {

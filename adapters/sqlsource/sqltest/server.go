@@ -117,7 +117,9 @@ func newServer(t testing.TB) *Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sqltest")
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Cleanup(func() { // what a killed server has started may still write for a while
+		require.Eventually(t, func() bool { return os.RemoveAll(dir) == nil }, startTimeout, 50*time.Millisecond)
+	})
 	if id := otherUser(t); id != nil {
 		require.NoError(t, os.Chown(dir, int(id.Uid), int(id.Gid)))
 	}
