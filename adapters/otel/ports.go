@@ -128,7 +128,27 @@ func (t *Tracing) Source(s ports.Source) ports.Source {
 	if t == nil {
 		return s
 	}
+	if many, ok := s.(ports.BatchSource); ok {
+		return batchSource{source{s, t}, many}
+	}
 	return source{s, t}
+}
+
+// batchSource is a source that loads many keys in a call, which is one span.
+type batchSource struct {
+	source
+	many ports.BatchSource
+}
+
+func (s batchSource) Batch() (keys int, wait time.Duration) { return s.many.Batch() }
+
+func (s batchSource) LoadMany(ctx context.Context, keys []domain.Key) (loaded []ports.Loaded) {
+	s.t.during(ctx, "source call", func(ctx context.Context, span trace.Span) error {
+		span.SetAttributes(attribute.Int("mlcache.keys", len(keys)))
+		loaded = s.many.LoadMany(ctx, keys)
+		return nil
+	})
+	return loaded
 }
 
 type source struct {

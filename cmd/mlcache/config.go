@@ -61,9 +61,13 @@ type Config struct {
 
 	ReloadInterval time.Duration `default:"1s" env:"MLCACHE_RELOAD_INTERVAL" help:"How often requests without the token may force a load of a key; 0: as often as they like."`
 
-	Source            string        `default:"" env:"MLCACHE_SOURCE" help:"oracle (simulated) or http. Empty: http when there is a source URL, else oracle."`
+	Source            string        `default:"" env:"MLCACHE_SOURCE" help:"oracle (simulated), http or sql. Empty: http when there is a source URL, sql when there is a DSN, else oracle."`
 	OracleDelay       time.Duration `default:"2s" env:"MLCACHE_ORACLE_DELAY" help:"How long the simulated Oracle takes."`
 	SourceURL         hidden        `name:"source-url" default:"" env:"MLCACHE_SOURCE_URL" help:"For http: a URL with {key} in it."`
+	SourceDSN         hidden        `name:"source-dsn" default:"" env:"MLCACHE_SOURCE_DSN" help:"For sql: postgres://, mysql://, mariadb://, oracle:// or sqlite: and where the database is."`
+	SourceQuery       string        `default:"" env:"MLCACHE_SOURCE_QUERY" help:"For sql: the statement that selects the value of :key, or the values of :keys and the key of each as _key."`
+	SourceBatch       int           `default:"100" env:"MLCACHE_SOURCE_BATCH" help:"For sql: how many keys a statement with :keys asks for at most."`
+	SourceBatchWait   time.Duration `default:"2ms" env:"MLCACHE_SOURCE_BATCH_WAIT" help:"For sql: how long a key waits for others to be asked for with it."`
 	SourceTimeout     time.Duration `default:"5s" env:"MLCACHE_SOURCE_TIMEOUT" help:"How long one call of the source may take."`
 	SourceFreshness   string        `default:"cap" env:"MLCACHE_SOURCE_FRESHNESS" help:"What counts of what an HTTP source says of freshness: cap (the TTL it gives, at most MLCACHE_TTL; no-store is obeyed), follow (also a longer one) or ignore (MLCACHE_TTL, whatever it says)."`
 	SourceConcurrency int           `default:"256" env:"MLCACHE_SOURCE_CONCURRENCY" help:"Calls of the source at once, at most."`

@@ -14,6 +14,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/otel"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/prometheus"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/sqlsource"
 	"github.com/multi-layer-cache/multi-layer-cache/app"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -111,7 +112,10 @@ type backend struct {
 }
 
 func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing, log *slog.Logger) (backend, func(), error) {
-	if cfg.Source == sourceHTTP {
+	switch cfg.Source {
+	case sourceSQL:
+		return newSQLSource(cfg, tracing, log)
+	case sourceHTTP:
 		source, err := httpsource.New(httpsource.Options{
 			URL:        string(cfg.SourceURL),
 			Timeout:    cfg.SourceTimeout,
@@ -132,6 +136,28 @@ func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing, log *slog.
 		return backend{}, nil, err
 	}
 	return backend{Source: tracing.Source(source)}, func() {}, nil
+}
+
+func newSQLSource(cfg Config, tracing *otel.Tracing, log *slog.Logger) (backend, func(), error) {
+	source, err := sqlsource.New(sqlsource.Options{
+		DSN:       string(cfg.SourceDSN),
+		Query:     cfg.SourceQuery,
+		Timeout:   cfg.SourceTimeout,
+		MaxBytes:  int64(cfg.MaxValueBytes),
+		MaxConns:  cfg.SourceConcurrency,
+		Batch:     cfg.SourceBatch,
+		BatchWait: cfg.SourceBatchWait,
+		Logger:    log,
+	})
+	if err != nil {
+		return backend{}, nil, refused("source-query", err)
+	}
+	closeSource := func() {
+		if err := source.Close(); err != nil {
+			log.Debug("closing the source", "err", err)
+		}
+	}
+	return backend{Source: tracing.Source(source)}, closeSource, nil
 }
 
 // freshness is what becomes of what a source says, by the names of the setting.

@@ -31,18 +31,14 @@ func refused(flag string, reason error) error {
 const (
 	sourceOracle = "oracle"
 	sourceHTTP   = "http"
+	sourceSQL    = "sql"
 )
 
 // complete checks the settings and fills in those that follow from others. The
 // error names the setting, the value unless it is a secret, and what is allowed.
 func (c *Config) complete() error {
-	switch {
-	case c.Source == sourceOracle && c.SourceURL != "":
-		return refused("source", errors.New(`"oracle" is not allowed with MLCACHE_SOURCE_URL (--source-url), want http or no URL`))
-	case c.Source == "" && c.SourceURL != "":
-		c.Source = sourceHTTP
-	case c.Source == "":
-		c.Source = sourceOracle
+	if err := c.completeSource(); err != nil {
+		return err
 	}
 	for _, r := range c.rules() {
 		if !r.holds {
@@ -50,6 +46,31 @@ func (c *Config) complete() error {
 		}
 	}
 	return c.readToken()
+}
+
+// completeSource finds out which source is meant.
+func (c *Config) completeSource() error {
+	implied := sourceOracle
+	switch {
+	case c.SourceURL != "" && c.SourceDSN != "":
+		return refused("source-dsn", errors.New("is not allowed with MLCACHE_SOURCE_URL (--source-url), want one of them"))
+	case c.SourceURL != "":
+		implied = sourceHTTP
+	case c.SourceDSN != "":
+		implied = sourceSQL
+	}
+	switch c.Source {
+	case "":
+		c.Source = implied
+	case sourceOracle, sourceHTTP, sourceSQL:
+		if c.Source != implied && implied == sourceHTTP {
+			return refused("source", fmt.Errorf("%q is not allowed with MLCACHE_SOURCE_URL (--source-url), want http or no URL", c.Source))
+		}
+		if c.Source != implied && implied == sourceSQL {
+			return refused("source", fmt.Errorf("%q is not allowed with MLCACHE_SOURCE_DSN (--source-dsn), want sql or no DSN", c.Source))
+		}
+	}
+	return nil
 }
 
 type rule struct {
@@ -88,9 +109,13 @@ func (c *Config) rules() []rule {
 		{"refresh-ahead", c.RefreshAhead, c.RefreshAhead >= 0 && c.RefreshAhead <= 100, "0 to 100"},
 		notNegative("failure-cooldown", c.FailureCooldown),
 		notNegative("reload-interval", c.ReloadInterval),
-		oneOf("source", c.Source, sourceOracle, sourceHTTP),
+		oneOf("source", c.Source, sourceOracle, sourceHTTP, sourceSQL),
 		notNegative("oracle-delay", c.OracleDelay),
 		{"source-url", c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
+		{"source-dsn", c.SourceDSN, c.Source != sourceSQL || c.SourceDSN != "", "a DSN when the source is sql"},
+		{"source-query", c.SourceQuery, c.Source != sourceSQL || c.SourceQuery != "", "a statement with :key or :keys when the source is sql"},
+		{"source-batch", c.SourceBatch, c.SourceBatch >= 1 && c.SourceBatch <= 1000, "1 to 1000"},
+		notNegative("source-batch-wait", c.SourceBatchWait),
 		positive("source-timeout", c.SourceTimeout),
 		oneOf("source-freshness", c.SourceFreshness, slices.Sorted(maps.Keys(freshness))...),
 		{"source-concurrency", c.SourceConcurrency, c.SourceConcurrency >= 1, "1 or more"},
