@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,7 @@ type table struct {
 	mu         sync.Mutex
 	statements [][]domain.Key
 	now, most  int
-	cancelled  int
+	cancelled  atomic.Int64
 }
 
 func (s *table) Batch() (int, time.Duration) { return 10, batchWait }
@@ -57,9 +58,7 @@ func (s *table) LoadMany(ctx context.Context, keys []domain.Key) []ports.Loaded 
 	select {
 	case <-time.After(takes):
 	case <-ctx.Done():
-		s.mu.Lock()
-		s.cancelled++
-		s.mu.Unlock()
+		s.cancelled.Add(1)
 		for i := range loaded {
 			loaded[i].Err = ctx.Err()
 		}
@@ -206,7 +205,7 @@ func TestAStatementThatHangsIsCancelledAtTheDeadline(t *testing.T) {
 		})
 		require.Equal(t, app.DefaultOptions().SourceTimeout+batchWait, time.Since(began))
 		synctest.Wait()
-		require.Equal(t, 1, source.cancelled)
+		require.EqualValues(t, 1, source.cancelled.Load())
 	})
 }
 
@@ -224,10 +223,10 @@ func TestAStatementIsCancelledWhenNobodyWaitsForAnyOfItsKeys(t *testing.T) {
 		all.Go(func() { leave(keys[0], time.Second/2) })
 		all.Go(func() { leave(keys[1], time.Second) })
 		time.Sleep(3 * time.Second / 4)
-		require.Zero(t, source.cancelled, "one still waits")
+		require.Zero(t, source.cancelled.Load(), "one still waits")
 		all.Wait()
 		synctest.Wait()
-		require.Equal(t, 1, source.cancelled)
+		require.EqualValues(t, 1, source.cancelled.Load())
 		f.getAll(0, keys, isRow(t))
 	})
 }
@@ -274,7 +273,7 @@ func TestClosingEndsStatementsThatFormAndRun(t *testing.T) {
 		time.Sleep(time.Second)
 		require.NoError(t, f.services[0].Close(context.Background()))
 		all.Wait()
-		require.Equal(t, 1, source.cancelled)
+		require.EqualValues(t, 1, source.cancelled.Load())
 		require.Len(t, source.statements, 1)
 	})
 }

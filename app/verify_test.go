@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -264,11 +265,16 @@ func TestWhileInvalidationsAreMissedNobodySharesALookFromBefore(t *testing.T) {
 				w.bus.connected.Store(c.subscribed)
 				w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 				w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(true)
-				stored := held("old", time.Minute)
+				var stored atomic.Pointer[domain.Copy]
+				put := func(body string) {
+					c := held(body, time.Minute)
+					stored.Store(&c)
+				}
+				put("old")
 				w.l2.EXPECT().Get(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Copy, bool, error) {
-					seen := stored
+					seen := stored.Load()
 					time.Sleep(20 * time.Millisecond)
-					return seen, true, nil
+					return *seen, true, nil
 				})
 				var all sync.WaitGroup
 				all.Go(func() {
@@ -277,7 +283,7 @@ func TestWhileInvalidationsAreMissedNobodySharesALookFromBefore(t *testing.T) {
 					assert.Equal(t, "old", got.Entry.Body())
 				})
 				time.Sleep(10 * time.Millisecond)
-				stored = held("new", time.Minute) // another instance wrote
+				put("new") // another instance wrote
 				got, err := w.get()
 				require.NoError(t, err)
 				require.Equal(t, c.want, got.Entry.Body())
