@@ -73,7 +73,7 @@ func (s *Service) getFarther(ctx context.Context, key domain.Key, held domain.Co
 		switch {
 		case d.Meets(found):
 			return hit(found, domain.L2Hit), nil
-		case err != nil && d.Meets(held) && s.trusts(held): // L2 has become unavailable
+		case err != nil && d.Meets(held): // nobody can verify it now
 			return hit(held, domain.L1Hit), nil
 		case d.OnlyIfCached:
 			return domain.Answer{Outcome: domain.Failed}.PassedOver(found), domain.ErrNotCached

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
@@ -43,6 +44,8 @@ func (s *Service) next(x domain.Explanation) domain.Step {
 		return domain.StepJoin
 	case x.L2.Fresh():
 		return domain.StepL2Hit
+	case x.L1.Fresh() && x.L2.Err != nil && !errors.Is(x.L2.Err, domain.ErrUndecodable): // nobody can verify it
+		return domain.StepL1Hit
 	case s.mayServeStale(x.L2.Copy):
 		return domain.StepStale
 	case x.Failure != nil && (covers(x.L2.Copy, s.opts.StaleIfError, x.Failure) || covers(x.L1.Copy, s.opts.StaleIfError, x.Failure) && s.trusts(x.L1.Copy)):

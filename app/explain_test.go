@@ -49,7 +49,7 @@ func TestWhatIsNextFollowsTheWayOfAGet(t *testing.T) {
 		"fresh in L1, unverified":                     {known{l1: unverified}, domain.StepLoad},
 		"fresh in L1, unverified, and in L2":          {known{l1: unverified, l2: fresh}, domain.StepL2Hit},
 		"fresh in L1, invalidations missed":           {known{l1: fresh, cut: true}, domain.StepLoad},
-		"fresh in L1, invalidations missed, L2 fails": {known{l1: fresh, cut: true, l2Err: errors.New("refused")}, domain.StepLoad},
+		"fresh in L1, invalidations missed, L2 fails": {known{l1: fresh, cut: true, l2Err: errors.New("refused")}, domain.StepL1Hit},
 		"fresh in L2 alone":                           {known{l2: fresh, lease: both}, domain.StepL2Hit},
 		"stale in L1, and fresh in L2":                {known{l1: stale, l2: fresh}, domain.StepStale},
 		"stale in L1, unverified":                     {known{l1: staleUnverified}, domain.StepLoad},

@@ -23,11 +23,14 @@ func (c *call) Try(ctx context.Context) (result, bool, error) {
 		return result{}, false, nil
 	}
 	found, err := c.lookFirst(ctx)
+	if err != nil && c.d.Meets(held) && !s.trusts(held) { // one lost reply leaves nothing unverified
+		found, err = c.look(ctx)
+	}
 	switch {
 	case c.d.Meets(found):
 		s.refreshAhead(ctx, c.key, found)
 		return c.result(hit(found, domain.L2Hit)), true, nil
-	case err != nil && c.d.Meets(held) && s.trusts(held): // L2 has become unavailable
+	case err != nil && c.d.Meets(held): // nobody can verify it now
 		return c.result(hit(held, domain.L1Hit)), true, nil
 	case c.want == anyCopy && s.mayServeStale(found):
 		s.refreshStale(ctx, c.key, found)
