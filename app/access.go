@@ -65,11 +65,8 @@ func (o Options) patience() time.Duration {
 	return max(o.RequestTimeout-o.SourceTimeout, o.RequestTimeout/2)
 }
 
-// takeSlot waits for a slot.
-func (c *callers) takeSlot(ctx context.Context) error {
-	if c.slots.tryTake() {
-		return nil
-	}
+// awaitSlot waits for a slot.
+func (c *callers) awaitSlot(ctx context.Context) error {
 	wait, cancel := context.WithTimeoutCause(ctx, c.patience, domain.ErrOverloaded)
 	defer cancel()
 	if !c.slots.take(wait) {
@@ -83,11 +80,11 @@ func (c *callers) awaitIdle(ctx context.Context) error { return c.slots.awaitFre
 func (g single) keysPerCall() int { return 1 }
 
 func (g single) enter(ctx context.Context, mayWait bool) (access, error) {
-	switch {
-	case !mayWait && !g.slots.tryTake():
-		return nil, domain.ErrOverloaded
-	case mayWait:
-		if err := g.takeSlot(ctx); err != nil {
+	if !g.slots.tryTake() {
+		if !mayWait {
+			return nil, domain.ErrOverloaded
+		}
+		if err := g.awaitSlot(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -46,12 +46,6 @@ func (s *Service) GetWith(ctx context.Context, key domain.Key, d domain.Constrai
 	return answer, err
 }
 
-// trusts reports whether a copy in L1 may be used without asking L2: when no
-// invalidation of it can have been missed, or when L2 cannot be asked.
-func (s *Service) trusts(held domain.Copy) bool {
-	return !held.Unverified && s.bus.Subscribed() || !s.bus.Available()
-}
-
 // hit is the answer with a copy that a layer has.
 func hit(c domain.Copy, where domain.Outcome) domain.Answer {
 	if !c.Fresh() {
@@ -62,15 +56,17 @@ func hit(c domain.Copy, where domain.Outcome) domain.Answer {
 
 // getFarther answers when the copy that L1 has, if any, does not do.
 func (s *Service) getFarther(ctx context.Context, key domain.Key, held domain.Copy, d domain.Constraints) (domain.Answer, error) {
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
-	case s.calls.Closed():
-		return domain.Answer{Outcome: domain.Failed}, domain.ErrClosed
 	}
 	if d.OnlyIfCached || d.MaxStale > 0 { // nobody shares what such a request finds
 		found, err := s.look(ctx, key)
+		if err != nil && s.needsVerifying(held, d) {
+			found, err = s.look(ctx, key)
+		}
 		switch {
+		case s.calls.Closed():
+			return domain.Answer{Outcome: domain.Failed}, domain.ErrClosed
 		case d.Meets(found):
 			return hit(found, domain.L2Hit), nil
 		case err != nil && d.Meets(held): // nobody can verify it now

@@ -144,7 +144,7 @@ func (c *call) Keep() time.Duration {
 // out, they cannot be told of its end either.
 func (c *call) awaited() bool {
 	ctx := context.Background()
-	awaited, err := c.s.locker.Awaited(ctx, c.key)
+	awaited, err := c.s.locker.Awaited(ctx, c.leaseKey())
 	if err != nil {
 		c.s.l2Failed(ctx, "awaited", err)
 	}

@@ -347,3 +347,18 @@ func TestABatchThatReadBeforeADeleteBringsNothingOldBack(t *testing.T) {
 		all.Wait()
 	})
 }
+
+func TestOnlyIfCachedIsVerifiedByASecondReadWhenTheFirstFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, never)
+		c, replaced := held("old", time.Minute), held("new", time.Minute)
+		c.Unverified = true
+		w.l1.EXPECT().Get(w.key).Return(c, true)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, errors.New("no reply in time")).Once()
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(replaced, true, nil).Once()
+		w.l1.EXPECT().Set(w.key, replaced, epoch).Return(true).Once()
+		got, err := w.svc.GetWith(w.ctx, w.key, domain.Constraints{OnlyIfCached: true})
+		require.NoError(t, err)
+		require.Equal(t, "new", got.Entry.Body())
+	})
+}

@@ -9,7 +9,8 @@
 //  3. to L2; a fresh copy there is promoted to L1 and is the answer (load.go);
 //  4. to a slot of the source, then to the locker, for the lease to load the key, or
 //     to wait for the instance that has it;
-//  5. to the source, under the lease; what it answers fills L2, then L1 (store.go).
+//  5. to the source, under the lease, alone or together with other keys (access.go,
+//     batching.go); what it answers fills L2, then L1 (store.go).
 //
 // The package knows no vendor and no protocol: it meets the world through
 // package ports.

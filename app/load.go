@@ -23,7 +23,7 @@ func (c *call) Try(ctx context.Context) (result, bool, error) {
 		return result{}, false, nil
 	}
 	found, err := c.lookFirst(ctx)
-	if err != nil && c.d.Meets(held) && !s.trusts(held) { // one lost reply leaves nothing unverified
+	if err != nil && s.needsVerifying(held, c.d) {
 		found, err = c.look(ctx)
 	}
 	switch {
@@ -176,7 +176,7 @@ func (c *call) awaitLease(ctx context.Context, asked time.Time) (answer domain.A
 		return domain.Answer{}, ctx.Err() == nil, err
 	case ending.Entry != nil && c.isLateEnough(copyOf(ending.Entry)):
 		return domain.Answer{Copy: copyOf(ending.Entry), Outcome: domain.Coalesced}, false, nil
-	case ending.Unshared:
+	case ending.Unshared && !c.refresh:
 		answer, err = c.loadBeside(ctx)
 		return answer, false, err
 	case ending.Failure != nil && !errors.Is(ending.Failure, domain.ErrTooSoon):

@@ -8,6 +8,18 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
+// trusts reports whether a copy in L1 may be used without asking L2: when no
+// invalidation of it can have been missed, or when L2 cannot be asked.
+func (s *Service) trusts(held domain.Copy) bool {
+	return !held.Unverified && s.bus.Subscribed() || !s.bus.Available()
+}
+
+// needsVerifying reports whether only L2 can tell that the copy in L1 may be used. A
+// read for that is repeated once: one lost reply leaves nothing unverified.
+func (s *Service) needsVerifying(held domain.Copy, d domain.Constraints) bool {
+	return d.Meets(held) && !s.trusts(held)
+}
+
 // look returns the copy that L2 has, which may be stale, and promotes it if it is
 // fresh. A failing layer is a counted miss; the error is for callers to whom it makes
 // a difference that L2 did not say so.

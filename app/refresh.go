@@ -48,6 +48,9 @@ func (s *Service) refresh(ctx context.Context, key domain.Key, held *domain.Entr
 	if s.resting.has(key) || !s.bus.Available() {
 		return
 	}
+	if _, inFlight := s.calls.State(callKey{key, newLoad}); inFlight {
+		return
+	}
 	key = key.Clone()
 	if !s.refreshing.tryTake() {
 		s.resting.note(key, nil, s.rest())

@@ -46,10 +46,9 @@ type callKey struct {
 type want uint8
 
 const (
-	anyCopy   want = iota // a layer's copy will do
-	newLoad               // loads although a layer has a copy
-	unstored              // stores nothing
-	wantKinds = 3
+	anyCopy  want = iota // a layer's copy will do
+	newLoad              // loads although a layer has a copy
+	unstored             // stores nothing
 )
 
 // New returns a Service over p, which receives p.Bus' invalidations. The error says

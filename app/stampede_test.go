@@ -232,6 +232,36 @@ func TestALoadOutlivesTheCallerThatBeganIt(t *testing.T) {
 	})
 }
 
+// Nobody comes back to the instance that loads, whose call is kept for the others alone.
+func TestALoadOfAnyKindGoesOnForOtherInstances(t *testing.T) {
+	for name, d := range map[string]domain.Constraints{
+		"ordinary": {}, "no-cache": {NoCache: true, Within: interval}, "no-store": {NoStore: true, Within: interval},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, key := newFleet(t, 2, slow, never), mustKey(t, "k")
+				starter, leave := context.WithCancel(context.Background())
+				var all sync.WaitGroup
+				all.Go(func() {
+					_, err := f.services[0].GetWith(starter, key, d)
+					assert.ErrorIs(t, err, context.Canceled)
+				})
+				synctest.Wait()
+				all.Go(func() {
+					got, err := f.with(1, key, d)
+					if assert.NoError(t, err) {
+						assert.Equal(t, "value of call 1", got.Entry.Body())
+					}
+				})
+				time.Sleep(loadTime / 4)
+				leave()
+				all.Wait()
+				require.EqualValues(t, 1, f.source.calls.Load())
+			})
+		})
+	}
+}
+
 func TestALoadGoesOnForRequestsThatWaitOnOtherInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key, began := newFleet(t, 3, slow), mustKey(t, "k"), time.Now()

@@ -72,7 +72,7 @@ func (st *statement) form() {
 	case <-st.ctx.Done():
 	}
 	st.b.close(st)
-	st.err = st.b.takeSlot(st.ctx)
+	st.err = st.b.awaitSlot(st.ctx)
 	close(st.ready)
 	if st.err == nil {
 		st.decide()

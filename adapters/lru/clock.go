@@ -9,6 +9,8 @@ import (
 // unit is the precision of deadlines: 2^20 nanoseconds, about a millisecond.
 const unitShift = 20
 
+func units(d time.Duration) int64 { return int64(d) >> unitShift }
+
 // DefaultTick is how coarse the clock of a cache may well be.
 const DefaultTick = 5 * time.Millisecond
 

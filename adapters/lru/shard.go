@@ -3,7 +3,6 @@ package lru
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -247,5 +246,3 @@ func (s *shard) addStatsLocked(sum *ports.L1Stats) {
 	sum.EvictedForBytes += s.evicted[forBytes]
 	sum.EvictedExpired += s.evicted[forExpiry]
 }
-
-func units(d time.Duration) int64 { return int64(d) >> unitShift }

@@ -36,6 +36,7 @@ func (s l2Store) Get(ctx context.Context, key domain.Key) (c domain.Copy, ok boo
 
 func (s l2Store) GetMany(ctx context.Context, keys []domain.Key) (found []ports.Found) {
 	s.t.during(ctx, "l2 get many", func(ctx context.Context, span trace.Span) error {
+		noteCall(ctx, span)
 		span.SetAttributes(attribute.Int("mlcache.keys", len(keys)))
 		found = s.next.GetMany(ctx, keys)
 		return nil
@@ -158,10 +159,7 @@ type source struct {
 
 func (s source) Load(ctx context.Context, key domain.Key, held domain.Validator) (v domain.Value, err error) {
 	s.t.during(ctx, "source call", func(ctx context.Context, span trace.Span) error {
-		if l, _ := ctx.Value(loadKey{}).(*load); l != nil {
-			at := span.SpanContext()
-			l.span.Store(&at)
-		}
+		noteCall(ctx, span)
 		v, err = s.next.Load(ctx, key, held)
 		span.SetAttributes(attribute.Int("mlcache.bytes", len(v.Body)))
 		return err
@@ -176,6 +174,14 @@ type load struct {
 }
 
 type loadKey struct{}
+
+// noteCall leaves the span of a call of the source with the request that began it.
+func noteCall(ctx context.Context, span trace.Span) {
+	if l, _ := ctx.Value(loadKey{}).(*load); l != nil {
+		at := span.SpanContext()
+		l.span.Store(&at)
+	}
+}
 
 // Cache is the use case, as far as it is traced.
 type Cache interface {

@@ -101,6 +101,22 @@ func TestTheStandardVariablesTurnItOnAndOff(t *testing.T) {
 	require.ErrorContains(t, err, "OTEL_TRACES_EXPORTER")
 }
 
+func TestACallForManyKeysIsOneSpan(t *testing.T) {
+	tracing, spans := traced(t)
+	source, k := mocks.NewBatchSource(t), key(t)
+	source.EXPECT().Batch().Return(7, time.Second)
+	source.EXPECT().LoadMany(mock.Anything, []domain.Key{k, k}).Return(make([]ports.Loaded, 2))
+	many, ok := tracing.Source(source).(ports.BatchSource)
+	require.True(t, ok, "it still loads many keys in a call")
+	keys, wait := many.Batch()
+	require.Equal(t, 7, keys)
+	require.Equal(t, time.Second, wait)
+	require.Len(t, many.LoadMany(t.Context(), []domain.Key{k, k}), 2)
+	require.Len(t, spans.Ended(), 1)
+	require.Equal(t, "source call", spans.Ended()[0].Name())
+	require.EqualValues(t, 2, attributeOf(spans.Ended()[0], "mlcache.keys").AsInt64())
+}
+
 func TestEachCallIsASpanThatSaysHowItWent(t *testing.T) {
 	tracing, spans := traced(t)
 	k, lease, boom := key(t), ports.Lease{Token: "x"}, errors.New("boom")

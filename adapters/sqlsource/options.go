@@ -39,6 +39,9 @@ type Options struct {
 	Batch int
 	// BatchWait is what Source.Batch says of how long to wait for them.
 	BatchWait time.Duration
+	// Repeated is called before each statement of a load but the first: a batch that
+	// fails because of a key is asked for in parts. Nil: nobody is told.
+	Repeated func()
 	// Logger receives what the driver says of failures, without the password. Nil:
 	// nobody does.
 	Logger *slog.Logger

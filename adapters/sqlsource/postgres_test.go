@@ -86,14 +86,17 @@ func postgresFewStatements(t *testing.T, server *sqltest.Postgres) {
 }
 
 func postgresWrongType(t *testing.T, server *sqltest.Postgres) {
-	s := newSource(t, server.DSN(), "SELECT id AS _key, name FROM products WHERE id = ANY(:keys)")
+	repeated := 0
+	s := newSource(t, server.DSN(), "SELECT id AS _key, name FROM products WHERE id = ANY(:keys)", func(o *Options) { o.Repeated = func() { repeated++ } })
 	require.Equal(t, "name 1 name 2 (no such key) name 3 (no such key) (no such key) name 4",
 		shown(s.LoadMany(t.Context(), keys(t, "1", "2", "abc", "3", "99999999999", "04", "4"))))
 	server.Exec("SELECT pg_stat_statements_reset()")
+	repeated = 0
 	for i, r := range s.LoadMany(t.Context(), append(numbers(t, 99), key(t, "abc"))) {
 		require.Equal(t, i == 99, r.Err != nil, i)
 	}
 	require.LessOrEqual(t, statements(t, server, "FROM products"), 8, "halves, not keys")
+	require.Equal(t, 14, repeated, "two halves of 100, 50, 25, 13, 7, 4 and 2 keys")
 	_, err := load(t, newSource(t, server.DSN(), "SELECT name FROM products WHERE id = :key"), "abc")
 	require.ErrorIs(t, err, domain.ErrNotFound)
 	_, err = load(t, newSource(t, server.DSN(), "SELECT name FROM products WHERE id = CAST(:key::text AS int)"), "abc")

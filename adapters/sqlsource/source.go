@@ -77,18 +77,25 @@ func (s *Source) Load(ctx context.Context, key domain.Key, _ domain.Validator) (
 func (s *Source) LoadMany(ctx context.Context, keys []domain.Key) []ports.Loaded {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
+	l := &loading{Source: s}
 	results := make([]ports.Loaded, 0, len(keys))
 	size, _ := s.Batch()
 	for len(keys) > 0 {
 		n := min(size, len(keys))
-		results = append(results, s.loadAll(ctx, keys[:n])...)
+		results = append(results, l.loadAll(ctx, keys[:n])...)
 		keys = keys[n:]
 	}
 	return results
 }
 
+// loading is one call of LoadMany.
+type loading struct {
+	*Source
+	asked bool // a statement
+}
+
 // loadAll loads keys by one statement, or several if that fails because of a key.
-func (s *Source) loadAll(ctx context.Context, keys []domain.Key) []ports.Loaded {
+func (s *loading) loadAll(ctx context.Context, keys []domain.Key) []ports.Loaded {
 	results, err := s.ask(ctx, keys)
 	if err == nil {
 		return results
@@ -106,10 +113,14 @@ func (s *Source) loadAll(ctx context.Context, keys []domain.Key) []ports.Loaded 
 	return results
 }
 
-func (s *Source) ask(ctx context.Context, keys []domain.Key) ([]ports.Loaded, error) {
+func (s *loading) ask(ctx context.Context, keys []domain.Key) ([]ports.Loaded, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	if s.asked && s.opts.Repeated != nil {
+		s.opts.Repeated()
+	}
+	s.asked = true
 	names := make([]string, len(keys))
 	for i, key := range keys {
 		names[i] = key.String()

@@ -71,6 +71,18 @@ func TestSQLiteAnswersOneKeyOrMany(t *testing.T) {
 	}
 }
 
+func TestEachStatementButTheFirstIsTold(t *testing.T) {
+	repeated := 0
+	dsn := sqliteFile(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
+	s := newSource(t, dsn, "SELECT id AS _key, name FROM t WHERE id = ANY(:keys)", func(o *Options) {
+		o.Batch, o.Repeated = 2, func() { repeated++ }
+	})
+	s.LoadMany(t.Context(), numbers(t, 2))
+	require.Zero(t, repeated)
+	s.LoadMany(t.Context(), numbers(t, 5))
+	require.Equal(t, 2, repeated)
+}
+
 func TestMoreThanOneRowForAKeyIsAFailureOfThatKey(t *testing.T) {
 	dsn := sqliteFile(t, "CREATE TABLE t (id INTEGER, name TEXT)", "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (1, 'a'), (1, 'c')")
 	_, err := load(t, newSource(t, dsn, "SELECT name FROM t WHERE id = :key"), "1")

@@ -31,7 +31,7 @@ func (g *Group[K, V]) wait(ctx context.Context, key K, c *call[V], patience time
 	return v, err
 }
 
-// detach has the call go on for a while whoever leaves.
+// detach has the call go on for a while although all callers leave.
 func (g *Group[K, V]) detach(c *call[V]) {
 	g.mu.Lock()
 	c.keep = time.Now().Add(g.kept)

@@ -92,7 +92,7 @@ func TestFleetKeepsNoOldCopyOfWhatIsNotStored(t *testing.T) {
 		},
 		"loads of such a key on all instances at once": func(f *fleet) {
 			f.origin.answer("k", plan{how: hasNone})
-			// Whoever is told drops its copy before, whoever loaded.
+			// An instance that is told drops its copy before, whichever loaded.
 			requireAll(f.t, f.ask(6, "k", reload...), http.StatusNotFound)
 		},
 	} {

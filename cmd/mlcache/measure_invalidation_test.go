@@ -22,7 +22,7 @@ func TestMeasureInvalidation(t *testing.T) {
 		over.try(func(i int) { f.holdOn(reader(i), key(i)) })
 		var old, reloaded figures
 		told := f.invalidations()
-		for i := range over.trials { // one by one, since whoever reads all the time needs a core
+		for i := range over.trials { // one by one, since a client that reads all the time needs a core
 			f.oneInvalidation(reader(i), key(i), told, &old, &reloaded)
 		}
 		old.print(fmt.Sprintf("from a DELETE in Redis to the last old answer of another of %d processes", n), over.rtt, over.rtt/2+10*time.Millisecond)

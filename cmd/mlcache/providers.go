@@ -114,7 +114,7 @@ type backend struct {
 func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing, log *slog.Logger) (backend, func(), error) {
 	switch cfg.Source {
 	case sourceSQL:
-		return newSQLSource(cfg, tracing, log)
+		return newSQLSource(cfg, rec, tracing, log)
 	case sourceHTTP:
 		source, err := httpsource.New(httpsource.Options{
 			URL:        string(cfg.SourceURL),
@@ -138,7 +138,7 @@ func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing, log *slog.
 	return backend{Source: tracing.Source(source)}, func() {}, nil
 }
 
-func newSQLSource(cfg Config, tracing *otel.Tracing, log *slog.Logger) (backend, func(), error) {
+func newSQLSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing, log *slog.Logger) (backend, func(), error) {
 	source, err := sqlsource.New(sqlsource.Options{
 		DSN:       string(cfg.SourceDSN),
 		Query:     cfg.SourceQuery,
@@ -147,6 +147,7 @@ func newSQLSource(cfg Config, tracing *otel.Tracing, log *slog.Logger) (backend,
 		MaxConns:  cfg.SourceConcurrency,
 		Batch:     cfg.SourceBatch,
 		BatchWait: cfg.SourceBatchWait,
+		Repeated:  func() { rec.Event(ports.SourceCalled) },
 		Logger:    log,
 	})
 	if err != nil {

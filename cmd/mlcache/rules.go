@@ -50,25 +50,20 @@ func (c *Config) complete() error {
 
 // completeSource finds out which source is meant.
 func (c *Config) completeSource() error {
-	implied := sourceOracle
+	implied, because := sourceOracle, ""
 	switch {
 	case c.SourceURL != "" && c.SourceDSN != "":
 		return refused("source-dsn", errors.New("is not allowed with MLCACHE_SOURCE_URL (--source-url), want one of them"))
 	case c.SourceURL != "":
-		implied = sourceHTTP
+		implied, because = sourceHTTP, "MLCACHE_SOURCE_URL (--source-url), want http or no URL"
 	case c.SourceDSN != "":
-		implied = sourceSQL
+		implied, because = sourceSQL, "MLCACHE_SOURCE_DSN (--source-dsn), want sql or no DSN"
 	}
-	switch c.Source {
-	case "":
+	switch {
+	case c.Source == "":
 		c.Source = implied
-	case sourceOracle, sourceHTTP, sourceSQL:
-		if c.Source != implied && implied == sourceHTTP {
-			return refused("source", fmt.Errorf("%q is not allowed with MLCACHE_SOURCE_URL (--source-url), want http or no URL", c.Source))
-		}
-		if c.Source != implied && implied == sourceSQL {
-			return refused("source", fmt.Errorf("%q is not allowed with MLCACHE_SOURCE_DSN (--source-dsn), want sql or no DSN", c.Source))
-		}
+	case because != "" && c.Source != implied:
+		return refused("source", fmt.Errorf("%q is not allowed with %s", c.Source, because))
 	}
 	return nil
 }

@@ -105,14 +105,6 @@ func (s *Server) begin() {
 	s.Restart()
 }
 
-// Log returns what the server has printed.
-func (s *Server) Log() string {
-	s.t.Helper()
-	log, err := os.ReadFile(filepath.Join(s.dir, "log"))
-	require.NoError(s.t, err)
-	return string(log)
-}
-
 func newServer(t testing.TB) *Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sqltest")

@@ -95,15 +95,10 @@ func (r *requests) measure(c candidate, cpu int) (figures []figure, err error) {
 		if err != nil {
 			return
 		}
-		settle(cache)
-		runtime.GC()
-		t, used := parallel(requests, limit, work)
-		if err = t.err(); err != nil {
-			err = fmt.Errorf("%s: %w", workload, err)
-			return
-		}
-		ops := float64(t.ops)
-		figures = append(figures, figure{workload, cpu, float64(used.time) / ops, float64(t.hits) / ops, float64(used.mallocs) / ops})
+		var f figure
+		f, err = timed(cache, workload, requests, limit, work)
+		f.CPU = cpu
+		figures = append(figures, f)
 	}
 	run("warming up", r.warm, 0, r.readThrough(cache, true))
 	figures = nil
@@ -129,6 +124,18 @@ func (r *requests) measure(c candidate, cpu int) (figures []figure, err error) {
 	settle(cache)
 	t, _ := parallel(r.fresh, 0, r.get(cache, true))
 	return figures, t.err()
+}
+
+// timed runs one workload on a cache that has come to rest.
+func timed(c cache, workload string, requests []int32, limit time.Duration, work func([]int32, *tally)) (figure, error) {
+	settle(c)
+	runtime.GC()
+	t, used := parallel(requests, limit, work)
+	if err := t.err(); err != nil {
+		return figure{}, fmt.Errorf("%s: %w", workload, err)
+	}
+	ops := float64(t.ops)
+	return figure{Workload: workload, Nanos: float64(used.time) / ops, Hits: float64(t.hits) / ops, Mallocs: float64(used.mallocs) / ops}, nil
 }
 
 // heldBy returns the requests that the cache answers, often enough to be whole
