@@ -50,7 +50,7 @@ func (b *bench) makeBinary(ctx context.Context) (err error) {
 // ours returns the command of the service with some more settings.
 func (b *bench) ours(addr string, more ...string) command {
 	return command{argv: append([]string{
-		b.binary, "--addr=" + addr, "--source=http", "--source-url=" + b.originSite.url() + "/{key}", "--ttl=1h", "--log-level=warn",
+		b.binary, "--addr=" + addr, "--source=http", "--source-url=" + b.originSite.url() + "/{key}", "--ttl=1h", "--max-connections=4096", "--log-level=warn",
 	}, more...)}
 }
 
