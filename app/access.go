@@ -75,6 +75,11 @@ func (c *callers) awaitSlot(ctx context.Context) error {
 	return nil
 }
 
+// reserve returns a reservation without memory yet.
+func (c *callers) reserve() *reservation {
+	return &reservation{room: c.memory, patience: c.timeout / 2}
+}
+
 func (c *callers) awaitIdle(ctx context.Context) error { return c.slots.awaitFree(ctx) }
 
 func (g single) keysPerCall() int { return 1 }
@@ -88,7 +93,7 @@ func (g single) enter(ctx context.Context, mayWait bool) (access, error) {
 			return nil, err
 		}
 	}
-	return &slot{callers: g.callers, memory: &reservation{room: g.memory}}, nil
+	return &slot{callers: g.callers, memory: g.reserve()}, nil
 }
 
 // slot is access that has a slot of its own. A source that ignores the end of its

@@ -92,7 +92,7 @@ func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Constrai
 	came := time.Now()
 	wait, cancel := context.WithTimeoutCause(ctx, s.opts.RequestTimeout, domain.ErrTimeout)
 	defer cancel()
-	answer, err := s.share(wait, came, d, c)
+	answer, err := s.share(wait, came, d, s.patience(held, d), c)
 	window := d.StaleWindow(s.opts.StaleIfError)
 	switch {
 	case answer.Failure != nil && !answer.UsableStale(window): // the call did not know of d
@@ -112,22 +112,17 @@ func (s *Service) await(ctx context.Context, held domain.Copy, d domain.Constrai
 	return domain.Answer{Outcome: outcome, Refused: answer.Refused, Expired: answer.Expired}, err
 }
 
-// covers reports whether a stale copy answers for a load that failed with err.
-func covers(stale domain.Copy, window time.Duration, err error) bool {
-	return stale.UsableStale(window) && !errors.Is(err, domain.ErrWithdrawn)
-}
-
 // share returns the result of the call that is in flight, or of c, which it starts.
 // A result that is not what the request asks for, since the call began before the
 // request came, is passed over: then the request shares the next one.
-func (s *Service) share(ctx context.Context, came time.Time, d domain.Constraints, c *call) (domain.Answer, error) {
+func (s *Service) share(ctx context.Context, came time.Time, d domain.Constraints, patience time.Duration, c *call) (domain.Answer, error) {
 	unverified := !s.bus.Subscribed() && s.bus.Available()
 	for {
-		patience := d.Wait
-		if patience > 0 {
-			patience = max(time.Nanosecond, patience-time.Since(came))
+		left := patience
+		if left > 0 {
+			left = max(time.Nanosecond, patience-time.Since(came))
 		}
-		r, started, err := s.calls.Do(ctx, callKey{c.key, c.want}, patience, c)
+		r, started, err := s.calls.Do(ctx, callKey{c.key, c.want}, left, c)
 		switch {
 		case started:
 		case errors.Is(err, errNotRefreshed), err == nil && d.Strict() && !r.reaches(d, came), err == nil && unverified && r.lookedBefore(came):

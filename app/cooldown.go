@@ -23,7 +23,9 @@ type cooldown struct {
 
 type note struct {
 	failure error // its kind alone
+	since   time.Time
 	until   time.Time
+	known   time.Time // until when the note counts as a reason to wait for longer
 }
 
 func newCooldown() *cooldown { return &cooldown{notes: make(map[domain.Key]note)} }
@@ -36,9 +38,36 @@ func (c *cooldown) note(key domain.Key, failure error, lasts time.Duration) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sweepLocked(now)
+	c.keepLocked(key, note{failure: failure, since: now, until: now.Add(lasts), known: now.Add(lasts)})
+}
+
+// fails remembers that key failed, for the usual time or for that which the failure
+// asks for, and for longer if it has failed before without a success since: the waits
+// double. It returns for how long.
+func (c *cooldown) fails(key domain.Key, failure error, usual time.Duration) time.Duration {
+	lasts := domain.Cooldown(failure, usual)
+	if lasts <= 0 {
+		return 0
+	}
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	since := now
+	if before, ok := c.notes[key]; ok && now.Before(before.known) {
+		since = before.since
+	}
+	if usual > 0 {
+		lasts = max(lasts, backoff(usual, now.Sub(since)))
+	}
+	c.keepLocked(key, note{failure: failure, since: since, until: now.Add(lasts), known: now.Add(2 * lasts)})
+	return lasts
+}
+
+func (c *cooldown) keepLocked(key domain.Key, n note) {
+	c.sweepLocked(time.Now())
 	if _, known := c.notes[key]; known || len(c.notes) < cooldownNotes {
-		c.notes[key] = note{domain.RecallFailure(domain.FailureKind(failure)), now.Add(lasts)}
+		n.failure = domain.RecallFailure(domain.FailureKind(n.failure))
+		c.notes[key] = n
 	}
 }
 
@@ -49,7 +78,7 @@ func (c *cooldown) sweepLocked(now time.Time) {
 	}
 	c.swept = now
 	for key, n := range c.notes {
-		if !now.Before(n.until) {
+		if !now.Before(n.known) {
 			delete(c.notes, key)
 		}
 	}

@@ -32,9 +32,7 @@ func (c *cooldown) ending(key domain.Key, err error, usual time.Duration) ports.
 	if !domain.IsLoadFailure(err) {
 		return ports.Ending{}
 	}
-	lasts := domain.Cooldown(err, usual)
-	c.note(key, err, lasts)
-	return ports.Ending{Failure: err, Cooldown: lasts}
+	return ports.Ending{Failure: err, Cooldown: c.fails(key, err, usual)}
 }
 
 // renewing renews the lease until the function it returns is called, which also waits

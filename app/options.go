@@ -28,9 +28,11 @@ type Options struct {
 	NegativeTTL       time.Duration // of the knowledge that a key does not exist; 0: not remembered
 	StaleIfError      time.Duration // how long after it expired a copy may answer when the load fails
 	StaleWhile        time.Duration // how long after it expired a copy answers at once while it is reloaded (RFC 5861, stale-while-revalidate)
+	SoftTimeout       time.Duration // how long a request waits for a load if there is a stale copy that answers when that fails; 0: as long as for any other
+	L1TTL             time.Duration // how long L1 answers with a copy before L2 has to confirm it; 0: for its whole TTL
 	L2Stale           time.Duration // how long L2 keeps expired values for these two
 	RefreshAhead      float64       // how eagerly values are reloaded before they expire, see domain.Copy.RefreshDue; 0: never
-	FailureCooldown   time.Duration // how long a key whose load failed is not loaded again
+	FailureCooldown   time.Duration // how long a key whose load failed is not loaded again; the next time for twice as long, and so on up to 16 times that
 	SourceTimeout     time.Duration // hard end of one source call
 	SourceConcurrency int           // source calls in flight at once
 	RequestTimeout    time.Duration // hard end of one request
@@ -79,8 +81,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("app: TTL %v is below 1ms", o.TTL)
 	case o.TTLJitter < 0 || o.TTLJitter >= 1:
 		return fmt.Errorf("app: TTLJitter %v is not in [0, 1)", o.TTLJitter)
-	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.L2Stale, o.FailureCooldown, o.ReloadInterval) < 0 || o.RefreshAhead < 0:
-		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, L2Stale, FailureCooldown, ReloadInterval and RefreshAhead must not be negative")
+	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.SoftTimeout, o.L1TTL, o.L2Stale, o.FailureCooldown, o.ReloadInterval) < 0 || o.RefreshAhead < 0:
+		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, SoftTimeout, L1TTL, L2Stale, FailureCooldown, ReloadInterval and RefreshAhead must not be negative")
 	case o.SourceTimeout <= 0 || o.RequestTimeout <= 0:
 		return errors.New("app: SourceTimeout and RequestTimeout must be positive")
 	case o.SourceConcurrency < 1:

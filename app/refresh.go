@@ -19,11 +19,6 @@ var (
 	errElsewhere    = errors.New("loaded by another instance")
 )
 
-// mayServeStale reports whether c answers at once while it is reloaded.
-func (s *Service) mayServeStale(c domain.Copy) bool {
-	return c.UsableStale(s.opts.StaleWhile) && s.trusts(c)
-}
-
 // refreshAhead starts to reload key if the copy that was just read is fresh and near
 // enough to its expiry. That a key does not exist is not asked for ahead of time.
 func (s *Service) refreshAhead(ctx context.Context, key domain.Key, c domain.Copy) {

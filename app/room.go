@@ -16,19 +16,28 @@ const (
 	roomUnits = 32 << 20 / roomUnit
 )
 
+// memory bounds what all services of a process hold of values that are on their way.
+type memory struct {
+	room   *room
+	reads  slots // of batches' calls of L2
+	loaded int   // bytes that each service may have loaded for batches
+}
+
+// newMemory returns that of a number of services, none of which has larger values.
+func newMemory(maxValueBytes, services int) memory {
+	return memory{newRoom(maxValueBytes), make(slots, readsAtOnce), loadedAtOnce / services}
+}
+
 // room is the memory for large values that are being loaded.
 type room struct {
 	turn  slots // one, of the caller that takes: so nobody waits with half of what it needs
 	units slots
-	// patience is how long a load waits for memory. It is shorter than the source
-	// may take, since that would be a failure of the source.
-	patience time.Duration
 }
 
 // newRoom returns a room for at least one value of the size allowed.
-func newRoom(o Options) *room {
-	size := max(roomUnits, units(int64(o.MaxValueBytes)))
-	return &room{turn: make(slots, 1), units: make(slots, size), patience: o.SourceTimeout / 2}
+func newRoom(maxValueBytes int) *room {
+	size := max(roomUnits, units(int64(maxValueBytes)))
+	return &room{turn: make(slots, 1), units: make(slots, size)}
 }
 
 // units returns what a value needs, which is in memory twice while it is read and
@@ -38,6 +47,9 @@ func units(bytes int64) int { return int((2*bytes + roomUnit - 1) / roomUnit) }
 // reservation is the part of a room that one load has.
 type reservation struct {
 	room *room
+	// patience is how long a load waits for memory. It is shorter than the source
+	// may take, since that would be a failure of the source.
+	patience time.Duration
 
 	mu    sync.Mutex
 	units int
@@ -50,7 +62,7 @@ func (r *reservation) in(ctx context.Context) context.Context {
 }
 
 func (r *reservation) take(ctx context.Context, bytes int64) error {
-	ctx, cancel := context.WithTimeout(ctx, r.room.patience)
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
 	if !r.room.turn.take(ctx) {
 		return domain.ErrOverloaded

@@ -31,6 +31,7 @@ type Service struct {
 	refreshing slots // of refreshes: half of those, so that they do not hold up users
 	batched    slots // of loads for batches
 	reads      slots // of batches' calls of L2
+	breaker    *breaker
 
 	failed  *cooldown // leases that are not to be taken, for when L2 cannot tell
 	resting *cooldown // keys that are not refreshed for a while
@@ -57,8 +58,18 @@ func New(p Ports, o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	s := newService(p, o, newMemory(o.MaxValueBytes, 1))
+	s.bus.Listen(listener{s})
+	return s, nil
+}
+
+// newService returns a Service that does not receive invalidations yet.
+func newService(p Ports, o Options, m memory) *Service {
 	if o.Random == nil {
 		o.Random = rand.Float64
+	}
+	if o.L1TTL > 0 {
+		p.L1 = reconfirmed{p.L1, o.L1TTL}
 	}
 	s := &Service{
 		l1: p.L1, l2: p.L2, locker: p.Locker, bus: p.Bus, rec: p.Recorder, log: p.Logger,
@@ -66,16 +77,16 @@ func New(p Ports, o Options) (*Service, error) {
 		calls:      flight.NewGroup[callKey, result](o.MaxWaiters, o.RequestTimeout),
 		slots:      make(slots, o.SourceConcurrency),
 		refreshing: make(slots, max(1, o.SourceConcurrency/2)),
-		reads:      make(slots, readsAtOnce),
+		reads:      m.reads,
+		breaker:    newBreaker(o),
 		failed:     newCooldown(),
 		resting:    newCooldown(),
 	}
 	s.gate = newGate(&callers{
-		source: p.Source, rec: p.Recorder, slots: s.slots, patience: o.patience(), timeout: o.SourceTimeout, memory: newRoom(o),
+		source: p.Source, rec: p.Recorder, slots: s.slots, patience: o.patience(), timeout: o.SourceTimeout, memory: m.room,
 	})
-	s.batched = make(slots, max(1, min(o.SourceConcurrency*s.gate.keysPerCall()/2, loadedAtOnce/o.MaxValueBytes)))
-	s.bus.Listen(listener{s})
-	return s, nil
+	s.batched = make(slots, max(1, min(o.SourceConcurrency*s.gate.keysPerCall()/2, m.loaded/o.MaxValueBytes)))
+	return s
 }
 
 // Activity returns what the service does now.
@@ -89,6 +100,7 @@ func (s *Service) Activity() ports.Activity {
 		Waiting:     int(s.waiting.Load()),
 		Subscribed:  s.bus.Subscribed(),
 		Available:   s.bus.Available(),
+		Failing:     s.breaker.failing(),
 	}
 }
 

@@ -21,6 +21,10 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 	defer cancel()
 	c.begins(time.Now())
 	held := c.validated()
+	if !s.breaker.admit() {
+		c.access.free()
+		return domain.Answer{}, errOpen
+	}
 	var r response
 	select {
 	case r = <-c.access.load(ctx, c.key, held.Validator()):
@@ -28,6 +32,10 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 		r.err = context.Cause(ctx)
 	}
 	answer, err := s.judge(ctx, r, held)
+	s.breaker.ended(err)
+	if err == nil {
+		s.failed.forget(c.leaseKey())
+	}
 	if domain.IsLoadFailure(err) {
 		s.rec.Event(ports.SourceFailed)
 		s.log.WarnContext(ctx, "load failed", "key", c.key, "err", err)

@@ -45,6 +45,7 @@ type Entry struct {
 	ttl         time.Duration
 	loadTime    time.Duration
 	keep        time.Duration
+	shortening  time.Duration
 	missing     bool
 }
 
@@ -78,6 +79,7 @@ func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
 // load time, and what the source says of it now. What v leaves out stays as it was.
 func (e *Entry) Renewed(v Value, ttl, loadTime time.Duration) *Entry {
 	renewed := *e
+	renewed.shortening = 0
 	renewed.ttl, renewed.loadTime = wholeMillis(ttl), wholeMillis(loadTime)
 	now := said{e.Validator(), e.Tags(), cmp.Or(v.Version, e.Version())}
 	if v.NoStore || v.Validator != (Validator{}) {
@@ -108,9 +110,22 @@ func NewMissing(ttl, loadTime time.Duration) *Entry {
 // expires, in whole milliseconds, to be served as stale.
 func (e *Entry) Kept(keep time.Duration) *Entry {
 	kept := *e
+	kept.shortening = 0
 	kept.keep = wholeMillis(keep)
 	return &kept
 }
+
+// Shortened returns the entry as one that a layer holds with a TTL that is shorter by d
+// than it is.
+func (e *Entry) Shortened(d time.Duration) *Entry {
+	shortened := *e
+	shortened.shortening = d
+	return &shortened
+}
+
+// Shortening returns by how much the TTL is longer than the layer knows that holds the
+// entry.
+func (e *Entry) Shortening() time.Duration { return e.shortening }
 
 // Body returns the bytes of the value. It is empty for a missing entry.
 func (e *Entry) Body() string { return e.body }

@@ -11,6 +11,9 @@ var (
 	// ErrInvalidKey: the text cannot be a key.
 	ErrInvalidKey = errors.New("invalid key")
 
+	// ErrNoRoute: no source is configured for the key.
+	ErrNoRoute = errors.New("no route for the key")
+
 	// ErrInvalidTag: the text cannot be a tag, or there are too many.
 	ErrInvalidTag = errors.New("invalid tag")
 

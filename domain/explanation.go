@@ -5,6 +5,7 @@ import "time"
 // Explanation is what an instance knows of one key at one moment, and what it
 // would do if it was asked for it.
 type Explanation struct {
+	Route string // its name; empty if there is only one
 	L1    Held
 	L2    Held
 	Lease LeaseState
@@ -54,5 +55,6 @@ const (
 	StepJoin  Step = "join"       // the load under way in this process
 	StepWait  Step = "wait"       // for the load of another instance
 	StepLoad  Step = "load"       // from the source
+	StepNone  Step = "no-route"   // an error, since the key has no source
 	StepFail  Step = "cools-down" // the last load failed, and is not tried again yet
 )

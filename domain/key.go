@@ -41,6 +41,13 @@ func (k Key) String() string { return k.name }
 // MarshalText is how a key stands in logs and in JSON.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.name), nil }
 
+// CutPrefix returns the key without prefix, and whether it has that and more. The
+// prefix must be valid UTF-8.
+func (k Key) CutPrefix(prefix string) (Key, bool) {
+	rest, ok := strings.CutPrefix(k.name, prefix)
+	return Key{rest}, ok && rest != ""
+}
+
 // Turn returns the name under which instances take turns to load k. No key that
 // was parsed has it.
 func (k Key) Turn() Key { return Key{name: "\x1fturn\x1f" + k.name} }

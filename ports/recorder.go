@@ -43,6 +43,28 @@ type Counts struct {
 	Requests   [domain.Outcomes]uint64 // by outcome
 	Events     [Events]uint64          // by event
 	SourceTook Durations               // calls of the source that have ended
+	// Routes is what was counted for each named route. It is part of the above.
+	Routes []RouteCounts
+}
+
+// Add adds the numbers of other.
+func (c *Counts) Add(other Counts) {
+	for i, n := range other.Requests {
+		c.Requests[i] += n
+	}
+	for i, n := range other.Events {
+		c.Events[i] += n
+	}
+	for i, n := range other.SourceTook.Counts {
+		c.SourceTook.Counts[i] += n
+	}
+	c.SourceTook.Sum += other.SourceTook.Sum
+}
+
+// RouteCounts is what was counted for one route.
+type RouteCounts struct {
+	Name string
+	Counts
 }
 
 // Activity is what a service does at one moment.
@@ -54,4 +76,13 @@ type Activity struct {
 	Waiting     int  // requests that wait for loads
 	Subscribed  bool // whether all invalidations arrive
 	Available   bool // whether the shared layer can be asked
+	Failing     bool // whether the last load failed
+	// Routes is what each named route does. Their sum is above.
+	Routes []RouteActivity
+}
+
+// RouteActivity is what a service does for one route.
+type RouteActivity struct {
+	Name string
+	Activity
 }

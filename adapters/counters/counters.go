@@ -20,6 +20,12 @@ type Recorder struct {
 	requests [domain.Outcomes]*xsync.Counter
 	events   [ports.Events]*xsync.Counter
 	source   *histogram
+	routes   []route
+}
+
+type route struct {
+	name string
+	rec  *Recorder
 }
 
 // New returns a Recorder at zero.
@@ -32,6 +38,14 @@ func New() *Recorder {
 		r.events[i] = xsync.NewCounter()
 	}
 	return r
+}
+
+// Route returns a Recorder for the route with that name, at zero. What it counts is
+// part of r's numbers, too. All routes are named before anything is counted.
+func (r *Recorder) Route(name string) *Recorder {
+	rec := New()
+	r.routes = append(r.routes, route{name, rec})
+	return rec
 }
 
 // Request counts one request by its outcome.
@@ -55,5 +69,10 @@ func (r *Recorder) Snapshot() ports.Counts {
 		c.Events[i] = uint64(r.events[i].Value())
 	}
 	c.SourceTook = r.source.snapshot()
+	for _, route := range r.routes {
+		counts := route.rec.Snapshot()
+		c.Add(counts)
+		c.Routes = append(c.Routes, ports.RouteCounts{Name: route.name, Counts: counts})
+	}
 	return c
 }

@@ -95,3 +95,21 @@ func TestAnswersAreCountedByRouteAndStatus(t *testing.T) {
 		require.EqualValues(t, 400, got[i].Total())
 	}
 }
+
+func TestWhatARouteCountsIsPartOfTheWhole(t *testing.T) {
+	r := counters.New()
+	a, b := r.Route("a"), r.Route("b")
+	r.Event(ports.GapFound)
+	a.Request(domain.L1Hit)
+	a.Request(domain.L1Hit)
+	b.Request(domain.L1Hit)
+	b.SourceTook(time.Second)
+	got := r.Snapshot()
+	require.EqualValues(t, 3, got.Requests[domain.L1Hit])
+	require.EqualValues(t, 1, got.Events[ports.GapFound])
+	require.Equal(t, time.Second, got.SourceTook.Sum)
+	require.EqualValues(t, 1, got.SourceTook.Total())
+	require.Equal(t, "a", got.Routes[0].Name)
+	require.EqualValues(t, 2, got.Routes[0].Requests[domain.L1Hit])
+	require.EqualValues(t, 1, got.Routes[1].SourceTook.Total())
+}

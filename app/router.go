@@ -1,0 +1,254 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// Route is a part of the keys that has a source and a policy of its own.
+type Route struct {
+	Name   string       // shown with what happens to its keys; may be empty if there is only one
+	Prefix string       // of its keys, valid UTF-8; the longest that a key has decides
+	Source ports.Source // is asked for keys without the prefix
+	// Check returns an error that wraps domain.ErrInvalidKey for a key, without the
+	// prefix, that Source cannot be asked for. Nil takes all keys.
+	Check    func(domain.Key) error
+	Recorder ports.Recorder
+	Options  Options
+}
+
+// Router reads and writes keys through the layers, which its routes share, as the
+// Service of the route does that a key has. Limits of sources, breakers and calls in
+// flight belong to a route, so none of them slows another. It is safe for concurrent
+// use and must be closed.
+type Router struct {
+	l1     ports.L1Store
+	bus    ports.Bus
+	rec    ports.Recorder
+	routes []*routed // those with longer prefixes first
+}
+
+type routed struct {
+	*Service
+	name   string
+	prefix string
+	check  func(domain.Key) error
+}
+
+// NewRouter returns a Router over p, which receives p.Bus' invalidations and counts
+// them by p.Recorder; p.Source is not used. The error says what is wrong with the
+// routes.
+func NewRouter(p Ports, routes []Route) (*Router, error) {
+	r := &Router{l1: p.L1, bus: p.Bus, rec: p.Recorder}
+	if len(routes) == 0 {
+		return nil, errors.New("app: no routes")
+	}
+	largest := slices.MaxFunc(routes, func(a, b Route) int { return a.Options.MaxValueBytes - b.Options.MaxValueBytes })
+	m := newMemory(largest.Options.MaxValueBytes, len(routes))
+	for _, route := range routes {
+		if slices.ContainsFunc(r.routes, func(known *routed) bool { return known.prefix == route.Prefix }) {
+			return nil, fmt.Errorf("app: two routes have the prefix %q", route.Prefix)
+		}
+		if err := route.Options.validate(); err != nil {
+			return nil, fmt.Errorf("route %q: %w", route.Prefix, err)
+		}
+		p.Source, p.Recorder = withoutPrefix(route.Source, route.Prefix), route.Recorder
+		r.routes = append(r.routes, &routed{newService(p, route.Options, m), route.Name, route.Prefix, route.Check})
+	}
+	slices.SortFunc(r.routes, func(a, b *routed) int { return len(b.prefix) - len(a.prefix) })
+	r.bus.Listen(r)
+	return r, nil
+}
+
+// of returns the route of key, or the error domain.ErrNoRoute.
+func (r *Router) of(key domain.Key) (*routed, error) {
+	for _, route := range r.routes {
+		if _, ok := key.CutPrefix(route.prefix); ok {
+			return route, nil
+		}
+	}
+	return nil, domain.ErrNoRoute
+}
+
+// Check returns the error domain.ErrNoRoute for a key that has no route, which all
+// methods return for such a key without counting it, and else that of Route.Check.
+func (r *Router) Check(key domain.Key) error {
+	route, err := r.of(key)
+	if err != nil || route.check == nil {
+		return err
+	}
+	rest, _ := key.CutPrefix(route.prefix)
+	return route.check(rest)
+}
+
+// GetWith is that of the key's Service.
+func (r *Router) GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error) {
+	route, err := r.of(key)
+	if err != nil {
+		return domain.Answer{Outcome: domain.Failed}, err
+	}
+	return route.GetWith(ctx, key, d)
+}
+
+// GetMany is that of the keys' Services, side by side.
+func (r *Router) GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result {
+	if len(r.routes) == 1 && r.routes[0].prefix == "" {
+		return r.routes[0].GetMany(ctx, keys, admit)
+	}
+	results := make([]domain.Result, len(keys))
+	places := make(map[*routed][]int)
+	for i, key := range keys {
+		route, err := r.of(key)
+		if err != nil {
+			results[i] = domain.Result{Answer: domain.Answer{Outcome: domain.Failed}, Err: err}
+			continue
+		}
+		places[route] = append(places[route], i)
+	}
+	var parts sync.WaitGroup
+	for route, indexes := range places {
+		parts.Go(func() {
+			some := make([]domain.Key, len(indexes))
+			for n, i := range indexes {
+				some[n] = keys[i]
+			}
+			for n, result := range route.GetMany(ctx, some, admit) {
+				results[indexes[n]] = result
+			}
+		})
+	}
+	parts.Wait()
+	return results
+}
+
+// Put is that of the key's Service.
+func (r *Router) Put(ctx context.Context, key domain.Key, v domain.Value, ttl time.Duration) error {
+	route, err := r.of(key)
+	if err != nil {
+		return err
+	}
+	return route.Put(ctx, key, v, ttl)
+}
+
+// Delete is that of the key's Service.
+func (r *Router) Delete(ctx context.Context, key domain.Key) error {
+	route, err := r.of(key)
+	if err != nil {
+		return err
+	}
+	return route.Delete(ctx, key)
+}
+
+// Explain is that of the key's Service, and names the route.
+func (r *Router) Explain(ctx context.Context, key domain.Key) domain.Explanation {
+	route, err := r.of(key)
+	if err != nil {
+		return domain.Explanation{Next: domain.StepNone}
+	}
+	x := route.Explain(ctx, key)
+	x.Route = route.name
+	return x
+}
+
+// Activity returns what all services do now, and what each named route does.
+func (r *Router) Activity() ports.Activity {
+	all := ports.Activity{Subscribed: r.bus.Subscribed(), Available: r.bus.Available()}
+	for _, route := range r.routes {
+		one := route.Activity()
+		all.SourceCalls += one.SourceCalls
+		all.SourceSlots += one.SourceSlots
+		all.Calls += one.Calls
+		all.Refreshes += one.Refreshes
+		all.Waiting += one.Waiting
+		all.Failing = all.Failing || one.Failing
+		if route.name != "" {
+			all.Routes = append(all.Routes, ports.RouteActivity{Name: route.name, Activity: one})
+		}
+	}
+	slices.SortFunc(all.Routes, func(a, b ports.RouteActivity) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Drain is that of all services.
+func (r *Router) Drain(ctx context.Context) error { return r.each(ctx, (*Service).Drain) }
+
+// Close is that of all services.
+func (r *Router) Close(ctx context.Context) error { return r.each(ctx, (*Service).Close) }
+
+func (r *Router) each(ctx context.Context, do func(*Service, context.Context) error) error {
+	errs := make([]error, len(r.routes))
+	var all sync.WaitGroup
+	for i, route := range r.routes {
+		all.Go(func() { errs[i] = do(route.Service, ctx) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+var _ ports.Listener = (*Router)(nil)
+
+// Invalidate drops what another instance replaced or deleted.
+func (r *Router) Invalidate(key domain.Key) {
+	if route, err := r.of(key); err == nil {
+		route.changed(key)
+	}
+	r.rec.Event(ports.InvalidationReceived)
+}
+
+// Gap makes all that was read before unverified.
+func (r *Router) Gap() {
+	r.l1.Unverify()
+	for _, route := range r.routes {
+		route.calls.Reset()
+	}
+	r.rec.Event(ports.GapFound)
+}
+
+// withoutPrefix returns a source that asks s for keys without prefix.
+func withoutPrefix(s ports.Source, prefix string) ports.Source {
+	if prefix == "" {
+		return s
+	}
+	cut := cutSource{s, prefix}
+	if many, ok := s.(ports.BatchSource); ok {
+		return cutBatchSource{cut, many}
+	}
+	return cut
+}
+
+type cutSource struct {
+	ports.Source
+	prefix string
+}
+
+func (s cutSource) Load(ctx context.Context, key domain.Key, held domain.Validator) (domain.Value, error) {
+	return s.Source.Load(ctx, s.cut(key), held)
+}
+
+func (s cutSource) cut(key domain.Key) domain.Key {
+	rest, _ := key.CutPrefix(s.prefix)
+	return rest
+}
+
+type cutBatchSource struct {
+	cutSource
+	many ports.BatchSource
+}
+
+func (s cutBatchSource) Batch() (keys int, wait time.Duration) { return s.many.Batch() }
+
+func (s cutBatchSource) LoadMany(ctx context.Context, keys []domain.Key) []ports.Loaded {
+	rests := make([]domain.Key, len(keys))
+	for i, key := range keys {
+		rests[i] = s.cut(key)
+	}
+	return s.many.LoadMany(ctx, rests)
+}
