@@ -1639,6 +1639,11 @@ const docTemplate = `{
                     "description": "probability that the next hit starts a refresh",
                     "type": "number",
                     "example": 0.0003
+                },
+                "route": {
+                    "description": "the one of MLCACHE_ROUTES that has the key",
+                    "type": "string",
+                    "example": "products"
                 }
             }
         },
@@ -1678,14 +1683,33 @@ const docTemplate = `{
                     "type": "string",
                     "example": "the disk is full"
                 },
+                "routes": {
+                    "description": "the same for each route, if MLCACHE_ROUTES is set",
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "string"
+                    }
+                },
                 "source": {
                     "description": "the kind of source",
                     "type": "string",
                     "enum": [
                         "oracle",
-                        "http"
+                        "http",
+                        "sql",
+                        "routes"
                     ],
                     "example": "oracle"
+                },
+                "source_state": {
+                    "description": "failing: the last load failed; saturated: no more calls may begin",
+                    "type": "string",
+                    "enum": [
+                        "ok",
+                        "failing",
+                        "saturated"
+                    ],
+                    "example": "ok"
                 },
                 "status": {
                     "description": "ok while the process serves",
@@ -2083,6 +2107,13 @@ const docTemplate = `{
                     "type": "integer",
                     "example": 1000
                 },
+                "routes": {
+                    "description": "by name, if MLCACHE_ROUTES is set; their sum is above",
+                    "type": "object",
+                    "additionalProperties": {
+                        "$ref": "#/definitions/RouteMetrics"
+                    }
+                },
                 "source_calls_under_way": {
                     "description": "calls of the source in flight",
                     "type": "integer",
@@ -2163,6 +2194,87 @@ const docTemplate = `{
                 "status": {
                     "type": "string",
                     "example": "ready"
+                }
+            }
+        },
+        "RouteMetrics": {
+            "type": "object",
+            "properties": {
+                "abandoned": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "cache_misses": {
+                    "type": "integer",
+                    "example": 30
+                },
+                "coalesced": {
+                    "type": "integer",
+                    "example": 10
+                },
+                "deferred": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "failed": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "flights": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "l1_hits": {
+                    "type": "integer",
+                    "example": 900
+                },
+                "l2_hits": {
+                    "type": "integer",
+                    "example": 60
+                },
+                "loaded": {
+                    "type": "integer",
+                    "example": 30
+                },
+                "loads_unleased": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "refreshes": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "refreshes_under_way": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "requests": {
+                    "type": "integer",
+                    "example": 1000
+                },
+                "source_calls_under_way": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "source_failures": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "source_places": {
+                    "type": "integer",
+                    "example": 256
+                },
+                "source_seconds": {
+                    "type": "number",
+                    "example": 60.02
+                },
+                "stale_served": {
+                    "type": "integer",
+                    "example": 0
+                },
+                "waiting": {
+                    "type": "integer",
+                    "example": 0
                 }
             }
         }

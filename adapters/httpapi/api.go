@@ -54,7 +54,8 @@ type Exposition http.Handler
 type Tracing gin.HandlerFunc
 
 // KeyCheck returns an error that wraps domain.ErrInvalidKey for a key that the
-// source cannot be asked for; nil for a source that takes any key.
+// source cannot be asked for, or domain.ErrNoRoute for one that has no source; nil
+// where any key is taken.
 type KeyCheck func(domain.Key) error
 
 // Limits bound what requests may take.
@@ -80,7 +81,7 @@ type Parts struct {
 // Labels are shown as they are.
 type Labels struct {
 	Version string // of the program
-	Source  string // the kind of source: oracle or http
+	Source  string // the kind of source: oracle, http, sql or routes
 }
 
 // API answers HTTP requests. It is safe for concurrent use.

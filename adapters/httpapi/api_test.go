@@ -430,11 +430,46 @@ func TestTheRootSaysWhatThisIs(t *testing.T) {
 }
 
 func TestHealthNamesTheStateOfEachPart(t *testing.T) {
-	w := do(t, (&parts{health: "degraded"}).api(), "GET", "/health")
+	free := ports.Activity{SourceSlots: 2}
+	w := do(t, (&parts{health: "degraded", now: free}).api(), "GET", "/health")
 	require.Equal(t, 200, w.Code, "a dead L2 does not make an instance unhealthy")
-	require.JSONEq(t, `{"status":"ok","l1":"ok","l2":"degraded","l2_reason":"the disk is full","source":"oracle","version":"v9"}`, w.Body.String())
-	w = do(t, (&parts{health: "ok"}).api(), "GET", "/health")
-	require.JSONEq(t, `{"status":"ok","l1":"ok","l2":"ok","source":"oracle","version":"v9"}`, w.Body.String(), "there is a reason for what is wrong only")
+	require.JSONEq(t, `{"status":"ok","l1":"ok","l2":"degraded","l2_reason":"the disk is full","source":"oracle","source_state":"ok","version":"v9"}`, w.Body.String())
+	full, failing := ports.Activity{SourceCalls: 2, SourceSlots: 2}, ports.Activity{SourceSlots: 2, Failing: true}
+	w = do(t, (&parts{health: "ok", now: full}).api(), "GET", "/health")
+	require.JSONEq(t, `{"status":"ok","l1":"ok","l2":"ok","source":"oracle","source_state":"saturated","version":"v9"}`, w.Body.String(), "there is a reason for what is wrong only")
+	for state, routes := range map[string][]ports.RouteActivity{
+		"failing":   {{Name: "a", Activity: full}, {Name: "b", Activity: failing}},
+		"saturated": {{Name: "a", Activity: full}, {Name: "b", Activity: free}},
+	} {
+		w = do(t, (&parts{health: "ok", now: ports.Activity{SourceSlots: 4, Failing: routes[1].Failing, Routes: routes}}).api(), "GET", "/health")
+		var got httpapi.Health
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+		require.Equal(t, state, got.SourceState, "the worst")
+		require.Equal(t, map[string]string{"a": "saturated", "b": strings.ReplaceAll(state, "saturated", "ok")}, got.Routes)
+	}
+}
+
+func TestAKeyWithoutARouteIsNotFoundWhoeverAsks(t *testing.T) {
+	p := &parts{}
+	as := p.parts()
+	as.KeyCheck = func(domain.Key) error { return domain.ErrNoRoute }
+	api := httpapi.New(as, httpapi.Labels{}, httpapi.Access{Token: "secret"})
+	for _, path := range []string{"/data/k", "/explain/k"} {
+		requireProblem(t, do(t, api, "GET", path), 404, "no-route")
+	}
+}
+
+func TestMetricsHaveTheNumbersOfEachRoute(t *testing.T) {
+	p := &parts{now: ports.Activity{SourceSlots: 2, Routes: []ports.RouteActivity{{Name: "a", Activity: ports.Activity{SourceSlots: 2, Waiting: 7}}}}}
+	p.counts.Requests[domain.L1Hit] = 3
+	p.counts.Routes = []ports.RouteCounts{{Name: "a", Counts: p.counts}}
+	var got httpapi.Metrics
+	require.NoError(t, json.Unmarshal(do(t, p.api(), "GET", "/metrics").Body.Bytes(), &got))
+	require.Len(t, got.Routes, 1)
+	require.EqualValues(t, 3, got.Routes["a"].L1Hits)
+	require.EqualValues(t, 3, got.Routes["a"].Requests)
+	require.Equal(t, 7, got.Routes["a"].Waiting)
+	require.EqualValues(t, 3, got.L1Hits)
 }
 
 func TestReadinessIsWhatItWasSetTo(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 // asked for it. Times are in seconds.
 type Explanation struct {
 	Key           string  `json:"key" example:"test"`
+	Route         string  `json:"route,omitempty" example:"products"`                                          // the one of MLCACHE_ROUTES that has the key
 	Next          string  `json:"next" enums:"l1-hit,l2-hit,stale,join,wait,load,cools-down" example:"l1-hit"` // what the next GET comes to
 	RefreshChance float64 `json:"refresh_chance" example:"0.0003"`                                             // probability that the next hit starts a refresh
 
@@ -80,7 +81,7 @@ func (a *API) explain(c *gin.Context) {
 	}
 	x := a.parts.Cache.Explain(a.context(c), key)
 	shown := Explanation{
-		Key: key.String(), Next: string(x.Next), RefreshChance: x.RefreshChance,
+		Key: key.String(), Route: x.Route, Next: string(x.Next), RefreshChance: x.RefreshChance,
 		L1: heldIn(x.L1), L2: heldIn(x.L2), Lease: leaseState(x.Lease),
 		Flight: CallState{x.Call.Under, x.Call.Waiters, x.Call.Since.Seconds()},
 	}

@@ -54,7 +54,32 @@ type Metrics struct {
 	L2Up              int `json:"l2_up" example:"1"`                  // 1 when the shared layer can be asked
 	BusUp             int `json:"bus_up" example:"1"`                 // 1 while invalidations are received
 	BreakerOpen       int `json:"breaker_open" example:"0"`           // 1 when the shared layer is not asked, since it failed
+
+	Routes map[string]RouteMetrics `json:"routes,omitempty"` // by name, if MLCACHE_ROUTES is set; their sum is above
 } //	@name	Metrics
+
+// RouteMetrics are the counters of one route, as in Metrics.
+type RouteMetrics struct {
+	Requests          uint64  `json:"requests" example:"1000"`
+	L1Hits            uint64  `json:"l1_hits" example:"900"`
+	L2Hits            uint64  `json:"l2_hits" example:"60"`
+	Loaded            uint64  `json:"loaded" example:"30"`
+	Coalesced         uint64  `json:"coalesced" example:"10"`
+	StaleServed       uint64  `json:"stale_served" example:"0"`
+	Failed            uint64  `json:"failed" example:"0"`
+	Deferred          uint64  `json:"deferred" example:"0"`
+	Abandoned         uint64  `json:"abandoned" example:"0"`
+	CacheMisses       uint64  `json:"cache_misses" example:"30"`
+	SourceFailures    uint64  `json:"source_failures" example:"0"`
+	SourceSeconds     float64 `json:"source_seconds" example:"60.02"`
+	LoadsUnleased     uint64  `json:"loads_unleased" example:"0"`
+	Refreshes         uint64  `json:"refreshes" example:"0"`
+	SourceCalls       int     `json:"source_calls_under_way" example:"0"`
+	SourceSlots       int     `json:"source_places" example:"256"`
+	FlightsUnderWay   int     `json:"flights" example:"0"`
+	RefreshesUnderWay int     `json:"refreshes_under_way" example:"0"`
+	Waiting           int     `json:"waiting" example:"0"`
+} //	@name	RouteMetrics
 
 // metrics tells what was counted.
 //
@@ -99,8 +124,35 @@ func wantsPrometheus(accept []string) bool {
 }
 
 func (a *API) measure() Metrics {
-	n, l1 := a.parts.Counter.Snapshot(), a.parts.L1.Stats()
+	n, l1, now := a.parts.Counter.Snapshot(), a.parts.L1.Stats(), a.parts.Cache.Activity()
+	all := routeMetrics(n, now)
 	m := Metrics{
+		Requests: all.Requests, L1Hits: all.L1Hits, L2Hits: all.L2Hits, Loaded: all.Loaded, Coalesced: all.Coalesced,
+		StaleServed: all.StaleServed, Failed: all.Failed, Deferred: all.Deferred, Abandoned: all.Abandoned,
+		CacheMisses: all.CacheMisses, SourceFailures: all.SourceFailures, SourceSeconds: all.SourceSeconds,
+		LoadsUnleased: all.LoadsUnleased, Refreshes: all.Refreshes,
+		SourceCalls: all.SourceCalls, SourceSlots: all.SourceSlots,
+		FlightsUnderWay: all.FlightsUnderWay, RefreshesUnderWay: all.RefreshesUnderWay, Waiting: all.Waiting,
+
+		L1Misses:           all.Requests - all.L1Hits,
+		L1Entries:          l1.Entries,
+		L1Bytes:            l1.Bytes,
+		L1Evictions:        l1.Evicted(),
+		L1EvictionsEntries: l1.EvictedForEntries,
+		L1EvictionsBytes:   l1.EvictedForBytes,
+		L1EvictionsExpired: l1.EvictedExpired,
+
+		L2Up:        flag(now.Available),
+		BusUp:       flag(now.Subscribed),
+		BreakerOpen: flag(a.parts.L2.Breaker() != "closed"),
+	}
+	m.addShared(n)
+	m.addRoutes(n, now)
+	return m
+}
+
+func routeMetrics(n ports.Counts, now ports.Activity) RouteMetrics {
+	m := RouteMetrics{
 		L1Hits:         n.Requests[domain.L1Hit],
 		L2Hits:         n.Requests[domain.L2Hit],
 		Loaded:         n.Requests[domain.Loaded],
@@ -112,21 +164,15 @@ func (a *API) measure() Metrics {
 		CacheMisses:    n.Events[ports.SourceCalled],
 		SourceFailures: n.Events[ports.SourceFailed],
 		SourceSeconds:  n.SourceTook.Sum.Seconds(),
+		LoadsUnleased:  n.Events[ports.LoadedUnleased],
+		Refreshes:      n.Events[ports.RefreshBegan],
 
-		L1Entries:          l1.Entries,
-		L1Bytes:            l1.Bytes,
-		L1Evictions:        l1.Evicted(),
-		L1EvictionsEntries: l1.EvictedForEntries,
-		L1EvictionsBytes:   l1.EvictedForBytes,
-		L1EvictionsExpired: l1.EvictedExpired,
+		SourceCalls: now.SourceCalls, SourceSlots: now.SourceSlots,
+		FlightsUnderWay: now.Calls, RefreshesUnderWay: now.Refreshes, Waiting: now.Waiting,
 	}
 	for _, count := range n.Requests {
 		m.Requests += count
 	}
-	m.L1Misses = m.Requests - m.L1Hits
-	m.addShared(n)
-	m.addActivity(a.parts.Cache.Activity())
-	m.BreakerOpen = flag(a.parts.L2.Breaker() != "closed")
 	return m
 }
 
@@ -137,18 +183,23 @@ func (m *Metrics) addShared(n ports.Counts) {
 	m.LeasesWon = n.Events[ports.LeaseWon]
 	m.LeaseWaits = n.Events[ports.LeaseWaited]
 	m.LeasesLost = n.Events[ports.LeaseLost]
-	m.Refreshes = n.Events[ports.RefreshBegan]
 	m.ChangesHeard = n.Events[ports.InvalidationReceived]
 	m.GapsHeard = n.Events[ports.GapFound]
-	m.LoadsUnleased = n.Events[ports.LoadedUnleased]
 }
 
-// addActivity adds what goes on now.
-func (m *Metrics) addActivity(now ports.Activity) {
-	m.SourceCalls, m.SourceSlots = now.SourceCalls, now.SourceSlots
-	m.FlightsUnderWay, m.RefreshesUnderWay = now.Calls, now.Refreshes
-	m.Waiting = now.Waiting
-	m.L2Up, m.BusUp = flag(now.Available), flag(now.Subscribed)
+// addRoutes adds what each route has of all that.
+func (m *Metrics) addRoutes(n ports.Counts, now ports.Activity) {
+	if len(now.Routes) == 0 {
+		return
+	}
+	counted := make(map[string]ports.Counts, len(n.Routes))
+	for _, route := range n.Routes {
+		counted[route.Name] = route.Counts
+	}
+	m.Routes = make(map[string]RouteMetrics, len(now.Routes))
+	for _, route := range now.Routes {
+		m.Routes[route.Name] = routeMetrics(counted[route.Name], route.Activity)
+	}
 }
 
 func flag(b bool) int {

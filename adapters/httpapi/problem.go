@@ -37,6 +37,7 @@ var (
 	problemNoMethod    = kind("no-method", http.StatusMethodNotAllowed, "This path does not take that method", "The Allow header names those it takes.")
 	problemInvalidKey  = kind("invalid-key", http.StatusBadRequest, "The key is not valid", "")
 	problemNoSuchKey   = kind("no-such-key", http.StatusNotFound, "The source has no such key", "")
+	problemNoSource    = kind("no-route", http.StatusNotFound, "No route has the key", "MLCACHE_ROUTES says which keys there are.")
 	problemSource      = kind("source-failed", http.StatusBadGateway, "The source failed", "Try again later.")
 	problemWithdrawn   = kind("withdrawn", http.StatusBadGateway, "The source withholds the value", "It answered that the value must not be given out.")
 	problemSourceSize  = kind("source-value-too-large", http.StatusBadGateway, "The source's value is too large", "It is larger than MLCACHE_MAX_VALUE_BYTES.")
@@ -82,6 +83,7 @@ var problems = []struct {
 	is  Problem
 }{
 	{domain.ErrL2Unavailable, problemL2}, // before what it may wrap
+	{domain.ErrNoRoute, problemNoSource},
 	{domain.ErrNotCached, problemNotCached},
 	{domain.ErrTimeout, problemTimeout},
 	{domain.ErrWithdrawn, problemWithdrawn},

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // Index is the answer at the root.
@@ -51,11 +53,15 @@ func (a *API) index(c *gin.Context) {
 
 // Health is the state of the parts.
 type Health struct {
-	Status  string `json:"status" example:"ok"`                                // ok while the process serves
-	L1      string `json:"l1" example:"ok"`                                    // the memory of this instance
-	L2      string `json:"l2" enums:"ok,degraded,embedded" example:"embedded"` // degraded: it cannot be used now, the service goes on without
-	Reason  string `json:"l2_reason,omitempty" example:"the disk is full"`     // why it is degraded
-	Source  string `json:"source" enums:"oracle,http" example:"oracle"`        // the kind of source
+	Status string `json:"status" example:"ok"`                                    // ok while the process serves
+	L1     string `json:"l1" example:"ok"`                                        // the memory of this instance
+	L2     string `json:"l2" enums:"ok,degraded,embedded" example:"embedded"`     // degraded: it cannot be used now, the service goes on without
+	Reason string `json:"l2_reason,omitempty" example:"the disk is full"`         // why it is degraded
+	Source string `json:"source" enums:"oracle,http,sql,routes" example:"oracle"` // the kind of source
+
+	SourceState string            `json:"source_state" enums:"ok,failing,saturated" example:"ok"` // failing: the last load failed; saturated: no more calls may begin
+	Routes      map[string]string `json:"routes,omitempty"`                                       // the same for each route, if MLCACHE_ROUTES is set
+
 	Version string `json:"version" example:"v1.0.0"`
 } //	@name	Health
 
@@ -72,9 +78,33 @@ type Health struct {
 //	@Router			/health [head]
 func (a *API) health(c *gin.Context) {
 	l2, reason := a.l2(c)
-	c.JSON(http.StatusOK, Health{
-		Status: "ok", L1: "ok", L2: l2, Reason: reason, Source: a.labels.Source, Version: a.labels.Version,
-	})
+	now := a.parts.Cache.Activity()
+	h := Health{
+		Status: "ok", L1: "ok", L2: l2, Reason: reason, Source: a.labels.Source, Version: a.labels.Version, SourceState: sourceState(now),
+	}
+	if len(now.Routes) > 0 {
+		h.Routes = make(map[string]string, len(now.Routes))
+	}
+	for _, route := range now.Routes {
+		h.Routes[route.Name] = sourceState(route.Activity)
+	}
+	c.JSON(http.StatusOK, h)
+}
+
+// sourceState is the state of a source, or the worst of several.
+func sourceState(now ports.Activity) string {
+	saturated := now.SourceCalls >= now.SourceSlots
+	for _, route := range now.Routes {
+		saturated = saturated || route.SourceCalls >= route.SourceSlots
+	}
+	switch {
+	case now.Failing:
+		return "failing"
+	case saturated:
+		return "saturated"
+	default:
+		return "ok"
+	}
 }
 
 // l2 is the state of L2, and why it is degraded if it is.

@@ -45,13 +45,20 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("mlcache_"+name, help, labels, nil)
 }
 
+// routed is a metric that each route has, with its name as a label if it has one.
+type routed struct{ unnamed, named *prometheus.Desc }
+
+func ofRoutes(name, help string, labels ...string) routed {
+	return routed{desc(name, help, labels...), desc(name, help, append(labels, "route")...)}
+}
+
 var (
-	requests  = desc("requests_total", "Requests for keys, by how they were answered.", "outcome")
-	loads     = desc("source_calls_total", "Calls of the source that began.")
-	failures  = desc("source_failures_total", "Calls of the source that failed.")
-	source    = desc("source_duration_seconds", "How long calls of the source took.")
-	leases    = desc("leases_total", "Leases, by outcome.", "outcome")
-	refreshes = desc("refreshes_total", "Loads in the background, before or after a value expired.")
+	requests  = ofRoutes("requests_total", "Requests for keys, by how they were answered.", "outcome")
+	loads     = ofRoutes("source_calls_total", "Calls of the source that began.")
+	failures  = ofRoutes("source_failures_total", "Calls of the source that failed.")
+	source    = ofRoutes("source_duration_seconds", "How long calls of the source took.")
+	leases    = ofRoutes("leases_total", "Leases, by outcome.", "outcome")
+	refreshes = ofRoutes("refreshes_total", "Loads in the background, before or after a value expired.")
 	l2Failed  = desc("l2_failures_total", "Calls of the shared layer that failed.")
 	l2Broken  = desc("l2_undecodable_total", "Entries in the shared layer that could not be decoded.")
 	changes   = desc("bus_changes_total", "Invalidations received: keys that other instances replaced or deleted.")
@@ -59,10 +66,10 @@ var (
 	evictions = desc("l1_evictions_total", "Entries evicted from memory, by cause.", "cause")
 	entries   = desc("l1_entries", "Entries in memory.")
 	bytes     = desc("l1_bytes", "Bytes that the entries in memory occupy.")
-	calls     = desc("source_calls_in_flight", "Calls of the source in flight.")
-	places    = desc("source_calls_limit", "Calls of the source that may be in flight.")
-	flights   = desc("loads_in_flight", "Loads in flight, for requests or in the background.", "for")
-	waiting   = desc("waiting_requests", "Requests that wait for loads.")
+	calls     = ofRoutes("source_calls_in_flight", "Calls of the source in flight.")
+	places    = ofRoutes("source_calls_limit", "Calls of the source that may be in flight.")
+	flights   = ofRoutes("loads_in_flight", "Loads in flight, for requests or in the background.", "for")
+	waiting   = ofRoutes("waiting_requests", "Requests that wait for loads.")
 	l2Up      = desc("l2_up", "1 while the shared layer is used.")
 	busUp     = desc("bus_up", "1 while invalidations are received.")
 	breaker   = desc("l2_breaker_state", "1 for the state that the circuit breaker of the shared layer is in.", "state")
@@ -95,19 +102,52 @@ func (s sink) gauge(d *prometheus.Desc, value float64, labels ...string) {
 	s.to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 }
 
+// route is a sink for what one route has.
+type route struct {
+	sink
+	name string
+}
+
+func (r route) of(d routed, labels []string) (*prometheus.Desc, []string) {
+	if r.name == "" {
+		return d.unnamed, labels
+	}
+	return d.named, append(labels, r.name)
+}
+
+func (r route) counts(d routed, n uint64, labels ...string) {
+	one, labels := r.of(d, labels)
+	r.count(one, n, labels...)
+}
+
+func (r route) gauges(d routed, value int, labels ...string) {
+	one, labels := r.of(d, labels)
+	r.gauge(one, float64(value), labels...)
+}
+
+func (r route) counted(n ports.Counts) {
+	for o := range domain.Outcome(domain.Outcomes) {
+		r.counts(requests, n.Requests[o], o.String())
+	}
+	r.counts(loads, n.Events[ports.SourceCalled])
+	r.counts(failures, n.Events[ports.SourceFailed])
+	one, labels := r.of(source, nil)
+	r.to <- histogram(one, n.SourceTook, labels...)
+	r.counts(leases, n.Events[ports.LeaseWon], "won")
+	r.counts(leases, n.Events[ports.LeaseWaited], "waited")
+	r.counts(leases, n.Events[ports.LeaseLost], "lost")
+	r.counts(leases, n.Events[ports.LoadedUnleased], "unavailable")
+	r.counts(refreshes, n.Events[ports.RefreshBegan])
+}
+
 func (c collector) counted(s sink) {
 	n := c.parts.Counter.Snapshot()
-	for o := range domain.Outcome(domain.Outcomes) {
-		s.count(requests, n.Requests[o], o.String())
+	if len(n.Routes) == 0 {
+		route{s, ""}.counted(n)
 	}
-	s.count(loads, n.Events[ports.SourceCalled])
-	s.count(failures, n.Events[ports.SourceFailed])
-	s.to <- histogram(source, n.SourceTook)
-	s.count(leases, n.Events[ports.LeaseWon], "won")
-	s.count(leases, n.Events[ports.LeaseWaited], "waited")
-	s.count(leases, n.Events[ports.LeaseLost], "lost")
-	s.count(leases, n.Events[ports.LoadedUnleased], "unavailable")
-	s.count(refreshes, n.Events[ports.RefreshBegan])
+	for _, r := range n.Routes {
+		route{s, r.Name}.counted(r.Counts)
+	}
 	s.count(l2Failed, n.Events[ports.L2Failed])
 	s.count(l2Broken, n.Events[ports.L2Undecodable])
 	s.count(changes, n.Events[ports.InvalidationReceived])
@@ -123,13 +163,22 @@ func (c collector) inMemory(s sink) {
 	s.gauge(bytes, float64(l1.Bytes))
 }
 
+func (r route) now(now ports.Activity) {
+	r.gauges(calls, now.SourceCalls)
+	r.gauges(places, now.SourceSlots)
+	r.gauges(flights, now.Calls, "requests")
+	r.gauges(flights, now.Refreshes, "refresh")
+	r.gauges(waiting, now.Waiting)
+}
+
 func (c collector) now(s sink) {
 	now := c.parts.Activity.Activity()
-	s.gauge(calls, float64(now.SourceCalls))
-	s.gauge(places, float64(now.SourceSlots))
-	s.gauge(flights, float64(now.Calls), "requests")
-	s.gauge(flights, float64(now.Refreshes), "refresh")
-	s.gauge(waiting, float64(now.Waiting))
+	if len(now.Routes) == 0 {
+		route{s, ""}.now(now)
+	}
+	for _, r := range now.Routes {
+		route{s, r.Name}.now(r.Activity)
+	}
 	s.gauge(l2Up, flag(now.Available))
 	s.gauge(busUp, flag(now.Subscribed))
 	state := c.parts.L2.Breaker()

@@ -138,3 +138,20 @@ func TestPromtoolHasNothingToSay(t *testing.T) {
 	require.NoError(t, err, string(out))
 	require.Empty(t, string(out))
 }
+
+func TestWhatRoutesHaveIsShownForEachOfThem(t *testing.T) {
+	n := sample()
+	n.counts.Routes = []ports.RouteCounts{{Name: "a", Counts: n.counts}, {Name: "b"}}
+	n.now.Routes = []ports.RouteActivity{{Name: "a", Activity: n.now}, {Name: "b"}}
+	text := n.scrape(t, "text/plain")
+	for _, line := range []string{
+		`mlcache_requests_total{outcome="l1_hit",route="a"} 100`, `mlcache_requests_total{outcome="l1_hit",route="b"} 0`,
+		`mlcache_source_calls_total{route="a"} 200`, `mlcache_leases_total{outcome="won",route="a"} 205`,
+		`mlcache_source_duration_seconds_count{route="a"} 5`, `mlcache_source_duration_seconds_count{route="b"} 0`,
+		`mlcache_source_calls_in_flight{route="a"} 41`, `mlcache_loads_in_flight{for="refresh",route="a"} 44`, `mlcache_waiting_requests{route="b"} 0`,
+		"mlcache_l2_failures_total 202", "mlcache_bus_gaps_total 210",
+	} {
+		require.Contains(t, text, line+"\n")
+	}
+	require.NotContains(t, text, `mlcache_requests_total{outcome="l1_hit"}`, "a sum over the routes would count twice")
+}

@@ -8,22 +8,18 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/embedded"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
-	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpsource"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/lru"
-	"github.com/multi-layer-cache/multi-layer-cache/adapters/oracle"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/otel"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/prometheus"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
-	"github.com/multi-layer-cache/multi-layer-cache/adapters/sqlsource"
 	"github.com/multi-layer-cache/multi-layer-cache/app"
-	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // embeddedMaxBytes bounds what the embedded layer occupies, on the heap or on disk.
 const embeddedMaxBytes = 64 << 20
 
-func newL1(cfg Config, o app.Options) (*lru.Cache, func(), error) {
+func newL1(cfg Config, routes []routeConfig) (*lru.Cache, func(), error) {
 	admission := lru.PlainLRU
 	if cfg.L1Admission == "tinylfu" {
 		admission = lru.TinyLFU
@@ -31,7 +27,7 @@ func newL1(cfg Config, o app.Options) (*lru.Cache, func(), error) {
 	cache, err := lru.New(lru.Options{
 		MaxEntries: cfg.L1MaxEntries,
 		MaxBytes:   int64(cfg.L1MaxBytes),
-		KeepStale:  o.KeepStale(),
+		KeepStale:  keepStale(routes),
 		Tick:       lru.DefaultTick,
 		Admission:  admission,
 	})
@@ -52,9 +48,9 @@ type sharedLayer struct {
 	Health httpapi.SharedLayer
 }
 
-func newL2(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, func(), error) {
+func newL2(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, func(), error) {
 	if cfg.RedisURL == "" {
-		return newEmbedded(cfg, tracing, log)
+		return newEmbedded(cfg, routes, tracing, log)
 	}
 	client, err := redis.NewClient(redis.Options{
 		URL: string(cfg.RedisURL), Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, WaitReplicas: cfg.RedisWait, Logger: log,
@@ -81,12 +77,12 @@ func newL2(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, fu
 	return sharedLayer{Store: tracing.L2Store(redis.NewStore(client)), Locker: tracing.Locker(locker), Bus: bus, Health: client}, closeAll, nil
 }
 
-func newEmbedded(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, func(), error) {
+func newEmbedded(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, func(), error) {
 	layer, err := embedded.Open(embedded.Options{
 		Dir:           cfg.DataDir,
 		LockTTL:       cfg.LockTTL,
 		MaxBytes:      embeddedMaxBytes,
-		MaxValueBytes: int(cfg.MaxValueBytes),
+		MaxValueBytes: int(maxValueBytes(routes)),
 		Logger:        log,
 	})
 	if err != nil {
@@ -103,87 +99,6 @@ func newEmbedded(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLay
 		}
 	}
 	return sharedLayer{Store: tracing.L2Store(layer), Locker: tracing.Locker(layer), Bus: layer, Health: layer}, closeLayer, nil
-}
-
-// backend is the source, and which keys it takes.
-type backend struct {
-	Source ports.Source
-	Keys   httpapi.KeyCheck
-}
-
-func newSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing, log *slog.Logger) (backend, func(), error) {
-	switch cfg.Source {
-	case sourceSQL:
-		return newSQLSource(cfg, rec, tracing, log)
-	case sourceHTTP:
-		source, err := httpsource.New(httpsource.Options{
-			URL:        string(cfg.SourceURL),
-			Timeout:    cfg.SourceTimeout,
-			MaxBytes:   int64(cfg.MaxValueBytes),
-			MaxConns:   cfg.SourceConcurrency,
-			Redirected: func() { rec.Event(ports.SourceCalled) },
-			TagsRefused: func(key domain.Key, reason error) {
-				log.Warn("not stored, because the source gave it tags that cannot be kept", "key", key, "err", reason)
-			},
-		})
-		if err != nil {
-			return backend{}, nil, refused("source-url", err)
-		}
-		return backend{tracing.Source(source), source.Check}, source.Close, nil
-	}
-	source, err := oracle.New(cfg.OracleDelay)
-	if err != nil {
-		return backend{}, nil, err
-	}
-	return backend{Source: tracing.Source(source)}, func() {}, nil
-}
-
-func newSQLSource(cfg Config, rec ports.Recorder, tracing *otel.Tracing, log *slog.Logger) (backend, func(), error) {
-	source, err := sqlsource.New(sqlsource.Options{
-		DSN:       string(cfg.SourceDSN),
-		Query:     cfg.SourceQuery,
-		Timeout:   cfg.SourceTimeout,
-		MaxBytes:  int64(cfg.MaxValueBytes),
-		MaxConns:  cfg.SourceConcurrency,
-		Batch:     cfg.SourceBatch,
-		BatchWait: cfg.SourceBatchWait,
-		Repeated:  func() { rec.Event(ports.SourceCalled) },
-		Logger:    log,
-	})
-	if err != nil {
-		return backend{}, nil, refused("source-query", err)
-	}
-	closeSource := func() {
-		if err := source.Close(); err != nil {
-			log.Debug("closing the source", "err", err)
-		}
-	}
-	return backend{Source: tracing.Source(source)}, closeSource, nil
-}
-
-// freshness is what becomes of what a source says, by the names of the setting.
-var freshness = map[string]app.Freshness{
-	"cap": app.CapSource, "follow": app.FollowSource, "ignore": app.IgnoreSource,
-}
-
-func appOptions(cfg Config) app.Options {
-	return app.Options{
-		TTL:               cfg.TTL,
-		Freshness:         freshness[cfg.SourceFreshness],
-		TTLJitter:         cfg.TTLJitter,
-		NegativeTTL:       cfg.NegativeTTL,
-		StaleIfError:      cfg.StaleIfError,
-		StaleWhile:        cfg.StaleWhile,
-		L2Stale:           cfg.L2Stale,
-		RefreshAhead:      cfg.RefreshAhead,
-		FailureCooldown:   cfg.FailureCooldown,
-		SourceTimeout:     cfg.SourceTimeout,
-		SourceConcurrency: cfg.SourceConcurrency,
-		RequestTimeout:    cfg.RequestTimeout,
-		MaxValueBytes:     int(cfg.MaxValueBytes),
-		MaxWaiters:        app.DefaultOptions().MaxWaiters,
-		ReloadInterval:    cfg.ReloadInterval,
-	}
 }
 
 // tracingTimeout is how long the end of the program waits for the last spans to
@@ -204,19 +119,21 @@ func newTracing(log *slog.Logger) (*otel.Tracing, func(), error) {
 	}, nil
 }
 
-func newCache(s *app.Service, tracing *otel.Tracing) httpapi.Cache { return tracing.Cache(s) }
+func newCache(r *app.Router, tracing *otel.Tracing) httpapi.Cache { return tracing.Cache(r) }
+
+func keyCheck(r *app.Router) httpapi.KeyCheck { return r.Check }
 
 func newMiddleware(tracing *otel.Tracing) httpapi.Tracing {
 	return httpapi.Tracing(tracing.Middleware())
 }
 
-func newExposition(count *counters.Recorder, l1 *lru.Cache, s *app.Service, l2 httpapi.SharedLayer, answers *counters.Answers) httpapi.Exposition {
-	return prometheus.Handler(prometheus.Parts{Counter: count, L1: l1, Activity: s, L2: l2, Answers: answers}, programVersion())
+func newExposition(count *counters.Recorder, l1 *lru.Cache, r *app.Router, l2 httpapi.SharedLayer, answers *counters.Answers) httpapi.Exposition {
+	return prometheus.Handler(prometheus.Parts{Counter: count, L1: l1, Activity: r, L2: l2, Answers: answers}, programVersion())
 }
 
-func access(cfg Config) httpapi.Access {
+func access(cfg Config, routes []routeConfig) httpapi.Access {
 	return httpapi.Access{
-		Token: string(cfg.Token), MaxValueBytes: int64(cfg.MaxValueBytes), Hosts: cfg.hosts(), ReloadInterval: cfg.ReloadInterval,
+		Token: string(cfg.Token), MaxValueBytes: int64(maxValueBytes(routes)), Hosts: cfg.hosts(), ReloadInterval: cfg.ReloadInterval,
 	}
 }
 

@@ -23,15 +23,36 @@ func (e usageError) Unwrap() error { return e.error }
 
 // refused says which setting is wrong.
 func refused(flag string, reason error) error {
-	env := "MLCACHE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-	return usageError{fmt.Errorf("%s (--%s): %w", env, flag, reason)}
+	return usageError{settingError{flag, reason}}
 }
+
+// settingError is an error of the setting that has a flag.
+type settingError struct {
+	flag   string
+	reason error
+}
+
+func (e settingError) Error() string {
+	env := "MLCACHE_" + strings.ToUpper(strings.ReplaceAll(e.flag, "-", "_"))
+	return fmt.Sprintf("%s (--%s): %v", env, e.flag, e.reason)
+}
+
+// Unwrap returns the reason.
+func (e settingError) Unwrap() error { return e.reason }
+
+// The flags that routes have names of their own for.
+const (
+	flagSource      = "source"
+	flagSourceURL   = "source-url"
+	flagSourceQuery = "source-query"
+)
 
 // The kinds of source.
 const (
 	sourceOracle = "oracle"
 	sourceHTTP   = "http"
 	sourceSQL    = "sql"
+	sourceRoutes = "routes" // several, by MLCACHE_ROUTES
 )
 
 // complete checks the settings and fills in those that follow from others. The
@@ -52,6 +73,10 @@ func (c *Config) complete() error {
 func (c *Config) completeSource() error {
 	implied, because := sourceOracle, ""
 	switch {
+	case c.Routes != "" && (c.Source != "" || c.SourceURL != "" || c.SourceDSN != "" || c.SourceQuery != ""):
+		return refused("routes", errors.New("is not allowed with MLCACHE_SOURCE, _URL, _DSN or _QUERY, since the file says what the sources are"))
+	case c.Routes != "":
+		implied = sourceRoutes
 	case c.SourceURL != "" && c.SourceDSN != "":
 		return refused("source-dsn", errors.New("is not allowed with MLCACHE_SOURCE_URL (--source-url), want one of them"))
 	case c.SourceURL != "":
@@ -63,7 +88,7 @@ func (c *Config) completeSource() error {
 	case c.Source == "":
 		c.Source = implied
 	case because != "" && c.Source != implied:
-		return refused("source", fmt.Errorf("%q is not allowed with %s", c.Source, because))
+		return refused(flagSource, fmt.Errorf("%q is not allowed with %s", c.Source, because))
 	}
 	return nil
 }
@@ -100,15 +125,17 @@ func (c *Config) rules() []rule {
 		notNegative("negative-ttl", c.NegativeTTL),
 		notNegative("stale-if-error", c.StaleIfError),
 		notNegative("stale-while-revalidate", c.StaleWhile),
+		notNegative("soft-timeout", c.SoftTimeout),
+		notNegative("l1-ttl", c.L1TTL),
 		notNegative("l2-stale", c.L2Stale),
 		{"refresh-ahead", c.RefreshAhead, c.RefreshAhead >= 0 && c.RefreshAhead <= 100, "0 to 100"},
 		notNegative("failure-cooldown", c.FailureCooldown),
 		notNegative("reload-interval", c.ReloadInterval),
-		oneOf("source", c.Source, sourceOracle, sourceHTTP, sourceSQL),
+		{flagSource, c.Source, c.Source == sourceRoutes && c.Routes != "" || slices.Contains([]string{sourceOracle, sourceHTTP, sourceSQL}, c.Source), "oracle or http or sql"},
 		notNegative("oracle-delay", c.OracleDelay),
-		{"source-url", c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
+		{flagSourceURL, c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
 		{"source-dsn", c.SourceDSN, c.Source != sourceSQL || c.SourceDSN != "", "a DSN when the source is sql"},
-		{"source-query", c.SourceQuery, c.Source != sourceSQL || c.SourceQuery != "", "a statement with :key or :keys when the source is sql"},
+		{flagSourceQuery, c.SourceQuery, c.Source != sourceSQL || c.SourceQuery != "", "a statement with :key or :keys when the source is sql"},
 		{"source-batch", c.SourceBatch, c.SourceBatch >= 1 && c.SourceBatch <= 1000, "1 to 1000"},
 		notNegative("source-batch-wait", c.SourceBatchWait),
 		positive("source-timeout", c.SourceTimeout),
@@ -148,10 +175,15 @@ func durationSetting(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
 		return err
 	}
+	d, err := parseDuration(text)
+	target.SetInt(int64(d))
+	return err
+}
+
+func parseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return fmt.Errorf("%q is not allowed, want a duration such as 30s or 500ms", text)
+		return 0, fmt.Errorf("%q is not allowed, want a duration such as 30s or 500ms", text)
 	}
-	target.SetInt(int64(d))
-	return nil
+	return d, nil
 }

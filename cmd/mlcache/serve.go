@@ -18,7 +18,7 @@ import (
 
 // program is what Wire puts together.
 type program struct {
-	service *app.Service
+	service *app.Router
 	api     *httpapi.API
 	l2      httpapi.SharedLayer
 }

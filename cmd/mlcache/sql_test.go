@@ -49,7 +49,7 @@ func TestAWrongQueryStopsTheStartWithoutSayingTheDSN(t *testing.T) {
 	} {
 		c, _, err := parse(flags, io.Discard)
 		if err == nil {
-			_, _, err = newSource(c.Config, nil, nil, slog.New(slog.DiscardHandler))
+			_, _, err = newSource(c.Config, nil, slog.New(slog.DiscardHandler))
 		}
 		require.Error(t, err, strings.Join(flags, " "))
 		require.NotContains(t, err.Error(), "hunter2")

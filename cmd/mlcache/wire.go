@@ -27,8 +27,8 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		newL2,
 		wire.FieldsOf(new(sharedLayer), "Store", "Locker", "Bus", "Health"),
 
-		newSource,
-		wire.FieldsOf(new(backend), "Source", "Keys"),
+		newRoutes,
+		newSources,
 
 		counters.New,
 		wire.Bind(new(ports.Recorder), new(*counters.Recorder)),
@@ -38,10 +38,10 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		newExposition,
 		newMiddleware,
 
-		appOptions,
-		wire.Struct(new(app.Ports), "*"),
-		app.New,
+		wire.Struct(new(app.Ports), "L1", "L2", "Locker", "Bus", "Recorder", "Logger"), // the routes have sources
+		app.NewRouter,
 		newCache,
+		keyCheck,
 
 		labels,
 		access,

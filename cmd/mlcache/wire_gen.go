@@ -18,8 +18,11 @@ import (
 // assemble puts the program together. The adapters meet the use case here and
 // nowhere else. The function it returns closes what was opened.
 func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
-	options := appOptions(cfg)
-	cache, cleanup, err := newL1(cfg, options)
+	v, err := newRoutes(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	cache, cleanup, err := newL1(cfg, v)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -28,7 +31,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
-	mainSharedLayer, cleanup3, err := newL2(cfg, tracing, log)
+	mainSharedLayer, cleanup3, err := newL2(cfg, v, tracing, log)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -38,24 +41,22 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	locker := mainSharedLayer.Locker
 	bus := mainSharedLayer.Bus
 	recorder := counters.New()
-	mainBackend, cleanup4, err := newSource(cfg, recorder, tracing, log)
+	ports := app.Ports{
+		L1:       cache,
+		L2:       l2Store,
+		Locker:   locker,
+		Bus:      bus,
+		Recorder: recorder,
+		Logger:   log,
+	}
+	v2, cleanup4, err := newSources(v, recorder, tracing, log)
 	if err != nil {
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	source := mainBackend.Source
-	ports := app.Ports{
-		L1:       cache,
-		L2:       l2Store,
-		Locker:   locker,
-		Bus:      bus,
-		Source:   source,
-		Recorder: recorder,
-		Logger:   log,
-	}
-	service, err := app.New(ports, options)
+	router, err := app.NewRouter(ports, v2)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -63,16 +64,16 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
-	httpapiCache := newCache(service, tracing)
-	keyCheck := mainBackend.Keys
+	httpapiCache := newCache(router, tracing)
+	httpapiKeyCheck := keyCheck(router)
 	httpapiSharedLayer := mainSharedLayer.Health
 	answers := counters.NewAnswers()
-	exposition := newExposition(recorder, cache, service, httpapiSharedLayer, answers)
+	exposition := newExposition(recorder, cache, router, httpapiSharedLayer, answers)
 	httpapiTracing := newMiddleware(tracing)
 	httpapiLimits := limits(cfg)
 	parts := httpapi.Parts{
 		Cache:      httpapiCache,
-		KeyCheck:   keyCheck,
+		KeyCheck:   httpapiKeyCheck,
 		Counter:    recorder,
 		L1:         cache,
 		L2:         httpapiSharedLayer,
@@ -83,10 +84,10 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		Limits:     httpapiLimits,
 	}
 	httpapiLabels := labels(cfg)
-	httpapiAccess := access(cfg)
+	httpapiAccess := access(cfg, v)
 	api := httpapi.New(parts, httpapiLabels, httpapiAccess)
 	mainProgram := &program{
-		service: service,
+		service: router,
 		api:     api,
 		l2:      httpapiSharedLayer,
 	}
