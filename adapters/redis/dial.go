@@ -59,7 +59,7 @@ func dialer(inner func(context.Context, string, string) (net.Conn, error)) func(
 		if err != nil {
 			return nil, err
 		}
-		return &quietConn{Conn: conn}, nil
+		return newQuietConn(conn), nil
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// lane is one established connection. A caller that finds it idle sends at once,
-// without a change of goroutines; all that is asked meanwhile is sent together when the
-// replies are there (group commit), so a call waits for at most one round trip of others.
+// lane is one established connection. A caller that finds it idle sends at once; all
+// that is asked meanwhile is sent together when the replies are there (group commit), so
+// a call waits for at most one round trip of others.
 type lane struct {
 	node  *node
 	waits bool // for the replicas, at the end of each round trip

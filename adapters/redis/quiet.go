@@ -1,9 +1,9 @@
 package redis
 
 import (
-	"errors"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -12,9 +12,63 @@ import (
 // or leave, so that a large reply on a slow network is no failure, up to a total of
 // maxProgress times as long. What has arrived by the deadline still counts when this
 // process gets to look at it later.
+//
+// A goroutine of the connection receives. So a caller that waits for a reply gives way
+// to those that are about to ask for something, who then share the next round trip:
+// a reply that is there at once, from a server on the same machine, is no exception.
+//
+// It has one reader at a time, and must be closed.
 type quietConn struct {
 	net.Conn
 	reading, writing quiet
+
+	arrived chan []byte   // what was received; closed at its end
+	taken   chan struct{} // it has been read
+	err     error         // why no more arrives; set before arrived is closed
+	closed  chan struct{}
+	close   func() error
+
+	// Used by the reader.
+	rest  []byte // of what has arrived
+	timer *time.Timer
+}
+
+// receiveBytes is how much is received at once.
+const receiveBytes = 32 << 10
+
+func newQuietConn(conn net.Conn) *quietConn {
+	c := &quietConn{
+		Conn: conn, arrived: make(chan []byte, 1), taken: make(chan struct{}, 1), closed: make(chan struct{}), timer: time.NewTimer(0),
+	}
+	c.close = sync.OnceValue(func() error {
+		close(c.closed)
+		return conn.Close()
+	})
+	go c.receive()
+	return c
+}
+
+// Close ends the connection and its goroutine.
+func (c *quietConn) Close() error { return c.close() }
+
+func (c *quietConn) receive() {
+	defer close(c.arrived)
+	buffer := make([]byte, receiveBytes)
+	for {
+		n, err := c.Conn.Read(buffer)
+		if n > 0 {
+			c.arrived <- buffer[:n]
+			select {
+			case <-c.taken:
+			case <-c.closed:
+				err = net.ErrClosed
+			}
+		}
+		if err != nil {
+			c.err = err
+			return
+		}
+	}
 }
 
 // maxProgress bounds how many times longer than its budget an exchange may take
@@ -55,19 +109,40 @@ func (c *quietConn) SetDeadline(t time.Time) error {
 	return nil
 }
 
-// lastLook is how long a read that is out of time waits for what may be there.
+// lastLook is how long a read that is out of time waits for what may be there: a process
+// that was stopped finds the end of the time before it finds what has arrived.
 const lastLook = time.Millisecond
 
 func (c *quietConn) Read(b []byte) (int, error) {
-	if err := c.Conn.SetReadDeadline(c.reading.deadline()); err != nil {
-		return 0, err
+	if len(c.rest) == 0 {
+		if err := c.await(); err != nil {
+			return 0, err
+		}
 	}
-	n, err := c.Conn.Read(b)
-	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(lastLook))
-		n, err = c.Conn.Read(b)
+	n := copy(b, c.rest)
+	if c.rest = c.rest[n:]; len(c.rest) == 0 {
+		c.taken <- struct{}{}
 	}
-	return n, err
+	return n, nil
+}
+
+// await waits for something to arrive.
+func (c *quietConn) await() error {
+	var late <-chan time.Time
+	if deadline := c.reading.deadline(); !deadline.IsZero() {
+		c.timer.Reset(time.Until(deadline) + lastLook)
+		late = c.timer.C
+	}
+	select {
+	case some, ok := <-c.arrived:
+		if !ok {
+			return c.err
+		}
+		c.rest = some
+		return nil
+	case <-late:
+		return os.ErrDeadlineExceeded
+	}
 }
 
 // Write sends in pieces, so that progress is seen.

@@ -27,7 +27,7 @@ func TestTheBudgetIsOfSilence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				near, far := net.Pipe()
-				conn := &quietConn{Conn: near}
+				conn := newQuietConn(near)
 				var writing sync.WaitGroup
 				defer writing.Wait()
 				defer conn.Close()
