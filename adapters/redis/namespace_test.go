@@ -31,13 +31,13 @@ func (m member) in(t *testing.T, name string) member {
 
 func TestNamespacesOnOneClientNeitherSeeNorHearEachOther(t *testing.T) {
 	t.Parallel()
-	for name, url := range map[string]func() string{
-		"single":  func() string { return redistest.Start(t).URL() },
-		"Cluster": func() string { return redistest.StartCluster(t).URL() },
+	for name, start := range map[string]func(*testing.T) string{
+		"single":  func(t *testing.T) string { return redistest.Start(t).URL() },
+		"Cluster": func(t *testing.T) string { return redistest.StartCluster(t).URL() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := url()
+			url := start(t)
 			here, there := join(t, url), join(t, url)
 			for i := range someKeys {
 				suffix := fmt.Sprint(i)
