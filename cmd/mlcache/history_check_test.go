@@ -76,7 +76,9 @@ func (w handwritten) failure(from, to int) handwritten {
 func TestHistoriesThatKeepThePromisesPass(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]handwritten{
-		"nothing":                                        operations(),
+		"nothing": operations(),
+		"memory has missed an invalidation, and asked L2 in vain": operations(
+			loaded(0, 0, 0, 1), remove(1, 1, 100, 110), loaded(0, 0, 400, 501)).outage(0, 50, 300),
 		"nothing was written":                            operations(loaded(0, 0, 0, 1), loaded(1, 0, 100, 101)),
 		"a PUT is read everywhere":                       operations(put(0, 1, 0, 5), got(0, 1, 6, 7), got(1, 1, 30, 31)),
 		"the origin has it too":                          operations(put(0, 1, 0, 5), loaded(0, 1, 6, 7), got(0, 1, 8, 9)),
@@ -115,6 +117,10 @@ func TestHistoriesThatKeepThePromisesPass(t *testing.T) {
 func TestHistoriesThatBreakAPromiseAreCaught(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]handwritten{
+		"memory has missed an invalidation, and L2 was not asked twice": operations(
+			loaded(0, 0, 0, 1), remove(1, 1, 100, 110), loaded(0, 0, 400, 450)).outage(0, 50, 300),
+		"memory has missed an invalidation, and L2 answered": operations(
+			loaded(0, 0, 0, 1), remove(1, 1, 100, 110), from("l2", loaded(0, 0, 400, 501))).outage(0, 50, 300),
 		"old on the same instance after a PUT":           operations(put(0, 1, 0, 1), put(0, 2, 10, 15), got(0, 1, 16, 17)),
 		"old on the same instance after a DELETE":        operations(put(0, 1, 0, 1), remove(0, 2, 10, 15), got(0, 1, 16, 17)),
 		"a load from before brings it back":              operations(remove(0, 2, 10, 15), loaded(0, 1, 16, 17)),

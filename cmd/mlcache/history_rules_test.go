@@ -42,7 +42,9 @@ type promises struct {
 //     answer, the deadline may be the budget later.
 //   - What a GET returned was current at some time between its begin, less the time
 //     that invalidations take, and its end. During an outage of the instance, when
-//     invalidations may be missed, memory may be as old as the outage, L2 may not.
+//     invalidations may be missed, memory may be as old as the outage, L2 may not. So
+//     may be what memory has from before an outage when L2 was asked twice in vain,
+//     which takes two budgets.
 //   - An instance that has a write of its own under way may not see it before its end.
 //
 // And each GET comes after all writes that had succeeded on its own instance before.
@@ -161,8 +163,9 @@ func (p promises) oldest(r operation, outages []span, own []operation) time.Dura
 			oldest = min(oldest, w.begun)
 		}
 	}
+	inVain := r.layer == "l1" && r.ended-r.begun >= 2*p.budget
 	for _, o := range outages {
-		if o.from < usual && usual <= o.to {
+		if o.from < usual && (usual <= o.to || inVain) {
 			oldest = min(oldest, o.from)
 		}
 	}
