@@ -56,7 +56,7 @@ func (b *batcher) join(ctx context.Context) *statement {
 	defer b.mu.Unlock()
 	st := b.forming
 	if st == nil {
-		st = &statement{b: b, full: make(chan struct{}), ready: make(chan struct{}), memory: &reservation{room: b.memory}}
+		st = &statement{b: b, full: make(chan struct{}), ready: make(chan struct{}), memory: &reservation{room: b.memory, many: make(slots, 1)}}
 		st.ctx, st.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		st.undecided.Store(1)
 		b.forming = st

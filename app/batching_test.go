@@ -25,7 +25,8 @@ const batchWait = 2 * time.Millisecond
 type table struct {
 	takes func(keys []domain.Key) time.Duration // nil: loadTime
 	panic bool
-	short bool // leaves out a result
+	short bool  // leaves out a result
+	size  int64 // of each value, which takes a millisecond to read
 
 	mu         sync.Mutex
 	statements [][]domain.Key
@@ -68,6 +69,13 @@ func (s *table) LoadMany(ctx context.Context, keys []domain.Key) []ports.Loaded 
 		panic("ouch")
 	}
 	for i, key := range keys {
+		if s.size > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if err := ports.Reserve(ctx, s.size); err != nil {
+			loaded[i].Err = err
+			continue
+		}
 		switch {
 		case strings.HasPrefix(key.String(), "bad"):
 			loaded[i].Err = errors.New("invalid input syntax")
@@ -259,6 +267,37 @@ func TestABatchOfAThousandColdKeysIsFewStatements(t *testing.T) {
 			require.Equal(t, "row of "+keys[i].String(), r.Entry.Body())
 		}
 		require.LessOrEqual(t, len(source.statements), 1000/10*5/4)
+	})
+}
+
+// A value of 64 KiB takes 128 KiB of memory, of which there are 32 MiB.
+func TestStatementsWithLargeValuesDoNotKeepTheMemoryFromEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleetOn(t, 1, &table{size: 64 << 10}, never)
+		f.getAll(0, named(t, "k", 600), isRow(t))
+	})
+}
+
+// What waits for another instance's lease has memory, perhaps, but not the turn.
+func TestAStatementThatHasBeenReadLetsOthersTakeMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &table{size: 64 << 10, takes: func(keys []domain.Key) time.Duration {
+			if keys[0].String() == "held0" {
+				return 4 * loadTime
+			}
+			return loadTime
+		}}
+		f := newFleetOn(t, 2, source, never, func(o *app.Options) { o.SourceTimeout, o.RequestTimeout = time.Minute, time.Hour })
+		held := named(t, "held", 1)
+		var all sync.WaitGroup
+		all.Go(func() { f.getAll(1, held, isRow(t)) })
+		time.Sleep(loadTime / 4)
+		all.Go(func() { f.getAll(0, append(held, named(t, "k", 1)...), isRow(t)) })
+		time.Sleep(3 * loadTime / 2)
+		began := time.Now()
+		f.getAll(0, named(t, "other", 1), isRow(t))
+		require.Equal(t, loadTime+batchWait+time.Millisecond, time.Since(began))
+		all.Wait()
 	})
 }
 

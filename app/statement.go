@@ -108,6 +108,7 @@ func (st *statement) ask(ctx context.Context) (loaded []ports.Loaded, took time.
 	for i, w := range st.wanted {
 		keys[i] = w.key
 	}
+	defer st.memory.freeTurn()
 	loaded, err = st.b.many.LoadMany(ctx, keys), nil
 	if len(loaded) != len(keys) {
 		err = fmt.Errorf("%w: %d results for %d keys", domain.ErrSourceFailed, len(loaded), len(keys))
