@@ -26,9 +26,14 @@ type access interface {
 
 // gate bounds how many calls of the source are in flight. Each has one of slots.
 type gate interface {
-	// enter waits for access, if it may, until ctx ends. The error is
-	// domain.ErrOverloaded or the cause of ctx's end.
-	enter(ctx context.Context, mayWait bool) (access, error)
+	// expect says that a key of a batch may be about to enter: those that have may
+	// share a call with it. The caller calls arrived when the key has entered, at the
+	// latest, or will not. It may do so more than once.
+	expect() (arrived func())
+
+	// enter waits for access, if it may, until ctx ends. It calls arrived when it has
+	// a share of a call. The error is domain.ErrOverloaded or the cause of ctx's end.
+	enter(ctx context.Context, mayWait bool, arrived func()) (access, error)
 
 	// keysPerCall is how many keys a call loads at most.
 	keysPerCall() int
@@ -79,7 +84,9 @@ func (c *callers) awaitIdle(ctx context.Context) error { return c.slots.awaitFre
 
 func (g single) keysPerCall() int { return 1 }
 
-func (g single) enter(ctx context.Context, mayWait bool) (access, error) {
+func (g single) expect() (arrived func()) { return notExpected }
+
+func (g single) enter(ctx context.Context, mayWait bool, _ func()) (access, error) {
 	if !g.slots.tryTake() {
 		if !mayWait {
 			return nil, domain.ErrOverloaded

@@ -73,7 +73,7 @@ func New(p Ports, o Options) (*Service, error) {
 	s.gate = newGate(&callers{
 		source: p.Source, rec: p.Recorder, slots: s.slots, patience: o.patience(), timeout: o.SourceTimeout, memory: newRoom(o),
 	})
-	s.batched = make(slots, max(1, min(o.SourceConcurrency*s.gate.keysPerCall()/2, loadedAtOnce/o.MaxValueBytes)))
+	s.batched = make(slots, o.batchedLoads(s.gate.keysPerCall()))
 	s.bus.Listen(listener{s})
 	return s, nil
 }

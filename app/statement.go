@@ -68,6 +68,7 @@ func (st *statement) form() {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		st.awaitExpected()
 	case <-st.full:
 	case <-st.ctx.Done():
 	}
@@ -76,6 +77,19 @@ func (st *statement) form() {
 	close(st.ready)
 	if st.err == nil {
 		st.decide()
+	}
+}
+
+// awaitExpected waits for keys of batches that are on their way.
+func (st *statement) awaitExpected() {
+	arrived := st.b.awaited()
+	if arrived == nil {
+		return
+	}
+	select {
+	case <-arrived:
+	case <-st.full:
+	case <-st.ctx.Done():
 	}
 }
 
