@@ -26,9 +26,14 @@ type access interface {
 
 // gate bounds how many calls of the source are in flight. Each has one of slots.
 type gate interface {
-	// enter waits for access, if it may, until ctx ends. The error is
-	// domain.ErrOverloaded or the cause of ctx's end.
-	enter(ctx context.Context, mayWait bool) (access, error)
+	// expect says that a key of a batch may be about to enter: those that have may
+	// share a call with it. The caller calls arrived when the key has entered, at the
+	// latest, or will not. It may do so more than once.
+	expect() (arrived func())
+
+	// enter waits for access, if it may, until ctx ends. It calls arrived when it has
+	// a share of a call. The error is domain.ErrOverloaded or the cause of ctx's end.
+	enter(ctx context.Context, mayWait bool, arrived func()) (access, error)
 
 	// keysPerCall is how many keys a call loads at most.
 	keysPerCall() int
@@ -75,16 +80,18 @@ func (c *callers) awaitSlot(ctx context.Context) error {
 	return nil
 }
 
-// reserve returns a reservation without memory yet.
-func (c *callers) reserve() *reservation {
-	return &reservation{room: c.memory, patience: c.timeout / 2}
+// reserve returns a reservation without memory yet. many is that of a reservation.
+func (c *callers) reserve(many slots) *reservation {
+	return &reservation{room: c.memory, many: many, patience: c.timeout / 2}
 }
 
 func (c *callers) awaitIdle(ctx context.Context) error { return c.slots.awaitFree(ctx) }
 
 func (g single) keysPerCall() int { return 1 }
 
-func (g single) enter(ctx context.Context, mayWait bool) (access, error) {
+func (g single) expect() (arrived func()) { return notExpected }
+
+func (g single) enter(ctx context.Context, mayWait bool, _ func()) (access, error) {
 	if !g.slots.tryTake() {
 		if !mayWait {
 			return nil, domain.ErrOverloaded
@@ -93,7 +100,7 @@ func (g single) enter(ctx context.Context, mayWait bool) (access, error) {
 			return nil, err
 		}
 	}
-	return &slot{callers: g.callers, memory: g.reserve()}, nil
+	return &slot{callers: g.callers, memory: g.reserve(nil)}, nil
 }
 
 // slot is access that has a slot of its own. A source that ignores the end of its

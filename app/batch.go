@@ -16,7 +16,45 @@ const (
 	// loadedAtOnce bounds the bytes of values that batches have loaded and not yet
 	// admitted, if each is as large as allowed.
 	loadedAtOnce = 64 << 20
+	// keysAtOnce is how many keys batches load at once at least from a source that
+	// loads many in a call: it reserves memory for values of more than
+	// ports.LargeBytes, so the others need half of that at most.
+	keysAtOnce = 1000
 )
+
+// places are the slots that a load for a batch takes: one of the batch's, and one of
+// those for all batches.
+type places struct{ own, all slots }
+
+// take waits for a place until ctx ends, and reports whether it got one.
+func (p places) take(ctx context.Context) bool {
+	if !p.own.take(ctx) {
+		return false
+	}
+	if !p.all.take(ctx) {
+		p.own.free()
+		return false
+	}
+	return true
+}
+
+// tryTake takes a place if one is free.
+func (p places) tryTake() bool {
+	if !p.own.tryTake() {
+		return false
+	}
+	if !p.all.tryTake() {
+		p.own.free()
+		return false
+	}
+	return true
+}
+
+// free gives a place back.
+func (p places) free() {
+	p.all.free()
+	p.own.free()
+}
 
 // batch is one call of GetMany. Each result is set by one goroutine.
 type batch struct {
@@ -107,7 +145,8 @@ func (s *Service) newBatch(ctx context.Context, keys []domain.Key, admit func(*d
 }
 
 // loadOne answers one key from a call that it may share.
-func (s *Service) loadOne(b *batch, m *missing) {
+func (s *Service) loadOne(b *batch, m *missing, arrived func()) {
+	defer arrived()
 	held, _ := s.l1.Get(m.key)
 	if s.mayServeStale(held) && b.ctx.Err() == nil {
 		s.refreshStale(b.ctx, m.key, held)
@@ -115,7 +154,7 @@ func (s *Service) loadOne(b *batch, m *missing) {
 		return
 	}
 	c := s.newCall(m.key, domain.Constraints{})
-	c.seen = m.seen
+	c.seen, c.arrived = m.seen, arrived
 	answer, err := s.await(b.ctx, held, domain.Constraints{}, c)
 	if err != nil {
 		b.fail(m.index, err)

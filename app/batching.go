@@ -20,17 +20,47 @@ type batcher struct {
 	wait    time.Duration
 	running sync.WaitGroup // goroutines that have no slot yet
 
-	mu      sync.Mutex
-	forming *statement // that can be joined
+	mu       sync.Mutex
+	forming  *statement    // that can be joined
+	expected int           // keys of batches that will join, or turn out not to need to
+	arrived  chan struct{} // closed when that is 0
 }
 
 func (b *batcher) keysPerCall() int { return b.keys }
 
-func (b *batcher) enter(ctx context.Context, mayWait bool) (access, error) {
+func (b *batcher) expect() (arrived func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.expected == 0 {
+		b.arrived = make(chan struct{})
+	}
+	b.expected++
+	return sync.OnceFunc(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.expected--; b.expected == 0 {
+			close(b.arrived)
+		}
+	})
+}
+
+// awaited returns what is closed when all that are expected have arrived, or nil if
+// none are.
+func (b *batcher) awaited() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.expected == 0 {
+		return nil
+	}
+	return b.arrived
+}
+
+func (b *batcher) enter(ctx context.Context, mayWait bool, arrived func()) (access, error) {
 	if !mayWait && len(b.slots) == cap(b.slots) {
 		return nil, domain.ErrOverloaded
 	}
 	st := b.join(ctx)
+	arrived()
 	select {
 	case <-st.ready:
 		if st.err == nil {
@@ -56,7 +86,7 @@ func (b *batcher) join(ctx context.Context) *statement {
 	defer b.mu.Unlock()
 	st := b.forming
 	if st == nil {
-		st = &statement{b: b, full: make(chan struct{}), ready: make(chan struct{}), memory: b.reserve()}
+		st = &statement{b: b, full: make(chan struct{}), ready: make(chan struct{}), memory: b.reserve(make(slots, 1))}
 		st.ctx, st.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		st.undecided.Store(1)
 		b.forming = st

@@ -108,31 +108,33 @@ func TestAKeyThatIsGivenTwiceIsReadOnce(t *testing.T) {
 }
 
 func TestAValueThatIsNotAdmittedEndsTheBatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, 1, slow, never, concurrency(4))
-		admitted := 0
-		keys := keysFrom(t, 0, 30)
-		for _, key := range keys[:5] {
-			f.get(t, 0, key)
-		}
-		calls := f.count(ports.SourceCalled)
-		got := f.services[0].GetMany(t.Context(), keys, func(*domain.Entry) error {
-			if admitted++; admitted > 3 {
-				return domain.ErrAnswerTooLarge
+	for _, slots := range []int{4, 256} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t, 1, slow, never, concurrency(slots))
+			admitted := 0
+			keys := keysFrom(t, 0, 30)
+			for _, key := range keys[:5] {
+				f.get(t, 0, key)
 			}
-			return nil
+			calls := f.count(ports.SourceCalled)
+			got := f.services[0].GetMany(t.Context(), keys, func(*domain.Entry) error {
+				if admitted++; admitted > 3 {
+					return domain.ErrAnswerTooLarge
+				}
+				return nil
+			})
+			for i, r := range got {
+				if i < 3 {
+					require.NoError(t, r.Err)
+					continue
+				}
+				require.ErrorIs(t, r.Err, domain.ErrAnswerTooLarge)
+				require.Nil(t, r.Entry)
+				require.Equal(t, domain.Failed, r.Outcome)
+			}
+			require.Equal(t, calls, f.count(ports.SourceCalled), "nothing more is loaded")
 		})
-		for i, r := range got {
-			if i < 3 {
-				require.NoError(t, r.Err)
-				continue
-			}
-			require.ErrorIs(t, r.Err, domain.ErrAnswerTooLarge)
-			require.Nil(t, r.Entry)
-			require.Equal(t, domain.Failed, r.Outcome)
-		}
-		require.Equal(t, calls, f.count(ports.SourceCalled), "nothing more is loaded")
-	})
+	}
 }
 
 // heap returns what is alive.

@@ -217,25 +217,27 @@ func (s *Service) readSome(b *batch, indexes []int) (rest []*missing) {
 	return rest
 }
 
-// loadMissing answers the rest, a few at a time.
+// loadMissing answers the rest, a few at a time. Loads that share a call of the source
+// wait for those of the batch that follow at once.
 func (s *Service) loadMissing(b *batch, rest []*missing) {
-	own := make(slots, max(1, s.opts.SourceConcurrency*s.gate.keysPerCall()/4))
+	p := places{own: make(slots, max(1, s.opts.SourceConcurrency*s.gate.keysPerCall()/4)), all: s.batched}
 	var loads sync.WaitGroup
+	followed := s.gate.expect()
 	for _, m := range rest {
-		if !own.take(b.ctx) {
-			b.failAll([]int{m.index})
-			continue
+		if b.ctx.Err() != nil || !p.tryTake() {
+			followed()
+			if !p.take(b.ctx) {
+				b.failAll([]int{m.index})
+				continue
+			}
+			followed = s.gate.expect()
 		}
-		if !s.batched.take(b.ctx) {
-			own.free()
-			b.failAll([]int{m.index})
-			continue
-		}
+		arrived := s.gate.expect()
 		loads.Go(func() {
-			s.loadOne(b, m)
-			s.batched.free()
-			own.free()
+			s.loadOne(b, m, arrived)
+			p.free()
 		})
 	}
+	followed()
 	loads.Wait()
 }

@@ -27,6 +27,7 @@ type call struct {
 	held    *domain.Entry // what L1 had; may be nil
 	access  access        // to the source; may be nil
 	seen    *seen         // what a batch saw in L2 just before; may be nil
+	arrived func()        // see gate.expect
 
 	lookedAt time.Time   // when the last look in L2 began
 	found    domain.Copy // what L2 had that did not do
@@ -59,7 +60,7 @@ type result struct {
 
 // newCall returns the call that a request starts if there is none to share.
 func (s *Service) newCall(key domain.Key, d domain.Constraints) *call {
-	c := &call{s: s, key: key, d: d, came: time.Now()}
+	c := &call{s: s, key: key, d: d, came: time.Now(), arrived: notExpected}
 	switch {
 	case d.NoStore:
 		c.want = unstored
@@ -150,6 +151,12 @@ func (c *call) awaited() bool {
 	}
 	return awaited
 }
+
+// notExpected is for calls that no batch starts.
+func notExpected() {}
+
+// Spare notes that another call for the key is in flight.
+func (c *call) Spare() { c.arrived() }
 
 // Void notes that an invalidation of the key was received.
 func (c *call) Void() { c.voided.Store(true) }

@@ -125,7 +125,7 @@ func (c *call) load(ctx context.Context) (domain.Answer, error) {
 // enter waits for access to the source. A refresh does not wait.
 func (c *call) enter(ctx context.Context) (err error) {
 	c.leave()
-	c.access, err = c.s.gate.enter(ctx, !c.refresh)
+	c.access, err = c.s.gate.enter(ctx, !c.refresh, c.arrived)
 	return err
 }
 

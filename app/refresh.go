@@ -51,7 +51,7 @@ func (s *Service) refresh(ctx context.Context, key domain.Key, held *domain.Entr
 		s.resting.note(key, nil, s.rest())
 		return
 	}
-	c := &call{s: s, key: key, want: newLoad, came: time.Now(), refresh: true, draw: draw, held: held}
+	c := &call{s: s, key: key, want: newLoad, came: time.Now(), refresh: true, draw: draw, held: held, arrived: notExpected}
 	if !s.calls.Start(ctx, callKey{key, newLoad}, c) {
 		s.refreshing.free()
 	}

@@ -85,7 +85,7 @@ func newService(p Ports, o Options, m memory) *Service {
 	s.gate = newGate(&callers{
 		source: p.Source, rec: p.Recorder, slots: s.slots, patience: o.patience(), timeout: o.SourceTimeout, memory: m.room,
 	})
-	s.batched = make(slots, max(1, min(o.SourceConcurrency*s.gate.keysPerCall()/2, m.loaded/o.MaxValueBytes)))
+	s.batched = make(slots, m.batchedLoads(o, s.gate.keysPerCall()))
 	return s
 }
 

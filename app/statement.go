@@ -68,6 +68,7 @@ func (st *statement) form() {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		st.awaitExpected()
 	case <-st.full:
 	case <-st.ctx.Done():
 	}
@@ -76,6 +77,19 @@ func (st *statement) form() {
 	close(st.ready)
 	if st.err == nil {
 		st.decide()
+	}
+}
+
+// awaitExpected waits for keys of batches that are on their way.
+func (st *statement) awaitExpected() {
+	arrived := st.b.awaited()
+	if arrived == nil {
+		return
+	}
+	select {
+	case <-arrived:
+	case <-st.full:
+	case <-st.ctx.Done():
 	}
 }
 
@@ -108,6 +122,7 @@ func (st *statement) ask(ctx context.Context) (loaded []ports.Loaded, took time.
 	for i, w := range st.wanted {
 		keys[i] = w.key
 	}
+	defer st.memory.freeTurn()
 	loaded, err = st.b.many.LoadMany(ctx, keys), nil
 	if len(loaded) != len(keys) {
 		err = fmt.Errorf("%w: %d results for %d keys", domain.ErrSourceFailed, len(loaded), len(keys))

@@ -122,17 +122,8 @@ func postgresLargeRow(t *testing.T, server *sqltest.Postgres) {
 // statements wait for it.
 func locked(t *testing.T, server *sqltest.Postgres) (waiting func() int) {
 	t.Helper()
-	tx, err := server.Open().BeginTx(t.Context(), nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback() })
-	_, err = tx.ExecContext(t.Context(), "LOCK TABLE products")
-	require.NoError(t, err)
-	db := server.Open()
-	return func() (n int) {
-		require.NoError(t, db.QueryRowContext(t.Context(),
-			"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM products%'").Scan(&n))
-		return n
-	}
+	t.Cleanup(server.Lock("products"))
+	return server.Waiting("FROM products")
 }
 
 func postgresDeadline(t *testing.T, server *sqltest.Postgres) {

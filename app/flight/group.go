@@ -41,6 +41,10 @@ type Work[V any] interface {
 	// that time. When it returns 0 or less, the call is cancelled.
 	Keep() time.Duration
 
+	// Spare says that another call for the key is in flight, and that this one will
+	// not begin unless Do is called again.
+	Spare()
+
 	// Void says that the call has become outdated, see Group.Void.
 	Void()
 }
@@ -98,6 +102,8 @@ func (g *Group[K, V]) Do(ctx context.Context, key K, patience time.Duration, w W
 		if !g.try(own, key, c) {
 			g.start(own, key, c)
 		}
+	} else {
+		w.Spare()
 	}
 	v, err = g.wait(ctx, key, c, patience)
 	return v, started, err

@@ -24,7 +24,7 @@ type work struct {
 	keeps func() time.Duration
 
 	tried, ran, asked atomic.Int32
-	voided            atomic.Bool
+	spare, voided     atomic.Bool
 }
 
 func (w *work) Try(context.Context) (string, bool, error) {
@@ -47,6 +47,8 @@ func (w *work) Keep() time.Duration {
 	}
 	return w.keeps()
 }
+
+func (w *work) Spare() { w.spare.Store(true) }
 
 func (w *work) Void() { w.voided.Store(true) }
 
@@ -99,6 +101,21 @@ func TestCallersAtTheSameTimeShareOneCall(t *testing.T) {
 		require.EqualValues(t, 1, w.ran.Load())
 		_, ok = g.State("k")
 		require.False(t, ok)
+	})
+}
+
+func TestWorkThatIsSpareIsTold(t *testing.T) {
+	inBubble(t, func(t *testing.T, g *group) {
+		first, second := slow("v"), slow("w")
+		var all sync.WaitGroup
+		all.Go(func() { _, _, _ = g.Do(t.Context(), "k", 0, first) })
+		synctest.Wait()
+		all.Go(func() { _, _, _ = g.Do(t.Context(), "k", 0, second) })
+		synctest.Wait()
+		require.False(t, first.spare.Load())
+		require.True(t, second.spare.Load(), "while the call is in flight")
+		all.Wait()
+		require.Zero(t, second.ran.Load())
 	})
 }
 

@@ -2,11 +2,15 @@ package sqltest
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
+	"github.com/stretchr/testify/require"
 )
 
 // Password is in the DSNs of all servers. It is never asked for.
@@ -17,9 +21,9 @@ const pgPrograms = "/usr/lib/postgresql/*/bin"
 // Postgres is a PostgreSQL server, with pg_stat_statements.
 type Postgres struct{ *Server }
 
-// StartPostgres starts a server with nothing in it. Where there is no PostgreSQL
-// the test is skipped, see need.
-func StartPostgres(t testing.TB) *Postgres {
+// StartPostgres starts a server with nothing in it, and with settings such as
+// log_statement=all. Where there is no PostgreSQL the test is skipped, see need.
+func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
 	const debian = "postgresql"
 	initdb, postgres := need(t, "initdb", debian, pgPrograms), need(t, "postgres", debian, pgPrograms)
@@ -31,6 +35,9 @@ func StartPostgres(t testing.TB) *Postgres {
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "shared_buffers=16MB",
 		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=50",
 	}
+	for _, setting := range settings {
+		s.args = append(s.args, "-c", setting)
+	}
 	p := &Postgres{s}
 	s.driver, s.admin = "pgx", p.DSN()
 	s.begin()
@@ -41,4 +48,47 @@ func StartPostgres(t testing.TB) *Postgres {
 // DSN returns the address of the server as a URL.
 func (p *Postgres) DSN() string {
 	return fmt.Sprintf("postgres://postgres:%s@%s/postgres?sslmode=disable", Password, p.addr())
+}
+
+// LogStatements is the setting with which Logged counts.
+const LogStatements = "log_statement=all"
+
+// Logged returns how many statements with part in them the server has executed, as
+// its log has them, whichever way they ended. Statements have to be of one line.
+func (p *Postgres) Logged(part string) (n int) {
+	p.t.Helper()
+	log, err := os.ReadFile(filepath.Join(p.dir, logFile))
+	require.NoError(p.t, err)
+	for line := range strings.SplitSeq(string(log), "\n") {
+		if strings.Contains(line, " LOG:  execute ") && strings.Contains(line, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// Lock holds a lock on a table until release is called, or the test ends. Every
+// statement that reads the table waits for it.
+func (p *Postgres) Lock(table string) (release func()) {
+	p.t.Helper()
+	tx, err := p.Open().BeginTx(p.t.Context(), nil)
+	require.NoError(p.t, err)
+	release = sync.OnceFunc(func() { _ = tx.Rollback() })
+	p.t.Cleanup(release)
+	_, err = tx.ExecContext(p.t.Context(), "LOCK TABLE "+table)
+	require.NoError(p.t, err)
+	return release
+}
+
+// Waiting returns a function that reports how many statements with part in them wait
+// for a lock.
+func (p *Postgres) Waiting(part string) func() int {
+	p.t.Helper()
+	db := p.Open()
+	return func() (n int) {
+		p.t.Helper()
+		require.NoError(p.t, db.QueryRowContext(p.t.Context(), "SELECT count(*) FROM pg_stat_activity "+
+			"WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '%'", part).Scan(&n))
+		return n
+	}
 }

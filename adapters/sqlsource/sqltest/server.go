@@ -19,6 +19,9 @@ import (
 // startTimeout is generous: only a server that never comes up meets it.
 const startTimeout = 2 * time.Minute
 
+// logFile is what a server writes to its standard output and error, over restarts.
+const logFile = "log"
+
 // Server is a server of the test's own, on a free port.
 type Server struct {
 	t      testing.TB
@@ -60,6 +63,17 @@ func (s *Server) Kill() {
 	s.cmd = nil
 }
 
+// KillAll ends the server and the processes that it started, as when its machine
+// fails. Where these cannot be found it is Kill.
+func (s *Server) KillAll() {
+	s.t.Helper()
+	_ = s.cmd.Process.Signal(syscall.SIGSTOP) // it starts no more of them
+	for _, pid := range children(s.t, s.cmd.Process.Pid) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	s.Kill()
+}
+
 // Restart starts a killed server on the same port with its data, and waits until it
 // answers. A server may refuse to start while something of the last one is left.
 func (s *Server) Restart() {
@@ -84,7 +98,7 @@ func (s *Server) Restart() {
 // start starts the process, and returns what is closed when it has ended.
 func (s *Server) start() <-chan struct{} {
 	s.cmd = unprivileged(s.t, s.args...)
-	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(filepath.Join(s.dir, logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	require.NoError(s.t, err)
 	defer log.Close()
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, log, log
