@@ -57,7 +57,8 @@ func newL2(cfg Config, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, fu
 		return newEmbedded(cfg, tracing, log)
 	}
 	client, err := redis.NewClient(redis.Options{
-		URL: string(cfg.RedisURL), Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, WaitReplicas: cfg.RedisWait, Logger: log,
+		URL: string(cfg.RedisURL), Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, WaitReplicas: cfg.RedisWait,
+		CompressAbove: int(cfg.L2CompressAbove), Logger: log,
 	})
 	if err != nil {
 		return sharedLayer{}, nil, refused("redis-url", err)
