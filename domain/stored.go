@@ -19,6 +19,7 @@ import (
 // if a flag says so, and a reader that does not know a flag cannot decode the entry: to
 // such a reader it is a miss. So an entry that has nothing new is stored as it always
 // was, and versions of the program can share a server while they are upgraded.
+// Form 2 is taken: the Redis layer begins entries with it that it has compressed.
 const (
 	storedMagic   = "mlc\x01"
 	missingFlag   = 1 << 0

@@ -31,6 +31,10 @@ type Options struct {
 	// 0 for none. It is waited for up to half of Timeout. A write that fewer have fails,
 	// although it may be applied.
 	WaitReplicas int
+	// CompressAbove is how many bytes an entry may take on the server before it is
+	// compressed, if that makes it smaller; 0 for none. Compressed entries are read
+	// whatever it is.
+	CompressAbove int
 	// Logger is told when the server becomes unusable and usable again.
 	Logger *slog.Logger
 }
@@ -50,6 +54,7 @@ type connections struct {
 	id       string // names this instance among all
 	timeout  time.Duration
 	replicas int // that writes wait for
+	forms    *forms
 	log      *slog.Logger
 	nodes    nodes
 	writes   ownWrites
@@ -79,6 +84,10 @@ func NewClient(o Options) (*Client, error) {
 	if o.WaitReplicas < 0 {
 		return nil, fmt.Errorf("redis: WaitReplicas %d is negative", o.WaitReplicas)
 	}
+	forms, err := newForms(o.CompressAbove)
+	if err != nil {
+		return nil, err
+	}
 	rdb, err := dial(o.URL, o.Timeout)
 	if err != nil {
 		return nil, err
@@ -86,7 +95,7 @@ func NewClient(o Options) (*Client, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Client{prefix: o.Prefix, connections: &connections{
 		rdb: rdb, base: o.Prefix, id: rand.Text(), timeout: o.Timeout, replicas: o.WaitReplicas,
-		log: o.Logger, ctx: ctx, stop: stop,
+		forms: forms, log: o.Logger, ctx: ctx, stop: stop,
 		writes: ownWrites{open: make(map[string]ownWrite)},
 		fault:  errConnecting, used: make(chan struct{}),
 	}}

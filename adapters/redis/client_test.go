@@ -67,6 +67,10 @@ func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 	o.WaitReplicas = -1
 	_, err = NewClient(o)
 	require.ErrorContains(t, err, "WaitReplicas")
+	o = options("redis://localhost")
+	o.CompressAbove = -1
+	_, err = NewClient(o)
+	require.ErrorContains(t, err, "CompressAbove")
 	_, err = NewLocker(nil, LockerOptions{})
 	require.ErrorContains(t, err, "lock TTL")
 }

@@ -5,7 +5,7 @@
 //
 // Per cache key there are up to five Redis keys, in one hash slot:
 //
-//	mlc:{key}           the stored form of the entry, for its TTL
+//	mlc:{key}           the stored form of the entry, perhaps compressed, for its TTL
 //	mlc:{key}:lock      the token of the lease, for the lock's TTL
 //	mlc:{key}:failure   how the last load failed, for the cool-down
 //	mlc:{key}:waiters   the channels of the instances to wake when the lease ends

@@ -29,7 +29,7 @@ func (s *Store) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, err
 	if err := s.client.do(ctx, namesOf(s.client.prefix, key).value, reads, r.life, r.value); err != nil {
 		return domain.Copy{}, false, fmt.Errorf("redis get: %w", err) // r may not be looked at
 	}
-	return r.found(time.Since(asked))
+	return s.found(r, asked)
 }
 
 // readsAtOnce is how many keys are read in one exchange at the most.
@@ -74,7 +74,6 @@ func (s *Store) getSome(ctx context.Context, n *node, keys []domain.Key, places 
 	}
 	asked := time.Now()
 	err := n.do(ctx, bulk, &call{cmds: cmds})
-	took := time.Since(asked)
 	for at, i := range places {
 		f, r := &found[i], readings[at]
 		switch {
@@ -83,10 +82,10 @@ func (s *Store) getSome(ctx context.Context, n *node, keys []domain.Key, places 
 		case isElsewhere(r.value.Err()):
 			f.Copy, f.OK, f.Err = s.Get(ctx, keys[i])
 		case r.value.Err() == nil && r.value.Val() == "" && r.life.Err() == nil && r.life.Val() == noKey: // GETRANGE does not tell
-		case len(r.value.Val()) > ports.LargeBytes:
+		case lengthOf(r.value.Val()) > ports.LargeBytes:
 			f.Large = true
 		default:
-			f.Copy, f.OK, f.Err = r.found(took)
+			f.Copy, f.OK, f.Err = s.found(r, asked)
 		}
 	}
 }
@@ -115,8 +114,9 @@ func (s *Store) beginning(ctx context.Context, key domain.Key) reading {
 }
 
 // found tells what was read. The server says what is left of a life when it
-// answers; taking off all that the reading took errs on the side of a shorter one.
-func (r reading) found(took time.Duration) (domain.Copy, bool, error) {
+// answers; taking off all that the reading and the decoding took errs on the side of a
+// shorter one.
+func (s *Store) found(r reading, asked time.Time) (domain.Copy, bool, error) {
 	stored, err := r.value.Result()
 	switch {
 	case errors.Is(err, redis.Nil):
@@ -126,14 +126,14 @@ func (r reading) found(took time.Duration) (domain.Copy, bool, error) {
 	case err != nil || r.life.Err() != nil:
 		return domain.Copy{}, false, fmt.Errorf("redis get: %w", errors.Join(r.life.Err(), err))
 	}
-	e, err := domain.ParseStored(stored)
+	e, err := s.client.forms.parse(stored)
 	if err != nil {
 		return domain.Copy{}, false, err
 	}
 	if r.life.Val() > e.TTL()+e.Keep() { // not as we stored it, so it says nothing of its age
 		return domain.Copy{}, false, nil
 	}
-	c := domain.Copy{Entry: e, Remaining: r.life.Val() - e.Keep() - took}
+	c := domain.Copy{Entry: e, Remaining: r.life.Val() - e.Keep() - time.Since(asked)}
 	if !c.Fresh() && !c.UsableStale(e.Keep()) {
 		return domain.Copy{}, false, nil
 	}
@@ -148,13 +148,9 @@ func (s *Store) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease
 	if e.TTL() == 0 {
 		left.removes, left.ending = true, ports.Ending{Entry: e}
 	} else {
-		left.text, left.wonAt = storedForm(e), wonAt(lease)
+		left.text, left.wonAt = s.client.forms.of(e), wonAt(lease)
 	}
 	return s.client.endLease(ctx, n, key, lease, left)
-}
-
-func storedForm(e *domain.Entry) []byte {
-	return domain.AppendStored(make([]byte, 0, e.Size()+64), e)
 }
 
 // storedTTL is how long the server holds e: for its TTL and for as long as it is kept
@@ -168,7 +164,7 @@ func storedTTL(e *domain.Entry) time.Duration {
 
 // Put stores e whoever holds the lease.
 func (s *Store) Put(ctx context.Context, key domain.Key, e *domain.Entry) error {
-	return s.write(ctx, key, storedForm(e), storedTTL(e))
+	return s.write(ctx, key, s.client.forms.of(e), storedTTL(e))
 }
 
 // Delete removes what is stored whoever holds the lease.

@@ -29,11 +29,13 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	t.Setenv("MLCACHE_L1_MAX_ENTRIES", "3")
 	t.Setenv("MLCACHE_TTL", "1500ms")
+	t.Setenv("MLCACHE_L2_COMPRESS_ABOVE", "4KiB")
 	c, _, err := parse([]string{"serve", "--ttl=2s", "--l1-max-bytes=4096"}, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, 3, c.L1MaxEntries)
 	require.Equal(t, 2*time.Second, c.TTL, "a flag counts before the environment")
 	require.EqualValues(t, 4096, c.L1MaxBytes)
+	require.EqualValues(t, 4096, c.L2CompressAbove)
 }
 
 func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T) {
@@ -58,6 +60,7 @@ func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T)
 		"source-concurrency":     {"0", "1 or more"},
 		"lock-ttl":               {"1ms", "at least 100ms"},
 		"l2-timeout":             {"0s", "at least 1ms"},
+		"l2-compress-above":      {"100MiB", "0 to 64MiB"},
 		"request-timeout":        {"30", "a duration such as"},
 		"max-value-bytes":        {"100MiB", "1 to 64MiB"},
 		"drain-delay":            {"-1s", "not negative"},

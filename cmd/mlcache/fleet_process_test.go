@@ -36,18 +36,25 @@ func childMain() {
 // and stopped as the system may.
 type process struct {
 	*instance
-	flags []string
-	cmd   *exec.Cmd
-	ended chan error // gets what Wait returned
-	over  bool       // it has ended, or was killed
+	program string // the test binary that is run as the program
+	flags   []string
+	cmd     *exec.Cmd
+	ended   chan error // gets what Wait returned
+	over    bool       // it has ended, or was killed
 }
 
 // launch starts n instances with these flags, which end with the test.
 func launch(t *testing.T, n int, flags []string) []*process {
 	t.Helper()
+	return launchOf(t, os.Args[0], n, flags)
+}
+
+// launchOf does that with another program.
+func launchOf(t *testing.T, program string, n int, flags []string) []*process {
+	t.Helper()
 	processes := make([]*process, n)
 	for i := range processes {
-		p := &process{flags: flags, instance: &instance{t: t, client: &http.Client{
+		p := &process{program: program, flags: flags, instance: &instance{t: t, client: &http.Client{
 			Timeout:   2 * patience, // longer than any answer may take
 			Transport: &http.Transport{MaxIdleConnsPerHost: 1000},
 		}}}
@@ -64,7 +71,7 @@ func launch(t *testing.T, n int, flags []string) []*process {
 func (p *process) begin() {
 	p.t.Helper()
 	p.log, p.over = &syncBuffer{}, false
-	cmd, ended := exec.Command(os.Args[0], append([]string{"serve", "--addr=127.0.0.1:0"}, p.flags...)...), make(chan error, 1)
+	cmd, ended := exec.Command(p.program, append([]string{"serve", "--addr=127.0.0.1:0"}, p.flags...)...), make(chan error, 1)
 	cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = p.log
 	_, err := cmd.StdinPipe() // which stays open until the process has ended

@@ -53,7 +53,8 @@ func newL2(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *slog.Lo
 		return newEmbedded(cfg, routes, tracing, log)
 	}
 	client, err := redis.NewClient(redis.Options{
-		URL: string(cfg.RedisURL), Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, WaitReplicas: cfg.RedisWait, Logger: log,
+		URL: string(cfg.RedisURL), Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, WaitReplicas: cfg.RedisWait,
+		CompressAbove: int(cfg.L2CompressAbove), Logger: log,
 	})
 	if err != nil {
 		return sharedLayer{}, nil, refused("redis-url", err)

@@ -143,6 +143,7 @@ func (c *Config) rules() []rule {
 		{"source-concurrency", c.SourceConcurrency, c.SourceConcurrency >= 1, "1 or more"},
 		{"lock-ttl", c.LockTTL, c.LockTTL >= 100*time.Millisecond, "a duration of at least 100ms"},
 		positive("l2-timeout", c.L2Timeout),
+		{"l2-compress-above", c.L2CompressAbove, c.L2CompressAbove <= 64<<20, "0 to 64MiB"},
 		positive("request-timeout", c.RequestTimeout),
 		{"max-value-bytes", c.MaxValueBytes, c.MaxValueBytes >= 1 && c.MaxValueBytes <= 64<<20, "1 to 64MiB"},
 		{"max-batch-bytes", c.MaxBatchBytes, c.MaxBatchBytes >= 1 && c.MaxBatchBytes <= 1<<30, "1 to 1GiB"},
