@@ -37,6 +37,7 @@ func childMain() {
 type process struct {
 	*instance
 	flags []string
+	set   []string // variables of its own environment
 	cmd   *exec.Cmd
 	ended chan error // gets what Wait returned
 	over  bool       // it has ended, or was killed
@@ -47,13 +48,10 @@ func launch(t *testing.T, n int, flags []string) []*process {
 	t.Helper()
 	processes := make([]*process, n)
 	for i := range processes {
-		p := &process{flags: flags, instance: &instance{t: t, client: &http.Client{
-			Timeout:   2 * patience, // longer than any answer may take
-			Transport: &http.Transport{MaxIdleConnsPerHost: 1000},
-		}}}
-		p.begin()
-		t.Cleanup(p.end)
-		processes[i] = p
+		processes[i] = newProcess(t)
+		processes[i].flags = flags
+		processes[i].begin()
+		t.Cleanup(processes[i].end)
 	}
 	for _, p := range processes {
 		p.awaitListening()
@@ -61,11 +59,31 @@ func launch(t *testing.T, n int, flags []string) []*process {
 	return processes
 }
 
+// launchWith starts an instance with these variables in its environment.
+func launchWith(t *testing.T, settings map[string]string) *process {
+	t.Helper()
+	p := newProcess(t)
+	for name, value := range settings {
+		p.set = append(p.set, name+"="+value)
+	}
+	p.begin()
+	t.Cleanup(p.end)
+	p.awaitListening()
+	return p
+}
+
+func newProcess(t *testing.T) *process {
+	return &process{instance: &instance{t: t, client: &http.Client{
+		Timeout:   2 * patience, // longer than any answer may take
+		Transport: &http.Transport{MaxIdleConnsPerHost: 1000},
+	}}}
+}
+
 func (p *process) begin() {
 	p.t.Helper()
 	p.log, p.over = &syncBuffer{}, false
 	cmd, ended := exec.Command(os.Args[0], append([]string{"serve", "--addr=127.0.0.1:0"}, p.flags...)...), make(chan error, 1)
-	cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0"), p.set...)
 	cmd.Stderr = p.log
 	_, err := cmd.StdinPipe() // which stays open until the process has ended
 	require.NoError(p.t, err)
