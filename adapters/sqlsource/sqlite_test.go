@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,15 @@ func TestSQLiteColumnsAsJSON(t *testing.T) {
 	require.Equal(t, `{"id":1,"big":9223372036854775807,"real":0.1,"text":"a\"\\</é\n\u0001","blob":"AP8=","yes":true,"no":false,`+
 		`"at":"2026-01-02T03:04:05.123456789Z","day":"2026-01-02","doc":{"a":[1,2.50]},"none":null,"quote \" < é":""}`,
 		body(t, newSource(t, dsn, "SELECT * FROM t WHERE id = :key"), "1"))
+}
+
+func TestTheFileOfSQLiteIsAbsoluteOrRelative(t *testing.T) {
+	u := sqliteFile(t, "CREATE TABLE t (id INTEGER, v TEXT)", "INSERT INTO t VALUES (1, 'found')")
+	path := strings.TrimPrefix(u, "sqlite://")
+	t.Chdir(filepath.Dir(strings.ReplaceAll(path, "%20", " ")))
+	for _, dsn := range []string{"sqlite://" + path, "sqlite:" + path, "sqlite:" + filepath.Base(path), "SQLITE:./" + filepath.Base(path)} {
+		require.Equal(t, "found", body(t, newSource(t, dsn, "SELECT v FROM t WHERE id = :key"), "1"), dsn)
+	}
 }
 
 func TestNothingIsWrittenToSQLite(t *testing.T) {

@@ -38,6 +38,7 @@ type process struct {
 	*instance
 	program string // the test binary that is run as the program
 	flags   []string
+	set     []string // variables of its own environment
 	cmd     *exec.Cmd
 	ended   chan error // gets what Wait returned
 	over    bool       // it has ended, or was killed
@@ -54,10 +55,8 @@ func launchOf(t *testing.T, program string, n int, flags []string) []*process {
 	t.Helper()
 	processes := make([]*process, n)
 	for i := range processes {
-		p := &process{program: program, flags: flags, instance: &instance{t: t, client: &http.Client{
-			Timeout:   2 * patience, // longer than any answer may take
-			Transport: &http.Transport{MaxIdleConnsPerHost: 1000},
-		}}}
+		p := newProcess(t)
+		p.program, p.flags = program, flags
 		p.begin()
 		t.Cleanup(p.end)
 		processes[i] = p
@@ -68,11 +67,31 @@ func launchOf(t *testing.T, program string, n int, flags []string) []*process {
 	return processes
 }
 
+// launchWith starts an instance with these variables in its environment.
+func launchWith(t *testing.T, settings map[string]string) *process {
+	t.Helper()
+	p := newProcess(t)
+	for name, value := range settings {
+		p.set = append(p.set, name+"="+value)
+	}
+	p.begin()
+	t.Cleanup(p.end)
+	p.awaitListening()
+	return p
+}
+
+func newProcess(t *testing.T) *process {
+	return &process{program: os.Args[0], instance: &instance{t: t, client: &http.Client{
+		Timeout:   2 * patience, // longer than any answer may take
+		Transport: &http.Transport{MaxIdleConnsPerHost: 1000},
+	}}}
+}
+
 func (p *process) begin() {
 	p.t.Helper()
 	p.log, p.over = &syncBuffer{}, false
 	cmd, ended := exec.Command(p.program, append([]string{"serve", "--addr=127.0.0.1:0"}, p.flags...)...), make(chan error, 1)
-	cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0"), p.set...)
 	cmd.Stderr = p.log
 	_, err := cmd.StdinPipe() // which stays open until the process has ended
 	require.NoError(p.t, err)

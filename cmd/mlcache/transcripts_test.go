@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +38,7 @@ func comparable(s string) string {
 }
 
 // TestTheTranscriptsInTheDocumentsAreTrue runs what they show, on a service of its
-// own for each document. UPDATE_TRANSCRIPTS=1 writes what came out into them.
+// own for each document, or on what a block starts (see stage). UPDATE_TRANSCRIPTS=1 writes what came out into them.
 func TestTheTranscriptsInTheDocumentsAreTrue(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"bash", "curl"} {
@@ -56,18 +57,19 @@ func TestTheTranscriptsInTheDocumentsAreTrue(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			settings := []string{"--token=secret"}
-			if os.Getenv("UPDATE_TRANSCRIPTS") == "" {
+			if !updating() {
 				settings = append(settings, "--ttl=10m") // which a busy machine does not outlast
 			}
-			in := launch(t, 1, settings)[0]
-			shown := string(text)
-			for _, block := range transcript.FindAllStringSubmatch(shown, -1) {
-				ran := in.replay(block[1])
-				if os.Getenv("UPDATE_TRANSCRIPTS") == "" {
-					require.Equal(t, comparable(block[1]), comparable(ran))
-				} else if comparable(block[1]) != comparable(ran) {
-					shown = strings.Replace(shown, block[1], ran, 1)
-				}
+			in, shown := launch(t, 1, settings)[0], string(text)
+			for i, block := range transcript.FindAllStringSubmatch(shown, -1) {
+				t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+					ran := newStage(t, in).replay(block[1])
+					if !updating() {
+						require.Equal(t, comparable(block[1]), comparable(ran))
+					} else if comparable(block[1]) != comparable(ran) {
+						shown = strings.Replace(shown, block[1], ran, 1)
+					}
+				})
 			}
 			if shown != string(text) {
 				require.NoError(t, os.WriteFile(file, []byte(shown), 0o600))
@@ -76,24 +78,4 @@ func TestTheTranscriptsInTheDocumentsAreTrue(t *testing.T) {
 	}
 }
 
-// replay runs the commands of a transcript and returns the transcript of that.
-func (in *instance) replay(shown string) string {
-	in.t.Helper()
-	var ran []string
-	for line := range strings.SplitSeq(shown, "\n") {
-		command, ok := strings.CutPrefix(line, "$ ")
-		if !ok {
-			continue
-		}
-		cmd := exec.CommandContext(in.t.Context(), "bash", "-c", strings.ReplaceAll(command, "http://localhost:8000", in.base))
-		home := in.t.TempDir() // no .curlrc, no proxy
-		cmd.Env = append(os.Environ(), "LC_ALL=C", "no_proxy=*", "HOME="+home, "CURL_HOME="+home, "XDG_CONFIG_HOME="+home)
-		var failure strings.Builder
-		cmd.Stderr = &failure // curl's progress
-		out, err := cmd.Output()
-		require.NoError(in.t, err, "%s\n%s", command, failure.String())
-		text := strings.ReplaceAll(strings.ReplaceAll(string(out), "\r", ""), in.base, "http://localhost:8000")
-		ran = append(ran, strings.TrimRight("$ "+command+"\n"+text, "\n")+"\n")
-	}
-	return strings.Join(ran, "\n")
-}
+func updating() bool { return os.Getenv("UPDATE_TRANSCRIPTS") != "" }

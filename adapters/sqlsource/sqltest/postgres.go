@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 	"github.com/stretchr/testify/require"
 )
@@ -48,6 +49,19 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 // DSN returns the address of the server as a URL.
 func (p *Postgres) DSN() string {
 	return fmt.Sprintf("postgres://postgres:%s@%s/postgres?sslmode=disable", Password, p.addr())
+}
+
+// ExecIn runs a script in another database of the server.
+func (p *Postgres) ExecIn(database, script string) {
+	p.t.Helper()
+	config, err := pgx.ParseConfig(p.admin)
+	require.NoError(p.t, err)
+	config.Database = database
+	conn, err := pgx.ConnectConfig(p.t.Context(), config)
+	require.NoError(p.t, err)
+	defer func() { _ = conn.Close(p.t.Context()) }()
+	_, err = conn.Exec(p.t.Context(), script)
+	require.NoError(p.t, err)
 }
 
 // LogStatements is the setting with which Logged counts.
