@@ -146,14 +146,14 @@ func TestWhatOnlyAPartCanJudgeNamesItsSettingToo(t *testing.T) {
 }
 
 func TestEverySettingIsDocumentedAndReachesTheContainers(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/settings.md")
 	require.NoError(t, err)
 	_, flags, err := parseArgs(nil, io.Discard)
 	require.NoError(t, err)
 	var settings []string
 	for _, flag := range flags {
 		for _, name := range flag.Envs {
-			require.Contains(t, string(readme), "`"+name+"`")
+			require.Contains(t, string(page), "`"+name+"`")
 			settings = append(settings, name)
 		}
 	}
