@@ -18,7 +18,7 @@ import (
 )
 
 // embeddedMaxBytes bounds what the embedded layer occupies, on the heap or on disk.
-const embeddedMaxBytes = 64 << 20
+const embeddedMaxBytes = layers.EmbeddedBytes
 
 func newL1(cfg Config, routes []routeConfig) (*lru.Cache, func(), error) {
 	admission := lru.PlainLRU

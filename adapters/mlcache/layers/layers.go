@@ -85,6 +85,9 @@ func (s *Shared) Close() error {
 	return s.close()
 }
 
+// EmbeddedBytes bounds what an embedded layer occupies, on the heap or on disk.
+const EmbeddedBytes = 64 << 20
+
 // OpenEmbedded opens a layer in this process. The error is that of embedded.Open.
 func OpenEmbedded(o embedded.Options) (*Shared, error) {
 	layer, err := embedded.Open(o)
