@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -14,7 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/layers"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
 // patience bounds a hang.
@@ -91,6 +95,7 @@ func TestClosingInAnyOrderIsRight(t *testing.T) {
 		s := new(shop)
 		c, err := mlcache.New("products", s.load, mlcache.On(shared), quietly, mlcache.TTL(time.Hour))
 		require.NoError(t, err)
+		eventually(t, func() bool { return counted(t, c.Metrics())["bus_up"] == 1.0 }, "the subscription stands")
 		require.Equal(t, "7.1", name(t, c))
 		require.NoError(t, shared.Close())
 		require.NoError(t, shared.Close(), "closing again does nothing")
@@ -217,6 +222,27 @@ func TestWritesReachOtherInstances(t *testing.T) {
 	eventually(t, func() bool { return len(told.get()) >= 3 }, "the subscription and two writes")
 	require.Equal(t, []mlcache.Event{{}, {Key: "7"}, {Key: "7"}}, told.get())
 	require.EqualValues(t, 2, s.calls.Load())
+}
+
+func TestTheServiceCanHaveTheValuesOfACache(t *testing.T) {
+	url := redistest.Start(t).URL()
+	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(url), quietly, mlcache.TTL(time.Hour))
+	closed(t, c, err)
+	eventually(t, func() bool { return counted(t, c.Metrics())["bus_up"] == 1.0 }, "the subscription stands")
+	require.Equal(t, "7.1", name(t, c))
+	service, err := layers.OpenRedis(redis.Options{URL: url, Prefix: "mlc:products:", Timeout: time.Second, Logger: slog.New(slog.DiscardHandler)}, time.Second)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, service.Close()) }()
+	l2, _, err := service.In("")
+	require.NoError(t, err)
+	key, err := domain.ParseKey("7")
+	require.NoError(t, err)
+	found, ok, err := l2.Store.Get(t.Context(), key)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, `{"name":"7.1"}`, found.Entry.Body())
+	require.NoError(t, l2.Store.Delete(t.Context(), key))
+	eventually(t, func() bool { return name(t, c) == "7.2" }, "the invalidation arrives")
 }
 
 func TestARedisThatIsNotThereCostsNoAnswer(t *testing.T) {
