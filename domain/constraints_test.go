@@ -75,6 +75,22 @@ func TestTheNameOfATurnIsThatOfNoOtherKey(t *testing.T) {
 	require.NotEqual(t, key, key.Turn())
 }
 
+func TestTheNameInACacheIsThatOfNoOtherKey(t *testing.T) {
+	names := make(map[string]bool)
+	for _, cache := range []string{"a", "a:b", "turn"} {
+		for _, name := range []string{"c", "b:c", "a:b:c"} {
+			key, err := domain.ParseKey(name)
+			require.NoError(t, err)
+			for _, in := range []domain.Key{key.In(cache), key.Turn().In(cache)} {
+				require.False(t, names[in.String()], "%q", in.String())
+				names[in.String()] = true
+				_, err = domain.ParseKey(in.String())
+				require.ErrorIs(t, err, domain.ErrInvalidKey)
+			}
+		}
+	}
+}
+
 func TestStrictConstraintsMayRefuseAFreshCopy(t *testing.T) {
 	for _, d := range []domain.Constraints{{NoCache: true}, {MaxAge: 1}, {MinFresh: 1}} {
 		require.True(t, d.Strict(), "%+v", d)

@@ -52,6 +52,10 @@ func (k Key) CutPrefix(prefix string) (Key, bool) {
 // was parsed has it.
 func (k Key) Turn() Key { return Key{name: "\x1fturn\x1f" + k.name} }
 
+// In returns the name of k in a layer that several caches share, each by a name without
+// control characters. No key that was parsed has it.
+func (k Key) In(cache string) Key { return Key{name: cache + "\x1f" + k.name} }
+
 // Clone returns the key with bytes of its own. A key that was parsed shares those
 // of the text that it was cut from, such as a request line: clone it where it is
 // kept for longer than that.

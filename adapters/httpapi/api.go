@@ -11,6 +11,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/assets"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
@@ -26,20 +28,16 @@ type Cache interface {
 }
 
 // Counter tells what was counted.
-type Counter interface{ Snapshot() ports.Counts }
+type Counter = monitor.Counter
 
 // Memory tells what L1 holds and what had to go.
-type Memory interface{ Stats() ports.L1Stats }
+type Memory = monitor.Memory
 
 // SharedLayer tells the state of L2.
-type SharedLayer interface {
-	// Health is ok, degraded or embedded.
-	Health(ctx context.Context) string
-	// Reason says why it is degraded, in words that any client may read.
-	Reason() string
-	// Breaker is closed, open or half-open.
-	Breaker() string
-}
+type SharedLayer = monitor.SharedLayer
+
+// Labels are shown as they are.
+type Labels = monitor.Labels
 
 // Answers counts how long answers took.
 type Answers interface {
@@ -78,12 +76,6 @@ type Parts struct {
 	Limits     Limits
 }
 
-// Labels are shown as they are.
-type Labels struct {
-	Version string // of the program
-	Source  string // the kind of source: oracle, http, sql or routes
-}
-
 // API answers HTTP requests. It is safe for concurrent use.
 type API struct {
 	engine   *gin.Engine
@@ -93,11 +85,12 @@ type API struct {
 	access   Access
 	ids      requestIDs
 	inert    inert
-	vendored map[string]vendored
-	started  time.Time
+	vendored map[string]assets.Vendored
+	monitor  *monitor.Monitor
+	open     context.Context // ends when the service shuts down
+	end      context.CancelFunc
 	debug    bool
 	ready    atomic.Bool
-	stream   streams
 	bodies   budget // of request bodies in memory
 	held     *held  // values that are being written
 }
@@ -114,10 +107,15 @@ const (
 // New returns an API that is not ready yet.
 func New(p Parts, l Labels, access Access) *API {
 	a := &API{
-		engine: gin.New(), slashed: make(map[string]bool), parts: p, labels: l, access: access, ids: newRequestIDs(), stream: newStreams(),
-		inert: newInert(), vendored: pinned(), started: time.Now(),
+		engine: gin.New(), slashed: make(map[string]bool), parts: p, labels: l, access: access, ids: newRequestIDs(),
+		inert: newInert(), vendored: assets.Pinned(),
 		debug: p.Logger.Enabled(context.Background(), slog.LevelDebug),
 	}
+	a.open, a.end = context.WithCancel(context.Background())
+	a.monitor = monitor.New(monitor.Parts{
+		Counter: p.Counter, L1: p.L1, L2: p.L2, Activity: p.Cache, Exposition: p.Exposition, Latency: a.latency,
+		Ready: a.ready.Load, Open: a.open,
+	}, l)
 	a.bodies.limit = max(bodiesBytes, 2*access.MaxValueBytes)
 	a.held = newHeld(answersBatches * max(p.Limits.MaxBatchBytes, access.MaxValueBytes))
 	a.engine.HandleMethodNotAllowed = true
@@ -161,7 +159,7 @@ func (a *API) SetReady(ready bool) { a.ready.Store(ready) }
 
 // EndStreams ends the answers that would go on for as long as their clients
 // listen. No new ones begin.
-func (a *API) EndStreams() { a.stream.end() }
+func (a *API) EndStreams() { a.end() }
 
 // ServeHTTP answers one request. Paths mean the same with and without a slash at
 // the end, but for keys, which may have some, and for pages, whose relative links

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
@@ -463,7 +464,7 @@ func TestMetricsHaveTheNumbersOfEachRoute(t *testing.T) {
 	p := &parts{now: ports.Activity{SourceSlots: 2, Routes: []ports.RouteActivity{{Name: "a", Activity: ports.Activity{SourceSlots: 2, Waiting: 7}}}}}
 	p.counts.Requests[domain.L1Hit] = 3
 	p.counts.Routes = []ports.RouteCounts{{Name: "a", Counts: p.counts}}
-	var got httpapi.Metrics
+	var got monitor.Metrics
 	require.NoError(t, json.Unmarshal(do(t, p.api(), "GET", "/metrics").Body.Bytes(), &got))
 	require.Len(t, got.Routes, 1)
 	require.EqualValues(t, 3, got.Routes["a"].L1Hits)

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
@@ -273,7 +274,7 @@ func TestTheLivePageGetsTheNumbersEachSecond(t *testing.T) {
 	data, err := stream.ReadString('\n')
 	require.NoError(t, err)
 	data = strings.TrimPrefix(data, "data:")
-	var got httpapi.Live
+	var got monitor.Live
 	require.NoError(t, json.Unmarshal([]byte(data), &got))
 	require.EqualValues(t, 7, got.Metrics.L1Hits)
 	require.Equal(t, "degraded", got.State.L2)

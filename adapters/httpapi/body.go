@@ -100,7 +100,7 @@ type timed struct {
 
 func (a *API) timed(c *gin.Context) *timed {
 	t := &timed{
-		body: c.Request.Body, control: http.NewResponseController(c.Writer), closing: a.stream.open,
+		body: c.Request.Body, control: http.NewResponseController(c.Writer), closing: a.open,
 		end: time.Now().Add(a.parts.Limits.RequestTimeout),
 	}
 	t.stop = context.AfterFunc(t.closing, t.extend)

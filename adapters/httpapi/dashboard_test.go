@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
@@ -43,10 +43,10 @@ func TestEventsSayWhenTheyWereSoAndOfWhichInstance(t *testing.T) {
 		ctx, leave := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer leave()
 		began := float64(time.Now().Unix())
-		var events []httpapi.Live
+		var events []monitor.Live
 		for line := range strings.Lines(listen(ctx, (&parts{}).api()).Body.String()) {
 			if data, is := strings.CutPrefix(line, "data:"); is {
-				var e httpapi.Live
+				var e monitor.Live
 				require.NoError(t, json.Unmarshal([]byte(data), &e))
 				events = append(events, e)
 			}
@@ -100,9 +100,9 @@ func TestTheLivePageIsToldTheStateAndHowLongGetsOfDataTook(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	_, data, _ := strings.Cut(listen(ctx, api).Body.String(), "data:")
-	var got httpapi.Live
+	var got monitor.Live
 	require.NoError(t, json.Unmarshal([]byte(data), &got))
-	require.Equal(t, httpapi.State{L2: "embedded", Breaker: "closed", Ready: true, Source: "oracle", Version: "v9"}, got.State)
+	require.Equal(t, monitor.State{L2: "embedded", Breaker: "closed", Ready: true, Source: "oracle", Version: "v9"}, got.State)
 	require.Len(t, got.Latency.Bounds, last)
 	for i, bound := range ports.Bounds {
 		require.InDelta(t, bound.Seconds(), got.Latency.Bounds[i], 1e-12)

@@ -11,18 +11,20 @@ import (
 	"github.com/gin-gonic/gin"
 	ginswagger "github.com/swaggo/gin-swagger"
 	"golang.org/x/net/webdav"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/assets"
 )
 
 // routeDocs serves Swagger UI by gin-swagger, which writes its style and its
 // configuration; its files are those that "make assets" fetches.
 func (a *API) routeDocs() {
-	p := page{
-		path: "/docs", template: "docs.html",
-		vendored: []string{"swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"},
-		styles:   "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='", // the style element in its logo
+	p := assets.Page{
+		Template: "docs.html",
+		Vendored: []string{"swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"},
+		Styles:   "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='", // the style element in its logo
 	}
-	within := a.html(p, "../")
-	a.get("/docs", a.html(p, ""))
+	within := gin.WrapH(p.At(inside("/docs")))
+	a.get("/docs", gin.WrapH(p.At(outside("/docs"))))
 	a.get("/docs/", within)
 	files := ginswagger.WrapHandler(&webdav.Handler{FileSystem: swaggerFiles{a.vendored}, LockSystem: webdav.NewMemLS()},
 		ginswagger.URL("openapi.json")) // from /docs/ too, see below
@@ -32,7 +34,7 @@ func (a *API) routeDocs() {
 			within(c)
 		case name == "openapi.json":
 			openAPI(c)
-		case name == "index.css", name == "swagger-initializer.js", a.vendored[name].embedded && slices.Contains(p.vendored, name):
+		case name == "index.css", name == "swagger-initializer.js", a.vendored[name].Embedded && slices.Contains(p.Vendored, name):
 			serveSwagger(c, files, name)
 		default:
 			problem(c, problemNoRoute)
@@ -54,21 +56,21 @@ func serveSwagger(c *gin.Context, files gin.HandlerFunc, name string) {
 
 // swaggerFiles are the files of Swagger UI as WebDAV has files, which gin-swagger
 // asks for. They are read and never written.
-type swaggerFiles struct{ vendored map[string]vendored }
+type swaggerFiles struct{ vendored map[string]assets.Vendored }
 
 // OpenFile opens an embedded file.
 func (s swaggerFiles) OpenFile(_ context.Context, name string, _ int, _ os.FileMode) (webdav.File, error) {
 	v := s.vendored[path.Base(name)]
-	f, err := http.FS(assets).Open(v.path())
+	f, err := http.FS(assets.Files).Open(v.Path())
 	if err != nil {
 		return nil, err
 	}
-	return swaggerFile{f, v.etag()}, nil
+	return swaggerFile{f, v.ETag()}, nil
 }
 
 // Stat describes an embedded file.
 func (s swaggerFiles) Stat(_ context.Context, name string) (os.FileInfo, error) {
-	return fs.Stat(assets, s.vendored[path.Base(name)].path())
+	return fs.Stat(assets.Files, s.vendored[path.Base(name)].Path())
 }
 
 // Mkdir is refused.

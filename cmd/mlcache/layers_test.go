@@ -18,7 +18,9 @@ const module = "github.com/multi-layer-cache/multi-layer-cache/"
 
 // allowed says which packages of the module a package may import, by the first
 // folder of its path: domain ← ports ← app and domain, ports ← adapters. The
-// single-flight group app/flight knows none of them. Only cmd sees all. docs is the generated API description.
+// single-flight group app/flight knows none of them. Only cmd sees all, and
+// adapters/mlcache, which puts the same parts together for other programs, all but
+// cmd. docs is the generated API description.
 func allowed(importer, imported string) bool {
 	from, _, _ := strings.Cut(importer, "/")
 	to, _, _ := strings.Cut(imported, "/")
@@ -30,11 +32,17 @@ func allowed(importer, imported string) bool {
 	case "app":
 		return importer == "app" && (to == "domain" || imported == "ports" || imported == "app/flight")
 	case "adapters":
-		sameAdapter := strings.HasPrefix(imported+"/", importer+"/") || strings.HasPrefix(importer+"/", imported+"/")
-		return to == "domain" || imported == "ports" || sameAdapter || importer == "adapters/httpapi" && to == "docs"
+		sameAdapter := adapter(importer) == adapter(imported)
+		return adapter(importer) == "adapters/mlcache" && to != "cmd" || to == "domain" || imported == "ports" || sameAdapter || importer == "adapters/httpapi" && to == "docs"
 	default:
 		return from == "cmd"
 	}
+}
+
+// adapter returns the folder of the adapter that a package belongs to.
+func adapter(pkg string) string {
+	parts := strings.SplitN(pkg, "/", 3)
+	return path.Join(parts[:min(2, len(parts))]...)
 }
 
 // isNestedModule reports whether dir has a go.mod of its own: what compares

@@ -9,6 +9,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/embedded"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/lru"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/layers"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/otel"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/prometheus"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
@@ -17,7 +18,7 @@ import (
 )
 
 // embeddedMaxBytes bounds what the embedded layer occupies, on the heap or on disk.
-const embeddedMaxBytes = 64 << 20
+const embeddedMaxBytes = layers.EmbeddedBytes
 
 func newL1(cfg Config, routes []routeConfig) (*lru.Cache, func(), error) {
 	admission := lru.PlainLRU
@@ -37,9 +38,6 @@ func newL1(cfg Config, routes []routeConfig) (*lru.Cache, func(), error) {
 	return cache, cache.Close, nil
 }
 
-// connectWithin is how long the start waits for Redis. It goes on without it.
-const connectWithin = 2 * time.Second
-
 // sharedLayer is the second layer in its roles, by Redis or embedded.
 type sharedLayer struct {
 	Store  ports.L2Store
@@ -52,34 +50,18 @@ func newL2(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *slog.Lo
 	if cfg.RedisURL == "" {
 		return newEmbedded(cfg, routes, tracing, log)
 	}
-	client, err := redis.NewClient(redis.Options{
+	shared, err := layers.OpenRedis(redis.Options{
 		URL: string(cfg.RedisURL), Prefix: cfg.RedisPrefix, Timeout: cfg.L2Timeout, WaitReplicas: cfg.RedisWait,
 		CompressAbove: int(cfg.L2CompressAbove), Logger: log,
-	})
+	}, cfg.LockTTL)
 	if err != nil {
 		return sharedLayer{}, nil, refused("redis-url", err)
 	}
-	// So that the first requests find it.
-	settle, cancel := context.WithTimeout(context.Background(), connectWithin)
-	client.Settle(settle)
-	cancel()
-	bus := redis.NewBus(client)
-	closeAll := func() {
-		bus.Close()
-		if err := client.Close(); err != nil {
-			log.Debug("closing redis", "err", err)
-		}
-	}
-	locker, err := redis.NewLocker(bus, redis.LockerOptions{TTL: cfg.LockTTL})
-	if err != nil {
-		closeAll()
-		return sharedLayer{}, nil, err
-	}
-	return sharedLayer{Store: tracing.L2Store(redis.NewStore(client)), Locker: tracing.Locker(locker), Bus: bus, Health: client}, closeAll, nil
+	return traced(shared, tracing, func(err error) { log.Debug("closing redis", "err", err) })
 }
 
 func newEmbedded(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, func(), error) {
-	layer, err := embedded.Open(embedded.Options{
+	shared, err := layers.OpenEmbedded(embedded.Options{
 		Dir:           cfg.DataDir,
 		LockTTL:       cfg.LockTTL,
 		MaxBytes:      embeddedMaxBytes,
@@ -94,12 +76,22 @@ func newEmbedded(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *s
 		where = cfg.DataDir
 	}
 	log.Info("MLCACHE_REDIS_URL is empty: the second layer is embedded, for this instance alone", "kept", where)
+	return traced(shared, tracing, func(err error) { log.Error("closing the embedded layer", "err", err) })
+}
+
+// traced returns the whole of a layer, and what closes it.
+func traced(shared *layers.Shared, tracing *otel.Tracing, failed func(error)) (sharedLayer, func(), error) {
 	closeLayer := func() {
-		if err := layer.Close(); err != nil {
-			log.Error("closing the embedded layer", "err", err)
+		if err := shared.Close(); err != nil {
+			failed(err)
 		}
 	}
-	return sharedLayer{Store: tracing.L2Store(layer), Locker: tracing.Locker(layer), Bus: layer, Health: layer}, closeLayer, nil
+	l2, _, err := shared.In("")
+	if err != nil {
+		closeLayer()
+		return sharedLayer{}, nil, err
+	}
+	return sharedLayer{Store: tracing.L2Store(l2.Store), Locker: tracing.Locker(l2.Locker), Bus: l2.Bus, Health: shared}, closeLayer, nil
 }
 
 // tracingTimeout is how long the end of the program waits for the last spans to

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
-	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
 )
 
 // routesOf writes a file of routes and returns its name.
@@ -165,7 +165,7 @@ routes:
 	require.Contains(t, in.mustGet("/explain/product:7").body, `"route":"products"`)
 	require.Contains(t, in.mustGet("/health").body, `"source":"routes"`)
 	require.Contains(t, in.mustGet("/health").body, `"routes":{"products":"ok","slow":"ok"}`)
-	var counted httpapi.Metrics
+	var counted monitor.Metrics
 	require.NoError(t, json.Unmarshal([]byte(in.mustGet("/metrics").body), &counted))
 	require.EqualValues(t, 1, counted.Routes["products"].CacheMisses)
 	require.EqualValues(t, 2, counted.CacheMisses)

@@ -66,9 +66,9 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	}
 	httpapiCache := newCache(router, tracing)
 	httpapiKeyCheck := keyCheck(router)
-	httpapiSharedLayer := mainSharedLayer.Health
+	monitorSharedLayer := mainSharedLayer.Health
 	answers := counters.NewAnswers()
-	exposition := newExposition(recorder, cache, router, httpapiSharedLayer, answers)
+	exposition := newExposition(recorder, cache, router, monitorSharedLayer, answers)
 	httpapiTracing := newMiddleware(tracing)
 	httpapiLimits := limits(cfg)
 	parts := httpapi.Parts{
@@ -76,20 +76,20 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		KeyCheck:   httpapiKeyCheck,
 		Counter:    recorder,
 		L1:         cache,
-		L2:         httpapiSharedLayer,
+		L2:         monitorSharedLayer,
 		Answers:    answers,
 		Exposition: exposition,
 		Tracing:    httpapiTracing,
 		Logger:     log,
 		Limits:     httpapiLimits,
 	}
-	httpapiLabels := labels(cfg)
+	monitorLabels := labels(cfg)
 	httpapiAccess := access(cfg, v)
-	api := httpapi.New(parts, httpapiLabels, httpapiAccess)
+	api := httpapi.New(parts, monitorLabels, httpapiAccess)
 	mainProgram := &program{
 		service: router,
 		api:     api,
-		l2:      httpapiSharedLayer,
+		l2:      monitorSharedLayer,
 	}
 	return mainProgram, func() {
 		cleanup4()

@@ -2,7 +2,8 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const ROOT = new URL("..", document.currentScript.src); // of the service, also behind a path prefix
+const HERE = new URL(".", document.currentScript.src);  // what the page loads, also behind a path prefix
+const ROOT = new URL("..", HERE); // of the service, unless the page stands alone
 const KEPT = 300;      // seconds in the charts, at most
 const SHOWN = 60;      // seconds in the charts, at least
 const WINDOW = 10;     // seconds that ratios and percentiles are taken over
@@ -226,7 +227,7 @@ function gone() {
 // at once, as the service ends each after a while; one that cannot be opened, later.
 let events;
 function listen() {
-  const source = events = new EventSource(new URL("dashboard/events", ROOT));
+  const source = events = new EventSource(new URL("events", HERE));
   let heard = false;
   source.addEventListener("live", (event) => { heard = true; live(event); });
   source.onerror = () => {
@@ -304,7 +305,7 @@ async function explain(key) {
   ];
 }
 
-$("try").addEventListener("submit", async (event) => {
+if ($("try")) $("try").addEventListener("submit", async (event) => {
   event.preventDefault();
   const key = $("key").value, what = event.submitter ? event.submitter.value : "get";
   const buttons = [...event.target.querySelectorAll("button")];
@@ -319,6 +320,6 @@ $("try").addEventListener("submit", async (event) => {
 });
 
 listen();
-$("example").textContent = `curl ${new URL("data/test", ROOT)}`;
+if ($("example")) $("example").textContent = `curl ${new URL("data/test", ROOT)}`;
 $("uplot").addEventListener("load", redraw);
 redraw();

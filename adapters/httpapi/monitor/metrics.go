@@ -1,10 +1,10 @@
-package httpapi
+package monitor
 
 import (
+	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
-
-	"github.com/gin-gonic/gin"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -81,40 +81,42 @@ type RouteMetrics struct {
 	Waiting           int     `json:"waiting" example:"0"`
 } //	@name	RouteMetrics
 
-// metrics tells what was counted.
-//
-//	@Summary		Tell what was counted
-//	@Description	The counters of this instance since it started, as JSON; for Prometheus as text, when Accept likes text/plain or OpenMetrics better than JSON, or with format=prometheus. Both show the same counters.
-//	@Tags			service
-//	@Produce		json,plain
-//	@Param			format	query		string			false	"prometheus or json, whatever Accept says"	Enums(json, prometheus)
-//	@Success		200		{object}	Metrics			"The counters"
-//	@Failure		400		{object}	Problem			"There is no such format"
-//	@Header			all		{string}	X-Request-Id	"Names this request"
-//	@Header			all		{string}	Cache-Control	"no-store"
-//	@Header			all		{string}	Vary			"Accept"
-//	@Router			/metrics [get]
-//	@Router			/metrics [head]
-func (a *API) metrics(c *gin.Context) {
-	c.Header("Vary", "Accept")
-	noStore(c.Writer.Header())
-	format := c.Query("format")
-	if format == "" && wantsPrometheus(c.Request.Header["Accept"]) {
+// ServeMetrics tells what was counted, as JSON or in a format of Prometheus, as the
+// request asks by format or Accept. It answers nothing with ErrFormat.
+func (m *Monitor) ServeMetrics(w http.ResponseWriter, r *http.Request) error {
+	format := r.URL.Query().Get("format")
+	if format == "" && wantsPrometheus(r.Header["Accept"]) {
 		format = "prometheus"
 	}
+	h := w.Header()
+	h["Vary"] = []string{"Accept"}
+	noStore(h)
 	switch format {
 	case "", "json":
-		c.JSON(http.StatusOK, a.measure())
+		h["Content-Type"] = []string{"application/json; charset=utf-8"}
+		return write(w, m.measure())
 	case "prometheus":
 		// What writes it knows media types in lower case only.
-		for i, line := range c.Request.Header["Accept"] {
-			c.Request.Header["Accept"][i] = strings.ToLower(line)
+		for i, line := range r.Header["Accept"] {
+			r.Header["Accept"][i] = strings.ToLower(line)
 		}
-		a.parts.Exposition.ServeHTTP(c.Writer, c.Request)
-	default:
-		problem(c, problemFormat)
+		m.parts.Exposition.ServeHTTP(w, r)
+		return nil
 	}
+	return ErrFormat
 }
+
+// write writes v as JSON. That the client has left is no error of anybody's.
+func write(w io.Writer, v any) error {
+	body, err := json.Marshal(v)
+	if err == nil {
+		_, _ = w.Write(body)
+	}
+	return err
+}
+
+// noStore keeps other caches from an answer that is for this moment.
+func noStore(h http.Header) { h["Cache-Control"] = []string{"no-store"} }
 
 // wantsPrometheus reports whether an Accept field likes a format of Prometheus
 // better than JSON. Which one of them is up to what writes them.
@@ -123,10 +125,10 @@ func wantsPrometheus(accept []string) bool {
 	return text > accepts(accept, "application/json")
 }
 
-func (a *API) measure() Metrics {
-	n, l1, now := a.parts.Counter.Snapshot(), a.parts.L1.Stats(), a.parts.Cache.Activity()
+func (m *Monitor) measure() Metrics {
+	n, l1, now := m.parts.Counter.Snapshot(), m.parts.L1.Stats(), m.parts.Activity.Activity()
 	all := routeMetrics(n, now)
-	m := Metrics{
+	shown := Metrics{
 		Requests: all.Requests, L1Hits: all.L1Hits, L2Hits: all.L2Hits, Loaded: all.Loaded, Coalesced: all.Coalesced,
 		StaleServed: all.StaleServed, Failed: all.Failed, Deferred: all.Deferred, Abandoned: all.Abandoned,
 		CacheMisses: all.CacheMisses, SourceFailures: all.SourceFailures, SourceSeconds: all.SourceSeconds,
@@ -144,11 +146,11 @@ func (a *API) measure() Metrics {
 
 		L2Up:        flag(now.Available),
 		BusUp:       flag(now.Subscribed),
-		BreakerOpen: flag(a.parts.L2.Breaker() != "closed"),
+		BreakerOpen: flag(m.parts.L2.Breaker() != "closed"),
 	}
-	m.addShared(n)
-	m.addRoutes(n, now)
-	return m
+	shown.addShared(n)
+	shown.addRoutes(n, now)
+	return shown
 }
 
 func routeMetrics(n ports.Counts, now ports.Activity) RouteMetrics {

@@ -1,0 +1,293 @@
+package mlcache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/layers"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+)
+
+// patience bounds a hang.
+const patience = time.Minute
+
+// eventually waits until f holds.
+func eventually(t *testing.T, f func() bool, what string) {
+	t.Helper()
+	require.Eventually(t, f, patience, 5*time.Millisecond, what)
+}
+
+// quietly has no logger.
+var quietly = mlcache.Logger(nil)
+
+// connect opens a second layer of each kind.
+func connect(t *testing.T, f func(t *testing.T, options ...mlcache.Option)) {
+	t.Run("embedded", func(t *testing.T) { f(t, quietly) })
+	t.Run("directory", func(t *testing.T) { f(t, quietly, mlcache.Dir(t.TempDir())) })
+	t.Run("Redis", func(t *testing.T) { f(t, quietly, mlcache.Redis(redistest.Start(t).URL())) })
+}
+
+func TestCachesOnOneConnectionNeitherSeeNorInvalidateEachOther(t *testing.T) {
+	connect(t, func(t *testing.T, options ...mlcache.Option) {
+		shared, err := mlcache.Connect(options...)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, shared.Close()) }()
+		var shops [20]shop
+		var caches [20]*mlcache.Cache[product]
+		for i := range caches {
+			c, err := mlcache.New(fmt.Sprint("c", i), shops[i].load, mlcache.On(shared), quietly, mlcache.Memory(0, 0))
+			caches[i] = closed(t, c, err)
+		}
+		for i, c := range caches {
+			require.NoError(t, c.Put(t.Context(), "7", product{fmt.Sprint("put ", i)}))
+		}
+		for i, c := range caches {
+			require.Equal(t, fmt.Sprint("put ", i), name(t, c))
+		}
+		require.NoError(t, caches[3].Delete(t.Context(), "7"))
+		for i, c := range caches {
+			if i != 3 {
+				require.Equal(t, fmt.Sprint("put ", i), name(t, c))
+			}
+			require.Equal(t, i == 3 && name(t, c) == "7.1", shops[i].calls.Load() == 1, "%d", i)
+		}
+	})
+}
+
+func TestACacheOnAConnectionIsAloneWithItsName(t *testing.T) {
+	connect(t, func(t *testing.T, options ...mlcache.Option) {
+		shared, err := mlcache.Connect(options...)
+		require.NoError(t, err)
+		first, err := mlcache.New("products", new(shop).load, mlcache.On(shared), quietly)
+		require.NoError(t, err)
+		_, err = mlcache.New("products", new(shop).load, mlcache.On(shared), quietly)
+		require.ErrorContains(t, err, `"products"`)
+		require.ErrorContains(t, err, "there is a cache")
+		require.NoError(t, first.Close(t.Context()))
+		again, err := mlcache.New("products", new(shop).load, mlcache.On(shared), quietly)
+		require.NoError(t, err, "its name is free again")
+		require.Equal(t, "7.1", name(t, again))
+		require.NoError(t, shared.Close())
+		require.NoError(t, again.Close(t.Context()))
+		_, err = mlcache.New("products", new(shop).load, mlcache.On(shared), quietly)
+		require.ErrorIs(t, err, mlcache.ErrClosed)
+	})
+}
+
+func TestClosingInAnyOrderIsRight(t *testing.T) {
+	connect(t, func(t *testing.T, options ...mlcache.Option) {
+		before := runtime.NumGoroutine()
+		shared, err := mlcache.Connect(options...)
+		require.NoError(t, err)
+		s := new(shop)
+		c, err := mlcache.New("products", s.load, mlcache.On(shared), quietly, mlcache.TTL(time.Hour))
+		require.NoError(t, err)
+		eventually(t, func() bool { return counted(t, c.Metrics())["bus_up"] == 1.0 }, "the subscription stands")
+		require.Equal(t, "7.1", name(t, c))
+		require.NoError(t, shared.Close())
+		require.NoError(t, shared.Close(), "closing again does nothing")
+
+		require.Equal(t, "7.1", name(t, c), "memory answers")
+		p, err := c.Get(t.Context(), "8")
+		require.NoError(t, err, "the loader, too, as if the layer was gone")
+		require.Equal(t, product{"8.2"}, p)
+		require.Error(t, c.Put(t.Context(), "8", product{}))
+
+		for range 2 {
+			require.NoError(t, c.Close(t.Context()))
+		}
+		requireClosed(t, c)
+		eventually(t, func() bool { return runtime.NumGoroutine() <= before+2 }, "goroutines end")
+	})
+}
+
+func requireClosed(t *testing.T, c *mlcache.Cache[product]) {
+	t.Helper()
+	ctx := t.Context()
+	_, err := c.Get(ctx, "7")
+	require.ErrorIs(t, err, mlcache.ErrClosed, "also what was in memory: nothing invalidates it any more")
+	_, err = c.Get(ctx, "9", mlcache.OnlyCached())
+	require.ErrorIs(t, err, mlcache.ErrClosed)
+	got, err := c.GetMany(ctx, []string{"7", "9"})
+	require.ErrorIs(t, err, mlcache.ErrClosed)
+	require.Empty(t, got)
+	require.ErrorIs(t, c.Put(ctx, "7", product{}), mlcache.ErrClosed)
+	require.ErrorIs(t, c.Delete(ctx, "7"), mlcache.ErrClosed)
+	_, err = c.Explain(ctx, "7")
+	require.ErrorIs(t, err, mlcache.ErrClosed)
+	require.NotZero(t, c.Stats().Loads)
+	require.NotEmpty(t, counted(t, c.Metrics()))
+}
+
+func TestACacheClosesTheConnectionThatItMade(t *testing.T) {
+	server := redistest.Start(t)
+	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(server.URL()), quietly)
+	require.NoError(t, err)
+	require.Equal(t, "7.1", name(t, c))
+	clients := func() int { return strings.Count(server.Command("CLIENT", "LIST"), "id=") }
+	require.Greater(t, clients(), 1)
+	require.NoError(t, c.Close(t.Context()))
+	eventually(t, func() bool { return clients() == 1 }, "the one that asks is left")
+}
+
+func TestACloseThatIsOutOfTimeIsFinishedByALaterOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		c, err := mlcache.New("products", func(context.Context, string) (product, error) {
+			<-release // whatever its context says
+			return product{}, nil
+		}, quietly)
+		require.NoError(t, err)
+		failed := make(chan error, 1)
+		go func() {
+			_, err := c.Get(context.Background(), "7")
+			failed <- err
+		}()
+		synctest.Wait()
+		gone := errors.New("gone")
+		done, cancel := context.WithCancelCause(t.Context())
+		cancel(gone)
+		require.ErrorIs(t, c.Close(done), gone)
+		require.ErrorIs(t, <-failed, mlcache.ErrClosed, "who waits is told at once")
+		finished := make(chan error, 2)
+		for range 2 {
+			go func() { finished <- c.Close(context.Background()) }()
+		}
+		synctest.Wait()
+		short, cancelShort := context.WithTimeout(t.Context(), time.Second)
+		defer cancelShort()
+		require.ErrorIs(t, c.Close(short), context.DeadlineExceeded, "another one is at it")
+		close(release)
+		require.NoError(t, <-finished)
+		require.NoError(t, <-finished)
+		require.NoError(t, c.Close(done), "nothing is left to wait for")
+	})
+}
+
+func TestOneLoadForThreeHundredGetsOnThreeInstances(t *testing.T) {
+	server := redistest.Start(t)
+	s := slowShop(200 * time.Millisecond)
+	var instances [3]*mlcache.Cache[product]
+	for i := range instances {
+		c, err := mlcache.New("products", s.load, mlcache.Redis(server.URL()), quietly)
+		instances[i] = closed(t, c, err)
+	}
+	var all sync.WaitGroup
+	for i := range 300 {
+		all.Go(func() {
+			p, err := instances[i%3].Get(context.Background(), "7")
+			if err != nil || p != (product{"7.1"}) {
+				t.Error(p, err)
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 1, s.calls.Load())
+	var loads uint64
+	for _, c := range instances {
+		loads += c.Stats().Loads
+	}
+	require.EqualValues(t, 1, loads)
+}
+
+func TestWritesReachOtherInstances(t *testing.T) {
+	url := redistest.Start(t).URL()
+	var told events
+	s := new(shop)
+	open := func(options ...mlcache.Option) *mlcache.Cache[product] {
+		c, err := mlcache.New("products", s.load, append(options, mlcache.Redis(url), quietly, mlcache.TTL(time.Hour))...)
+		return closed(t, c, err)
+	}
+	a, b := open(), open(mlcache.OnInvalidate(told.add))
+	eventually(t, func() bool { return counted(t, b.Metrics())["bus_up"] == 1.0 }, "b is subscribed")
+	require.Equal(t, "7.1", name(t, a))
+	require.Equal(t, "7.1", name(t, b))
+	require.NoError(t, a.Put(t.Context(), "7", product{"put"}))
+	eventually(t, func() bool { return name(t, b) == "put" }, "what a has put")
+	require.NoError(t, a.Delete(t.Context(), "7"))
+	eventually(t, func() bool { return name(t, b) == "7.2" }, "what was loaded after a's delete")
+	eventually(t, func() bool { return len(told.get()) >= 3 }, "the subscription and two writes")
+	require.Equal(t, []mlcache.Event{{}, {Key: "7"}, {Key: "7"}}, told.get())
+	require.EqualValues(t, 2, s.calls.Load())
+}
+
+func TestTheServiceCanHaveTheValuesOfACache(t *testing.T) {
+	url := redistest.Start(t).URL()
+	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(url), quietly, mlcache.TTL(time.Hour))
+	closed(t, c, err)
+	eventually(t, func() bool { return counted(t, c.Metrics())["bus_up"] == 1.0 }, "the subscription stands")
+	require.Equal(t, "7.1", name(t, c))
+	service, err := layers.OpenRedis(redis.Options{URL: url, Prefix: "mlc:products:", Timeout: time.Second, Logger: slog.New(slog.DiscardHandler)}, time.Second)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, service.Close()) }()
+	l2, _, err := service.In("")
+	require.NoError(t, err)
+	key, err := domain.ParseKey("7")
+	require.NoError(t, err)
+	found, ok, err := l2.Store.Get(t.Context(), key)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, `{"name":"7.1"}`, found.Entry.Body())
+	require.NoError(t, l2.Store.Delete(t.Context(), key))
+	eventually(t, func() bool { return name(t, c) == "7.2" }, "the invalidation arrives")
+}
+
+func TestARedisThatIsNotThereCostsNoAnswer(t *testing.T) {
+	server := redistest.Start(t)
+	server.Kill()
+	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(server.URL()), mlcache.RedisTimeout(30*time.Millisecond), quietly)
+	closed(t, c, err)
+	require.Equal(t, "7.1", name(t, c))
+	require.Equal(t, "degraded", c.Stats().L2)
+	require.ErrorIs(t, c.Put(t.Context(), "7", product{}), mlcache.ErrL2Unavailable)
+	server.Restart()
+	eventually(t, func() bool { return c.Stats().L2 == "ok" }, "it is used when it comes")
+}
+
+// A deployment in which the type of the values changes under the same name.
+func TestAValueThatCannotBeDecodedIsLoadedAgain(t *testing.T) {
+	url := redistest.Start(t).URL()
+	before, err := mlcache.New("products", func(context.Context, string) (string, error) { return "text", nil }, mlcache.Redis(url), quietly)
+	old := closed(t, before, err)
+	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(url), quietly, mlcache.TTL(time.Hour))
+	changed := closed(t, c, err)
+	_, err = old.Get(t.Context(), "7")
+	require.NoError(t, err)
+	_, err = old.Get(t.Context(), "8")
+	require.NoError(t, err)
+	_, err = changed.Get(t.Context(), "7", mlcache.OnlyCached())
+	require.ErrorContains(t, err, "decode")
+	eventually(t, func() bool { p, err := changed.Get(t.Context(), "7"); return err == nil && p == (product{"7.1"}) }, "it is loaded, a second after the old one")
+	got, err := changed.GetMany(t.Context(), []string{"7", "8"})
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+}
+
+func TestAValueThatIsLoadedInVainIsNotLoadedAgainAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(shop)
+		broken := mlcache.JSON[product]()
+		broken.Decode = func(string) (product, error) { return product{}, errors.New("broken") }
+		c := mlcache.Fake(t, s.load, mlcache.Codec(broken))
+		for range 10 {
+			_, err := c.Get(t.Context(), "7")
+			require.ErrorContains(t, err, "broken")
+			_, err = c.GetMany(t.Context(), []string{"7"})
+			require.ErrorContains(t, err, "broken")
+		}
+		require.EqualValues(t, 1, s.calls.Load())
+	})
+}
