@@ -29,7 +29,7 @@ func TestAWriteThatTooFewReplicasHaveFails(t *testing.T) {
 	t.Parallel()
 	pair := redistest.StartPair(t)
 	in := waitingFor(t, pair.Master.URL(), 1, 2*time.Second)
-	two := waitingFor(t, pair.Master.URL(), 2, 100*time.Millisecond)
+	two := waitingFor(t, pair.Master.URL(), 2, 2*time.Second)
 	key, ctx := parse(t, "k"), t.Context()
 	large := domain.NewEntry(domain.Value{Body: strings.Repeat("x", 2*bulky)}, time.Hour, 0)
 	for _, e := range []*domain.Entry{entry, large} {
@@ -53,7 +53,7 @@ func TestAWriteThatTooFewReplicasHaveFails(t *testing.T) {
 func TestAnInstanceKnowsThatAWriteOfItsOwnMayBeLost(t *testing.T) {
 	t.Parallel()
 	pair := redistest.StartPair(t)
-	in := waitingFor(t, pair.Master.URL(), 2, 200*time.Millisecond)
+	in := waitingFor(t, pair.Master.URL(), 2, 2*time.Second)
 	require.ErrorIs(t, in.store.Delete(t.Context(), parse(t, "k")), errNotReplicated)
 	require.Empty(t, in.client.writes.open)
 }
