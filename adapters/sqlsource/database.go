@@ -3,7 +3,7 @@ package sqlsource
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -36,7 +36,7 @@ type diagnosis struct {
 	lost    bool // the connection broke
 }
 
-var errScheme = errors.New("sqlsource: DSN must have the scheme postgres, postgresql, mysql, mariadb, oracle or sqlite")
+var errScheme = fmt.Errorf("%w must have the scheme postgres, postgresql, mysql, mariadb, oracle or sqlite", ErrDSN)
 
 // open returns the database that the DSN names, its pool, which has not connected
 // to anything, and the secrets in the DSN.

@@ -49,7 +49,7 @@ func openMySQL(o Options) (database, *sql.DB, syntax, []string, error) {
 	return d, d.pool, mysqlSyntax, []string{config.Passwd, url.QueryEscape(config.Passwd)}, nil
 }
 
-var errMySQL = errors.New("sqlsource: DSN cannot be parsed, it must be as mysql://user:password@host:3306/database")
+var errMySQL = fmt.Errorf("%w cannot be parsed, it must be as mysql://user:password@host:3306/database", ErrDSN)
 
 func mysqlConfig(dsn string) (*mysql.Config, error) {
 	u, err := url.Parse(dsn)

@@ -50,7 +50,7 @@ type Options struct {
 func (o Options) validate() error {
 	switch {
 	case o.DSN == "":
-		return errors.New("sqlsource: DSN is empty")
+		return fmt.Errorf("%w is empty", ErrDSN)
 	case o.Timeout <= 0:
 		return fmt.Errorf("sqlsource: Timeout is %v, must be positive", o.Timeout)
 	case o.MaxBytes <= 0:

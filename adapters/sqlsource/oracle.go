@@ -33,7 +33,7 @@ func openOracle(o Options) (database, *sql.DB, syntax, []string, error) {
 		_, err = goora.ParseConfig(o.DSN)
 	}
 	if err != nil {
-		return nil, nil, syntax{}, nil, errors.New("sqlsource: DSN cannot be parsed, it must be as oracle://user:password@host:1521/service")
+		return nil, nil, syntax{}, nil, fmt.Errorf("%w cannot be parsed, it must be as oracle://user:password@host:1521/service", ErrDSN)
 	}
 	password, _ := u.User.Password()
 	// A server that hangs is not waited for much longer than callers do.

@@ -23,7 +23,7 @@ type postgresDB struct{ pool *sql.DB }
 func openPostgres(o Options) (database, *sql.DB, syntax, []string, error) {
 	config, err := pgx.ParseConfig(o.DSN)
 	if err != nil {
-		return nil, nil, syntax{}, nil, errors.New("sqlsource: DSN cannot be parsed by pgx")
+		return nil, nil, syntax{}, nil, fmt.Errorf("%w cannot be parsed by pgx", ErrDSN)
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.RuntimeParams["datestyle"], config.RuntimeParams["client_encoding"] = "ISO", "UTF8"

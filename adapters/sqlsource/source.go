@@ -22,6 +22,9 @@ type Source struct {
 	log      failureLog
 }
 
+// ErrDSN is in the errors of New that are about the DSN. They show nothing of it.
+var ErrDSN = errors.New("sqlsource: DSN")
+
 // New returns a source for the database and the query that opts describe. It
 // connects to nothing yet.
 func New(opts Options) (*Source, error) {

@@ -23,9 +23,9 @@ func openSQLite(o Options) (database, *sql.DB, syntax, []string, error) {
 	path, err := url.PathUnescape(strings.TrimPrefix(path, "//"))
 	switch {
 	case err != nil, path == "":
-		return nil, nil, syntax{}, nil, errors.New("sqlsource: DSN must name a file, as sqlite:///absolute/path or sqlite:relative/path")
+		return nil, nil, syntax{}, nil, fmt.Errorf("%w must name a file, as sqlite:///absolute/path or sqlite:relative/path", ErrDSN)
 	case strings.HasPrefix(path, ":memory:"):
-		return nil, nil, syntax{}, nil, errors.New("sqlsource: DSN must name a file, in :memory: there is nothing to read")
+		return nil, nil, syntax{}, nil, fmt.Errorf("%w must name a file, in :memory: there is nothing to read", ErrDSN)
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		fmt.Sprintf("?mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(%d)", o.Timeout.Milliseconds())
@@ -34,7 +34,7 @@ func openSQLite(o Options) (database, *sql.DB, syntax, []string, error) {
 	}
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, nil, syntax{}, nil, errors.New("sqlsource: DSN cannot be parsed")
+		return nil, nil, syntax{}, nil, fmt.Errorf("%w cannot be parsed", ErrDSN)
 	}
 	return &sqliteDB{pool: pool}, pool, sqliteSyntax, nil, nil
 }

@@ -52,7 +52,7 @@ var routeSettings = map[string]routeSetting{
 var sourceSettings = map[string]routeSetting{
 	"type":       {flagSource, func(c *Config, text string) error { c.Source = text; return nil }},
 	"url":        {flagSourceURL, func(c *Config, text string) error { c.SourceURL = hidden(text); return nil }},
-	"dsn":        {"source-dsn", func(c *Config, text string) error { c.SourceDSN = hidden(text); return nil }},
+	"dsn":        {flagSourceDSN, func(c *Config, text string) error { c.SourceDSN = hidden(text); return nil }},
 	"query":      {flagSourceQuery, func(c *Config, text string) error { c.SourceQuery = text; return nil }},
 	"batch":      {"source-batch", number(func(c *Config) *int { return &c.SourceBatch })},
 	"batch_wait": {"source-batch-wait", duration(func(c *Config) *time.Duration { return &c.SourceBatchWait })},

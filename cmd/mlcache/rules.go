@@ -44,6 +44,7 @@ func (e settingError) Unwrap() error { return e.reason }
 const (
 	flagSource      = "source"
 	flagSourceURL   = "source-url"
+	flagSourceDSN   = "source-dsn"
 	flagSourceQuery = "source-query"
 )
 
@@ -78,7 +79,7 @@ func (c *Config) completeSource() error {
 	case c.Routes != "":
 		implied = sourceRoutes
 	case c.SourceURL != "" && c.SourceDSN != "":
-		return refused("source-dsn", errors.New("is not allowed with MLCACHE_SOURCE_URL (--source-url), want one of them"))
+		return refused(flagSourceDSN, errors.New("is not allowed with MLCACHE_SOURCE_URL (--source-url), want one of them"))
 	case c.SourceURL != "":
 		implied, because = sourceHTTP, "MLCACHE_SOURCE_URL (--source-url), want http or no URL"
 	case c.SourceDSN != "":
@@ -134,7 +135,7 @@ func (c *Config) rules() []rule {
 		{flagSource, c.Source, c.Source == sourceRoutes && c.Routes != "" || slices.Contains([]string{sourceOracle, sourceHTTP, sourceSQL}, c.Source), "oracle or http or sql"},
 		notNegative("oracle-delay", c.OracleDelay),
 		{flagSourceURL, c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
-		{"source-dsn", c.SourceDSN, c.Source != sourceSQL || c.SourceDSN != "", "a DSN when the source is sql"},
+		{flagSourceDSN, c.SourceDSN, c.Source != sourceSQL || c.SourceDSN != "", "a DSN when the source is sql"},
 		{flagSourceQuery, c.SourceQuery, c.Source != sourceSQL || c.SourceQuery != "", "a statement with :key or :keys when the source is sql"},
 		{"source-batch", c.SourceBatch, c.SourceBatch >= 1 && c.SourceBatch <= 1000, "1 to 1000"},
 		notNegative("source-batch-wait", c.SourceBatchWait),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
@@ -86,6 +87,9 @@ func newSQLSource(cfg Config, rec ports.Recorder, log *slog.Logger) (backend, fu
 		Logger:    log,
 	})
 	if err != nil {
+		if errors.Is(err, sqlsource.ErrDSN) {
+			return backend{}, nil, settingError{flagSourceDSN, err}
+		}
 		return backend{}, nil, settingError{flagSourceQuery, err}
 	}
 	closeSource := func() {

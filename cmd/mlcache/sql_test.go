@@ -40,18 +40,22 @@ func TestADatabaseCanBeTheSource(t *testing.T) {
 
 func TestAWrongQueryStopsTheStartWithoutSayingTheDSN(t *testing.T) {
 	t.Parallel()
-	for _, flags := range [][]string{
-		{"--source-dsn=postgres://u:hunter2@db/shop"},
-		{"--source-dsn=postgres://u:hunter2@db/shop", "--source-query=SELECT 1"},
-		{"--source-dsn=postgres://u:hunter2@db/shop", "--source-query=SELECT 1", "--source-url=http://x/{key}"},
-		{"--source-dsn=hunter2", "--source-query=SELECT :key"},
-		{"--source=oracle", "--source-dsn=sqlite:x", "--source-query=SELECT :key"},
+	for _, c := range []struct {
+		setting string
+		flags   []string
+	}{
+		{"MLCACHE_SOURCE_QUERY", []string{"--source-dsn=postgres://u:hunter2@db/shop"}},
+		{"MLCACHE_SOURCE_QUERY", []string{"--source-dsn=postgres://u:hunter2@db/shop", "--source-query=SELECT 1"}},
+		{"MLCACHE_SOURCE_DSN", []string{"--source-dsn=postgres://u:hunter2@db/shop", "--source-query=SELECT 1", "--source-url=http://x/{key}"}},
+		{"MLCACHE_SOURCE_DSN", []string{"--source-dsn=hunter2", "--source-query=SELECT :key"}},
+		{"MLCACHE_SOURCE", []string{"--source=oracle", "--source-dsn=sqlite:x", "--source-query=SELECT :key"}},
 	} {
+		setting, flags := c.setting, c.flags
 		c, _, err := parse(flags, io.Discard)
 		if err == nil {
 			_, _, err = newSource(c.Config, nil, slog.New(slog.DiscardHandler))
 		}
-		require.Error(t, err, strings.Join(flags, " "))
+		require.ErrorContains(t, err, setting+" (", strings.Join(flags, " "))
 		require.NotContains(t, err.Error(), "hunter2")
 	}
 }
