@@ -170,6 +170,10 @@ bench-peers: ## compare the LRU with other caches, a table (40 minutes)
 bench-http: ## compare the service with nginx, Varnish and bare Gin over HTTP, a table (7 minutes)
 	cd $(HTTP_COMPARE) && go run . -format markdown
 
+.PHONY: bench-sql
+bench-sql: ## compare a thousand cold rows of PostgreSQL through the cache with one statement written by hand (1 minute)
+	go test -run '^$$' -bench Rows -benchtime 200x ./adapters/sqlsource ./cmd/mlcache
+
 .PHONY: bench-smoke
 bench-smoke: ## run the benchmarks of the hot path briefly, and its tests, which fail if it allocates more than it should
 	go test -count=1 -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./app ./adapters/httpapi

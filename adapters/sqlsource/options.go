@@ -81,9 +81,17 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// fewTimeouts is what time-outs of at least ten times that are multiples of.
+const fewTimeouts = 50 * time.Millisecond
+
 // serverTimeout returns when the server is to give up a statement that has d left: a
 // little earlier than the client, because a connection whose statement the server
-// ended can be used again.
+// ended can be used again. It returns few different times, because pg_stat_statements
+// of PostgreSQL has each as a statement of its own, and forgets others for them.
 func serverTimeout(d time.Duration) time.Duration {
-	return max(time.Millisecond, d-min(d/10, 100*time.Millisecond))
+	d -= min(d/10, 100*time.Millisecond)
+	if d >= 10*fewTimeouts {
+		d = d.Truncate(fewTimeouts)
+	}
+	return max(time.Millisecond, d)
 }

@@ -190,3 +190,18 @@ func TestFewDifferentStatementsAskForAnyNumberOfKeys(t *testing.T) {
 	}
 	require.Len(t, different, len(sizes))
 }
+
+func TestTheServerHasFewTimeoutsALittleBeforeTheClientHas(t *testing.T) {
+	different := make(map[time.Duration]bool)
+	for d := 10 * time.Millisecond; d <= 5*time.Second; d += time.Millisecond {
+		at := serverTimeout(d)
+		require.Less(t, at, d)
+		require.GreaterOrEqual(t, at, d*8/10)
+		if d >= time.Second {
+			different[at] = true
+		}
+	}
+	require.LessOrEqual(t, len(different), 100)
+	require.Equal(t, 4900*time.Millisecond, serverTimeout(5*time.Second))
+	require.Equal(t, time.Millisecond, serverTimeout(0))
+}

@@ -92,6 +92,7 @@ func TestPostgreSQLAsTheSource(t *testing.T) {
 		{"a key of the wrong type fails alone", postgresWrongKey},
 		{"a row that cannot be computed fails alone", postgresBadRow},
 		{"a statement that hangs on a lock ends on the server too", postgresLock},
+		{"connections are as many as the setting says", postgresConnections},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, server) })
 	}
@@ -148,6 +149,40 @@ func postgresLock(t *testing.T, server *sqltest.Postgres) {
 	requireNoSecrets(t, server, in.mustGet("/health").body)
 	release()
 	eventually(t, "the service recovers", func() bool { return in.mustGet("/data/1").body == product(1) })
+}
+
+// The server takes 50 connections.
+func postgresConnections(t *testing.T, server *sqltest.Postgres) {
+	const requests, few = 100, 20
+	for _, concurrency := range []int{few, requests} { // in that order: connections are kept
+		in := start(t, fromPostgres(server, oneProduct, "--source-timeout=4m", "--source-concurrency="+strconv.Itoa(concurrency))...)
+		release, waiting := server.Lock("products"), server.Waiting(fromProducts)
+		require.Zero(t, waiting(), "it has its connection before the others")
+		statuses := make(chan int, requests)
+		for _, key := range numbered(1, requests) {
+			go func() {
+				r, _ := in.get("/data/" + key)
+				statuses <- r.status
+			}()
+		}
+		eventually(t, "all that can be asked for is", func() bool {
+			return in.metrics()["waiting"]+float64(len(statuses)) == requests && waiting() >= few
+		})
+		want := http.StatusBadGateway
+		if concurrency == few {
+			want = http.StatusOK
+			require.Equal(t, few, waiting())
+			require.Empty(t, statuses, "the others wait for a slot")
+		} else {
+			eventually(t, "the server refuses connections", func() bool { return len(statuses) > 0 })
+		}
+		release()
+		worst := 0
+		for range requests {
+			worst = max(worst, <-statuses)
+		}
+		require.Equal(t, want, worst)
+	}
 }
 
 // requireProblem checks that a reply is a problem that says no more than that the
