@@ -51,7 +51,7 @@ test: ## run the tests, and count those that are skipped; TESTFLAGS=-race for th
 .PHONY: test-fleet
 test-fleet: ## run the long tests of several processes on a real Redis (10 minutes); TESTFLAGS=-race for the race detector
 	@command -v redis-server >/dev/null || { echo "test-fleet needs redis-server (Debian: apt-get install redis-server redis-sentinel)"; exit 1; }
-	@$(call SUMMARY,go test -v $(PARALLEL) $(TESTFLAGS) -tags fleet -run Fleet -timeout 25m ./adapters/redis ./cmd/mlcache ./cmd/mlcache/edge,-v proof=1)
+	@$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -tags fleet -run Fleet -timeout 25m ./adapters/redis ./cmd/mlcache ./cmd/mlcache/edge,-v proof=1)
 
 .PHONY: prove
 prove: prove-one-load prove-shared-failure prove-takeover prove-ttl prove-writes prove-outages prove-lru prove-limits prove-counts prove-api ## prove all promises of README.md, which takes as long as test-fleet; each alone:

@@ -30,7 +30,7 @@ func TestTheBudgetIsOfSilence(t *testing.T) {
 				conn := newQuietConn(near)
 				var writing sync.WaitGroup
 				defer writing.Wait()
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				writing.Go(func() {
 					defer far.Close()
 					for range c.bytes {
