@@ -67,11 +67,18 @@ func TestMoreLoadsThanAllowedAreOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := slowShop(8 * time.Second)
 		products := mlcache.Fake(t, s.load, mlcache.LoadConcurrency(1), mlcache.LoadTimeout(9*time.Second))
-		go func() { _, _ = products.Get(t.Context(), "1") }()
-		go func() { _, _ = products.Get(t.Context(), "2") }()
+		served := make(chan error, 2)
+		for _, key := range []string{"1", "2"} {
+			go func() {
+				_, err := products.Get(t.Context(), key)
+				served <- err
+			}()
+		}
 		synctest.Wait()
 		_, err := products.Get(t.Context(), "3")
 		require.ErrorIs(t, err, mlcache.ErrOverloaded)
+		require.NoError(t, <-served)
+		require.NoError(t, <-served, "a Get waits longer than a load may take")
 	})
 }
 
@@ -153,7 +160,7 @@ func TestWhatIsPutIsWhatEverybodyGets(t *testing.T) {
 		require.Equal(t, mlcache.Held{State: "fresh", TTL: 2 * time.Minute, Bytes: 14, Tags: []string{"brand:9", "red"}, Version: 4}, x.L1)
 		time.Sleep(2*time.Minute - 1)
 		require.Equal(t, "put", get())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.Equal(t, "7.2", get())
 		require.NoError(t, products.Put(t.Context(), "7", product{"again"}))
 		time.Sleep(time.Minute - 1)

@@ -101,6 +101,27 @@ func TestAHookThatHangsHoldsUpNobodyAndDropsAreCounted(t *testing.T) {
 	})
 }
 
+func TestClosingTellsWhatIsStillToBeTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told events
+		release := make(chan struct{})
+		c := mlcache.Fake(t, new(shop).load, mlcache.OnLoad(func(e mlcache.Event) {
+			<-release
+			told.add(e)
+		}))
+		for range 20 {
+			_, err := c.Get(t.Context(), "7", mlcache.Fresh())
+			require.NoError(t, err)
+		}
+		go func() {
+			time.Sleep(time.Second)
+			close(release)
+		}()
+		require.NoError(t, c.Close(t.Context()))
+		require.Len(t, told.get(), 20)
+	})
+}
+
 func TestAHookMayCallItsCache(t *testing.T) {
 	var c *mlcache.Cache[product]
 	got := make(chan product, 1)

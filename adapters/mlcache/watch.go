@@ -28,7 +28,7 @@ func (c *core) newMonitor() *monitor.Monitor {
 	return monitor.New(monitor.Parts{
 		Counter: c.counts, L1: c.l1, L2: c.layer, Activity: named{c}, Exposition: exposition, Open: c.open,
 		Latency: func() ports.Durations { return c.counts.Snapshot().SourceTook },
-		Ready:   func() bool { return !c.closed.Load() },
+		Ready:   func() bool { return true }, // else Open has ended
 	}, monitor.Labels{Version: version(), Source: c.name})
 }
 

@@ -2,7 +2,6 @@ package monitor_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -140,6 +139,6 @@ func TestNothingHereIsWritten(t *testing.T) {
 func TestWhatHasNoAnswerIsLeftToTheCaller(t *testing.T) {
 	w := httptest.NewRecorder()
 	err := of(t.Context()).ServeMetrics(w, httptest.NewRequest(http.MethodGet, "/?format=xml", http.NoBody))
-	require.True(t, errors.Is(err, monitor.ErrFormat))
+	require.ErrorIs(t, err, monitor.ErrFormat)
 	require.Empty(t, w.Body.String())
 }
