@@ -3,174 +3,104 @@ package lru
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 )
 
-// check says what is wrong with a cache in itself, whatever it holds: lists,
-// index, wheel, slots and sums must tell the same story.
+// check says what is wrong with a cache in itself, whatever it holds: ring, index,
+// slots and sums must tell the same story.
 func check(c *Cache) error {
-	entries, bytes := c.budget.entries.Load(), c.budget.bytes.Load()
-	for i := range c.shards {
-		s := &c.shards[i]
+	for i, s := range c.shards {
 		s.mu.Lock()
-		if err := checkShard(s); err != nil {
-			s.mu.Unlock()
+		err := checkList(&s.list)
+		s.mu.Unlock()
+		if err != nil {
 			return fmt.Errorf("shard %d: %w", i, err)
 		}
-		entries += int64(s.count) + s.purse.entries
-		bytes += s.bytes + s.purse.bytes
-		s.mu.Unlock()
-	}
-	if entries != int64(c.opts.MaxEntries) || bytes != c.opts.MaxBytes {
-		return fmt.Errorf("%d entries and %d bytes are held or free, not %d and %d",
-			entries, bytes, c.opts.MaxEntries, c.opts.MaxBytes)
 	}
 	return nil
 }
 
-func checkShard(s *shard) error {
-	if s.index == nil {
-		return nil
+func checkList(l *list) error {
+	if len(l.links) != len(l.slots) || len(l.slots)-1 > max(1, int(l.capacity)) {
+		return fmt.Errorf("%d slots have %d links, for %d entries", len(l.slots), len(l.links), l.capacity)
 	}
-	listed := map[uint32]listID{}
-	var bytes int64
-	for id := range s.lists {
-		if err := checkList(&s.lists[id], ends(s, listID(id)), listed); err != nil {
-			return err
-		}
+	if l.count > l.capacity || l.bytes > l.maxBytes {
+		return fmt.Errorf("%d entries of %d bytes are above the limits of %d and %d", l.count, l.bytes, l.capacity, l.maxBytes)
 	}
-	for i := range listed {
-		bytes += s.slab.node(i).weight.bytes()
-	}
-	if len(listed) != s.count || bytes != s.bytes || s.spare != 0 || s.purse.entries != 0 {
-		return fmt.Errorf("%d entries of %d bytes, counted %d of %d; spare %d, purse %d",
-			len(listed), bytes, s.count, s.bytes, s.spare, s.purse.entries)
-	}
-	return errors.Join(checkIndex(s, listed), checkRing(s), checkWheel(s, listed), checkFree(s))
+	return errors.Join(checkRing(l), checkSlots(l), checkIndex(l))
 }
 
-// checkList wants ends, the roots of all parts of the list, from the newest on.
-func checkList(l *list, ends []uint32, listed map[uint32]listID) error {
-	n := 0
-	for _, root := range ends {
-		for i := l.slab.node(root).next; i != root; i = l.slab.node(i).next {
-			s := l.slab.node(i)
-			if l.slab.node(s.next).prev != i || l.slab.node(s.prev).next != i {
-				return fmt.Errorf("the links around slot %d do not match", i)
-			}
-			if _, twice := listed[i]; twice || s.weight.list() != l.id {
-				return fmt.Errorf("slot %d is in list %d, and says %d", i, l.id, s.weight.list())
-			}
-			listed[i] = l.id
-			n++
+// checkRing wants each slot once, those with entries first.
+func checkRing(l *list) error {
+	i := l.oldest
+	for n := range len(l.slots) - 1 {
+		next := l.links[i].newer
+		switch {
+		case l.links[next].older != i:
+			return fmt.Errorf("the links between slots %d and %d do not match", i, next)
+		case (l.slots[i].entry != nil) != (n < int(l.count)):
+			return fmt.Errorf("slot %d, number %d of the ring, holds %v; %d are held", i, n, l.slots[i].entry, l.count)
+		case n == int(l.count)-1 && i != l.newest:
+			return fmt.Errorf("slot %d is the newest, not %d", i, l.newest)
 		}
-		if l.slab.node(l.slab.node(root).prev).next != root {
-			return fmt.Errorf("the end %d of list %d is not closed", root, l.id)
+		if i = next; i == l.oldest && n != len(l.slots)-2 {
+			return fmt.Errorf("the ring has %d slots, not %d", n+1, len(l.slots)-1)
 		}
 	}
-	if n != l.len {
-		return fmt.Errorf("list %d has %d entries, counts %d", l.id, n, l.len)
+	if i != l.oldest || l.count == 0 && l.links[l.newest].newer != l.oldest {
+		return errors.New("the ring is not closed")
 	}
 	return nil
 }
 
-// ends returns the roots of a list's parts.
-func ends(s *shard, id listID) (roots []uint32) {
-	if id != mainList || !s.late {
-		return []uint32{uint32(id)}
-	}
-	for age := range generation(generations) {
-		roots = append(roots, (s.ring.newest - age).root())
-	}
-	return roots
-}
-
-// checkRing looks for entries that are in the list of a later generation than
-// that of their use, or older than what the ring takes for the oldest.
-func checkRing(s *shard) error {
-	if !s.late {
-		return nil
-	}
-	s.ring.turn(s.clock.step()) // readers know of later uses than the ring
-	span := s.ring.newest - s.ring.oldest
-	if span >= generations {
-		return fmt.Errorf("the ring has %d generations", span+1)
-	}
-	for age, root := range ends(s, mainList) {
-		for i := s.slab.node(root).next; i != root; i = s.slab.node(i).next {
-			used := s.ring.newest.age(s.slab.life(i).used())
-			if generation(age) > span || used > generation(age) && generation(age) < span {
-				return fmt.Errorf("slot %d, used %d generations ago, is in the list of %d ago, of %d", i, used, age, span)
-			}
+func checkSlots(l *list) error {
+	bytes := int64(0)
+	for i, s := range l.slots {
+		s.meta &^= unverifiedBit
+		if s.entry == nil && s != (slot{}) {
+			return fmt.Errorf("the free slot %d still holds %+v", i, s)
 		}
+		bytes += s.weight()
+	}
+	if l.slots[0].entry != nil || bytes != l.bytes {
+		return fmt.Errorf("slots hold %d bytes, counted %d", bytes, l.bytes)
 	}
 	return nil
 }
 
-// checkIndex looks for each entry in its place, and nothing else, and compares
-// how many passed by each bucket with how many did.
-func checkIndex(s *shard, listed map[uint32]listID) error {
-	seen, passed := map[uint32]bool{}, make([]uint64, len(s.index))
-	for b := range s.index {
-		tags := s.index[b].tags.Load()
-		for at := range bucketSlots {
-			tag := tags >> (at * tagBits) & (1<<tagBits - 1)
-			if tag == 0 {
-				continue
-			}
-			i := s.index[b].slots[at].Load()
-			hash := s.slab.hash(i)
-			if _, ok := listed[i]; !ok || seen[i] || beingWritten(s.slab.at(i).mark.Load()) || tag != tagOf(hash) {
-				return fmt.Errorf("slot %d does not belong into bucket %d of the index", i, b)
-			}
-			seen[i] = true
-			for by := s.index.home(hash); by != b; by = s.index.after(by) {
-				passed[by]++
-			}
+// checkIndex wants each entry to be found, and no other words.
+func checkIndex(l *list) error {
+	words := 0
+	for _, w := range l.index {
+		if w != 0 {
+			words++
 		}
 	}
-	for b, want := range passed {
-		if got := s.index[b].tags.Load() >> passedShift; got != want {
-			return fmt.Errorf("%d entries passed by bucket %d of the index, counted %d", want, b, got)
+	for i := range l.slots {
+		s := &l.slots[i]
+		if s.entry == nil {
+			continue
+		}
+		if found := l.find(s.hash, keyIn(s)); found != uint32(i) {
+			return fmt.Errorf("slot %d has key %q, which leads to slot %d", i, keyIn(s), found)
 		}
 	}
-	if len(seen) != len(listed) || s.count > s.index.capacity() {
-		return fmt.Errorf("the index holds %d of %d entries, and should %d at most", len(seen), len(listed), s.index.capacity())
-	}
-	if v := s.view.Load(); len(v.chunks) != len(s.slab.chunks) || &v.index[0] != &s.index[0] {
-		return errors.New("readers see something else")
+	if words != int(l.count) || words > len(l.index)*5/8 {
+		return fmt.Errorf("the index has %d words of %d in use, for %d entries", words, len(l.index), l.count)
 	}
 	return nil
 }
 
-func checkWheel(s *shard, listed map[uint32]listID) error {
-	turning := 0
-	for b, first := range s.wheel.buckets {
-		before := isBucket | uint32(b)
-		for i := first; i != 0; i = s.slab.node(i).wheelNext {
-			if _, ok := listed[i]; !ok || s.slab.node(i).wheelPrev != before {
-				return fmt.Errorf("slot %d does not belong into bucket %d", i, b)
-			}
-			before = i
-			turning++
-		}
-	}
-	if turning != len(listed) {
-		return fmt.Errorf("the wheel has %d entries, of %d", turning, len(listed))
-	}
-	return nil
-}
+func keyIn(s *slot) string { return unsafe.String(s.key, s.meta.keyLen()) }
 
-func checkFree(s *shard) error {
-	free := 0
-	for i := s.slab.free; i != 0; i = s.slab.node(i).next {
-		sl := s.slab.at(i)
-		if sl.entry.Load() != nil || sl.key.Load() != nil || !beingWritten(sl.mark.Load()) {
-			return fmt.Errorf("the free slot %d still holds something", i)
+// held returns the keys of a cache of one shard, from the most to the least recently
+// used, but for those that a sweep has found stale.
+func held(c *Cache) (names string) {
+	l := &c.shards[0].list
+	for i, n := l.newest, l.count; n > 0; i, n = l.links[i].older, n-1 {
+		if l.slots[i].meta&staleBit == 0 {
+			names += keyIn(&l.slots[i]) + " "
 		}
-		free++
 	}
-	if free+s.count+int(s.slab.first) != int(s.slab.fresh) {
-		return fmt.Errorf("%d slots are free and %d held, of %d", free, s.count, s.slab.fresh)
-	}
-	return nil
+	return names
 }

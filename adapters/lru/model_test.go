@@ -17,21 +17,28 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// model is a small cache as one would explain it: slices, most recently used
-// first, that are searched and rebuilt for each operation.
+// model is a small cache as one would explain it: slices, most recently used first,
+// that are searched and rebuilt for each operation.
 type model struct {
-	opts    Options
-	items   []item // the LRU
-	over    []item // past their life, in no order
-	aged    int64  // when items were last sorted out
-	epochs  map[string]ports.Epoch
-	doubted map[string]bool
+	opts       Options
+	items      []item // the LRU
+	stale      []item // those that a sweep has found stale, in no order
+	swept      time.Duration
+	epochs     map[string]ports.Epoch
+	unverified map[string]bool
 
-	evicted, evictedOver int
+	evicted, expired int
+}
+
+type item struct {
+	key      string
+	entry    *domain.Entry
+	bytes    int64
+	deadline time.Duration
 }
 
 func (m *model) get(key domain.Key, now time.Duration) (domain.Copy, bool) {
-	for _, it := range m.over {
+	for _, it := range m.stale {
 		if it.key == key.String() {
 			return m.copy(it, now)
 		}
@@ -41,87 +48,94 @@ func (m *model) get(key domain.Key, now time.Duration) (domain.Copy, bool) {
 		return domain.Copy{}, false
 	}
 	it := m.items[i]
-	if it.deadline<<unitShift > int64(now) {
+	if it.deadline > now {
 		m.items = slices.Insert(slices.Delete(m.items, i, i+1), 0, it)
 	}
 	return m.copy(it, now)
 }
 
 func (m *model) copy(it item, now time.Duration) (domain.Copy, bool) {
-	left := time.Duration(it.deadline<<unitShift) - now
-	if left <= -m.opts.KeepStale {
+	remaining := it.deadline - now
+	if remaining <= -m.opts.KeepStale {
 		return domain.Copy{}, false
 	}
-	return domain.Copy{Entry: it.entry, Remaining: left, Unverified: m.doubted[it.key]}, true
+	return domain.Copy{Entry: it.entry, Remaining: remaining, Unverified: m.unverified[it.key]}, true
 }
 
-// set does what the cache has done already. gone says whether the cache has
-// dropped a key: among entries past their life, the choice is its own.
+// set does what the cache has done already. gone says whether the cache has dropped a
+// key: among entries that a sweep has found stale, the choice is its own.
 func (m *model) set(key domain.Key, c domain.Copy, since ports.Epoch, now time.Duration, gone func(item) bool) bool {
+	m.sweep(now)
 	if since != m.epochs[key.String()] {
 		return false
 	}
-	m.age(now)
 	m.remove(key)
 	bytes := int64(len(key.String())) + int64(c.Entry.Size()) + entryOverhead
 	if bytes > m.opts.MaxBytes || m.opts.MaxEntries == 0 || c.Remaining <= -m.opts.KeepStale {
 		return false
 	}
-	it := item{key: key.String(), entry: c.Entry, weight: weight(bytes), deadline: int64(now+c.Remaining) >> unitShift}
 	if m.full(bytes) {
-		m.evictOver(bytes, gone)
+		m.evictStale(bytes, gone)
 	}
 	for m.full(bytes) {
-		if len(m.over) > 0 { // should have gone first
-			m.over = nil
-			continue
-		}
-		m.items = m.items[:len(m.items)-1]
-		m.evicted++
+		m.evictLast(now)
 	}
-	m.items = slices.Insert(m.items, 0, it)
-	delete(m.doubted, it.key)
+	deadline := (now + c.Remaining) >> unitShift << unitShift
+	m.items = slices.Insert(m.items, 0, item{key.String(), c.Entry, bytes, deadline})
+	delete(m.unverified, key.String())
 	return true
 }
 
 func (m *model) full(bytes int64) bool {
-	return len(m.items)+len(m.over) >= m.opts.MaxEntries || m.bytes()+bytes > m.opts.MaxBytes
+	return len(m.items)+len(m.stale) >= m.opts.MaxEntries || m.bytes()+bytes > m.opts.MaxBytes
 }
 
-// evictOver drops those past their life that the cache has dropped, if there
-// is an order in which each of them was needed: with one of them kept, there
-// is not enough room.
-func (m *model) evictOver(bytes int64, gone func(item) bool) {
+// evictStale drops those found stale that the cache has dropped, if there is an order
+// in which each of them was needed: with one of them kept, there is not enough room.
+func (m *model) evictStale(bytes int64, gone func(item) bool) {
 	needed := false
-	for _, kept := range m.over {
+	for _, kept := range m.stale {
 		with := *m
-		with.over = slices.DeleteFunc(slices.Clone(m.over), func(it item) bool { return it.key != kept.key && gone(it) })
+		with.stale = slices.DeleteFunc(slices.Clone(m.stale), func(it item) bool { return it.key != kept.key && gone(it) })
 		needed = needed || gone(kept) && with.full(bytes)
 	}
 	if needed {
-		before := len(m.over)
-		m.over = slices.DeleteFunc(m.over, gone)
-		m.evictedOver += before - len(m.over)
+		before := len(m.stale)
+		m.stale = slices.DeleteFunc(m.stale, gone)
+		m.expired += before - len(m.stale)
 	}
 }
 
-// age is what time does, seen when the wheel has reached a new bucket.
-func (m *model) age(now time.Duration) {
-	at := int64(now) >> unitShift
-	if at>>wheelShift == m.aged>>wheelShift {
+func (m *model) evictLast(now time.Duration) {
+	if len(m.stale) > 0 { // should have gone first
+		m.stale = nil
 		return
 	}
-	m.aged = at
+	last := m.items[len(m.items)-1]
+	m.items = m.items[:len(m.items)-1]
+	if last.deadline <= now {
+		m.expired++
+	} else {
+		m.evicted++
+	}
+}
+
+// sweep is what each Set does in another second than the one before.
+func (m *model) sweep(now time.Duration) {
+	if now/time.Second == m.swept/time.Second {
+		return
+	}
+	m.swept = now
 	m.items = slices.DeleteFunc(m.items, func(it item) bool {
-		if it.deadline <= at {
-			m.over = append(m.over, it)
+		if it.deadline <= now {
+			m.stale = append(m.stale, it)
 		}
-		return it.deadline <= at
+		return it.deadline <= now
 	})
-	m.over = slices.DeleteFunc(m.over, func(it item) bool {
-		dropped := it.deadline+int64(m.opts.KeepStale)>>unitShift <= at
+	m.stale = slices.DeleteFunc(m.stale, func(it item) bool {
+		dropped := it.deadline+m.opts.KeepStale <= now
 		if dropped {
-			m.evictedOver++
+			m.expired++
 		}
 		return dropped
 	})
@@ -129,18 +143,18 @@ func (m *model) age(now time.Duration) {
 
 func (m *model) remove(key domain.Key) {
 	is := func(it item) bool { return it.key == key.String() }
-	m.items, m.over = slices.DeleteFunc(m.items, is), slices.DeleteFunc(m.over, is)
+	m.items, m.stale = slices.DeleteFunc(m.items, is), slices.DeleteFunc(m.stale, is)
 }
 
-func (m *model) doubt() {
-	for _, it := range slices.Concat(m.items, m.over) {
-		m.doubted[it.key] = true
+func (m *model) unverify() {
+	for _, it := range slices.Concat(m.items, m.stale) {
+		m.unverified[it.key] = true
 	}
 }
 
 func (m *model) bytes() (sum int64) {
-	for _, it := range slices.Concat(m.items, m.over) {
-		sum += it.weight.bytes()
+	for _, it := range slices.Concat(m.items, m.stale) {
+		sum += it.bytes
 	}
 	return sum
 }
@@ -158,7 +172,7 @@ func newPair(opts Options) *pair {
 	if err != nil {
 		panic(err)
 	}
-	p := &pair{cache: c, model: model{opts: opts, epochs: map[string]ports.Epoch{}, doubted: map[string]bool{}}}
+	p := &pair{cache: c, model: model{opts: opts, epochs: map[string]ports.Epoch{}, unverified: map[string]bool{}}}
 	for i := range 10 {
 		p.keys = append(p.keys, key(strings.Repeat("k", i+1)))
 	}
@@ -200,7 +214,7 @@ func (p *pair) step(intn func(int) int) error {
 	case op < 38:
 		if intn(3) == 0 {
 			p.cache.Unverify()
-			p.model.doubt()
+			p.model.unverify()
 		} else {
 			p.cache.Delete(key)
 			p.model.remove(key)
@@ -217,53 +231,39 @@ func (p *pair) step(intn func(int) int) error {
 	return p.compare()
 }
 
-func (p *pair) gone(it item) bool {
-	s, h := p.cache.locate(it.key)
-	return s.locate(uint32(h), it.key) == 0
+func (p *pair) gone(it item) bool { return p.slot(it).entry == nil }
+
+// slot returns the slot that has the key of it.
+func (p *pair) slot(it item) slot {
+	s, h := p.cache.locate(key(it.key))
+	return s.slots[s.find(uint32(h), it.key)]
 }
 
 // compare says how the states differ: what is held, in which order, the sums.
 func (p *pair) compare() error {
-	m, s := &p.model, &p.cache.shards[0]
+	m := &p.model
 	want := ports.L1Stats{
-		Entries: len(m.items) + len(m.over), Bytes: m.bytes(),
-		EvictedForEntries: uint64(m.evicted), EvictedExpired: uint64(m.evictedOver),
+		Entries: len(m.items) + len(m.stale), Bytes: m.bytes(),
+		EvictedForEntries: uint64(m.evicted), EvictedExpired: uint64(m.expired),
 	}
 	got := p.cache.Stats()
 	got.EvictedForEntries, got.EvictedForBytes = got.EvictedForEntries+got.EvictedForBytes, 0
 	if got != want {
 		return fmt.Errorf("stats are %+v, want %+v", got, want)
 	}
-	var names, wantNames string
+	wantNames := ""
 	for _, it := range m.items {
 		wantNames += it.key + " "
 	}
-	if s.index != nil {
-		names = held(p.cache, mainList)
-	}
-	if names != wantNames {
+	if names := held(p.cache); names != wantNames {
 		return fmt.Errorf("the list is %q, want %q", names, wantNames)
 	}
-	for _, it := range m.over {
-		if i := s.locate(uint32(maphashOf(p.cache, it.key)), it.key); i == 0 || s.slab.node(i).weight.list() != expiredList {
-			return fmt.Errorf("%q is not among those past their life", it.key)
+	for _, it := range m.stale {
+		if p.slot(it).meta&staleBit == 0 {
+			return fmt.Errorf("%q is not among the stale ones", it.key)
 		}
 	}
 	return check(p.cache)
-}
-
-func maphashOf(c *Cache, key string) uint64 {
-	_, h := c.locate(key)
-	return h
-}
-
-// held returns the keys of a list, from the most to the least recently used.
-func held(c *Cache, id listID) (names string) {
-	s := &c.shards[0]
-	for i := s.slab.node(uint32(id)).next; i != uint32(id); i = s.slab.node(i).next {
-		names += s.slab.key(i) + " "
-	}
-	return names
 }
 
 func TestAMillionRandomOperationsAgreeWithTheModel(t *testing.T) {
@@ -274,7 +274,7 @@ func TestAMillionRandomOperationsAgreeWithTheModel(t *testing.T) {
 			p := newPair(options(random.IntN))
 			for i := range steps {
 				if err := p.step(random.IntN); err != nil {
-					require.NoError(t, err, "seed %d, step %d, %+v", seed, i, p.cache.opts)
+					require.NoError(t, err, "seed %d, step %d, %+v", seed, i, p.model.opts)
 				}
 			}
 		}

@@ -22,6 +22,9 @@ const (
 	TinyLFU
 )
 
+// maxTTL is the longest TTL and stale window that are told apart.
+const maxTTL = 10 * 365 * 24 * time.Hour
+
 // Options are the limits of a Cache. Both sizes hold at once; when one of them
 // is 0, the cache holds nothing.
 type Options struct {
@@ -57,27 +60,21 @@ func (o Options) validate() error {
 	return nil
 }
 
-// How a cache is split. A small one is a single list, and an exact LRU. In a
-// larger one a hit is noted only when the entry's last use is an eighth of the
-// capacity ago, and seen only when the entry's turn has come, see ring. That
-// costs less than 0.2 points of hit ratio.
+// How a cache is split. A small one is one shard, and an exact LRU. A larger one has
+// shards with fixed shares of its limits, large enough for chance to spread the keys
+// evenly and for values of a megabyte.
 const (
 	exactBelow      = 4096
-	entriesPerShard = 2048
-	bytesPerShard   = 4 << 20
+	entriesPerShard = 256
+	bytesPerShard   = 2 << 20
 	maxShards       = 128
-	stepsPerCache   = 1024
-	slack           = stepsPerCache / 8
 )
 
-// late reports whether the order is that of a ring.
-func (o Options) late() bool { return o.MaxEntries >= exactBelow && o.Admission == PlainLRU }
-
-// shardCount is a power of two.
-func shardCount(opts Options) int {
-	if opts.MaxEntries < exactBelow {
+// shards returns how many there are, a power of two.
+func (o Options) shards() int {
+	if o.MaxEntries < exactBelow {
 		return 1
 	}
-	n := min(int64(opts.MaxEntries/entriesPerShard), opts.MaxBytes/bytesPerShard, maxShards)
+	n := min(int64(o.MaxEntries/entriesPerShard), o.MaxBytes/bytesPerShard, maxShards)
 	return 1 << (bits.Len64(uint64(max(1, n))) - 1)
 }

@@ -2,247 +2,229 @@ package lru
 
 import (
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
-	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// item is what Set is asked to hold.
-type item struct {
-	key      string
-	entry    *domain.Entry
-	hash     uint32
-	weight   weight
-	deadline int64
+// shard is a list under a mutex, which guards all of it but its limits. It fills
+// three cache lines; a Get writes to the last one alone.
+type shard struct {
+	list
+	mu sync.Mutex
 }
 
-// cause is why an entry had to go.
-type cause uint8
+// newShard returns shard i of n, each with its share of the limits.
+func newShard(opts Options, i, n int) *shard {
+	entries := opts.MaxEntries / n
+	if i < opts.MaxEntries%n {
+		entries++
+	}
+	s := &shard{}
+	s.list.init(min(entries, maxSlots), opts.MaxBytes/int64(n), n == 1)
+	if opts.Admission == TinyLFU {
+		s.admission = newAdmission(entries)
+	}
+	return s
+}
 
+// list is an LRU of limited size: the bare algorithm, not safe for concurrent use.
+// Entries lie in slots, which are found by the index and ordered by the ring.
+type list struct {
+	index     index
+	slots     []slot // slot 0 is not used
+	links     []link // of each slot, see ring.go
+	maxBytes  int64
+	admission *admission // nil: plain LRU
+	capacity  uint32     // in entries
+	exact     bool       // a use moves the entry at once
+	_         [32]byte   // what follows is written by each Set, some of it by each Get
+
+	bytes   int64
+	evicted [causes]uint64
+	count   uint32
+	oldest  uint32
+	newest  uint32
+	phase   phase
+	left    uint32 // of this phase, in entries
+	last    uint32 // the slot that was used last; 0 after an eviction
+}
+
+// The causes of evictions.
 const (
-	forEntries cause = iota
+	forEntries = iota
 	forBytes
 	forExpiry
 	causes
 )
 
-// shard is an LRU over the keys that hash to it: the bare algorithm, under one
-// mutex. Readers find entries through view without it.
-type shard struct {
-	view atomic.Pointer[view]
-	_    [56]byte // what follows is written more often than readers like
+const (
+	firstSlots = 16
+	maxSlots   = 1<<31 - 1
+)
 
-	oldest atomic.Uint32 // what other shards may know of the entry to go next
-	alone  bool          // it is the cache's only shard
-	clock  useClock
-
-	mu      sync.Mutex
-	slab    slab
-	index   index
-	lists   [lists]list
-	wheel   wheel
-	count   int // entries in all lists
-	bytes   int64
-	purse   purse
-	spare   uint32 // an invalid slot that still holds its last entry, or 0
-	evicted [causes]uint64
-	late    bool // the order of mainList is ring's
-	ring    ring
-	policy  *tinyLFU // nil: plain LRU
-	turn    uint32   // whose entry was compared with ours last
-
-	_ [48]byte // the next shard is for others; the size is a multiple of 64
+func (l *list) init(capacity int, maxBytes int64, exact bool) {
+	l.capacity, l.maxBytes, l.exact = uint32(capacity), maxBytes, exact
+	l.index, l.slots, l.links = newIndex(1), make([]slot, 2), []link{{}, {1, 1}}
+	l.oldest, l.newest = 1, 1
+	l.phase, l.left = 1, 1
 }
 
-func (s *shard) init(b *budget, u *uses, keepStale int64, alone, late bool) {
-	s.view.Store(emptyView)
-	s.clock.uses = u
-	s.alone, s.late = alone, late
-	s.ring.list = &s.lists[mainList]
-	s.purse.budget = b
-	s.wheel.slab, s.wheel.keepStale = &s.slab, keepStale
-	for id := range s.lists {
-		s.lists[id] = list{slab: &s.slab, id: listID(id)}
-	}
+// peek returns the entry of key, or nil.
+func (l *list) peek(hash uint32, key string) (*domain.Entry, meta) {
+	i := l.find(hash, key)
+	return l.slots[i].entry, l.slots[i].meta // of slot 0, if there is none
 }
 
-// open allocates what even one entry needs.
-func (s *shard) open() {
-	s.slab.grow()
-	s.slab.first = uint32(lists)
-	for id := range s.lists {
-		s.lists[id].init()
+// get is peek, and a use of the entry if that is fresh.
+func (l *list) get(hash uint32, key string, now time.Duration) (*domain.Entry, meta) {
+	i := l.find(hash, key)
+	s := &l.slots[i]
+	if s.meta.deadline() > now {
+		l.requested(s.hash)
+		l.used(i)
 	}
-	if s.late {
-		s.slab.first += generations
-		s.ring.init()
-	}
-	s.slab.fresh = s.slab.first
-	s.index = s.index.larger()
-	s.publish()
+	return s.entry, s.meta
 }
 
-// get looks for key, by the lock if it must.
-func (s *shard) get(hash uint32, key string) (found, bool) {
-	for range 8 {
-		v := s.view.Load()
-		f, ok, sure := v.find(hash, key)
-		if ok || sure && s.view.Load() == v {
-			return f, ok
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, ok, _ := s.view.Load().find(hash, key)
-	return f, ok
-}
-
-// addLocked holds it in a slot of its own, which has been paid for.
-func (s *shard) addLocked(it *item) {
-	i := s.spare
-	if s.spare = 0; i == 0 {
-		s.reserve()
-		i = s.slab.take()
-	}
-	s.slab.node(i).weight = it.weight
-	s.slab.at(i).write(it, newLife(it.deadline, s.clock.next(), len(it.key)))
-	s.index.insert(it.hash, i)
-	s.insertedLocked(i)
-	s.wheel.add(i)
-	s.count++
-	s.bytes += it.weight.bytes()
-}
-
-// replaceLocked holds it in slot i, which has its key, if the bytes are to be
-// had without dropping anything.
-func (s *shard) replaceLocked(i uint32, it *item) bool {
-	sl, n := s.slab.at(i), s.slab.node(i)
-	more := it.weight.bytes() - n.weight.bytes()
-	if !s.purse.fill(more) {
-		return false
-	}
-	s.purse.bytes -= more
-	s.bytes += more
-	in := n.weight.list()
-	s.wheel.remove(i)
-	sl.rewrite(it, newLife(it.deadline, s.clock.next(), len(it.key)))
-	n.weight = it.weight.inList(in)
-	if in == expiredList {
-		s.lists[expiredList].remove(i)
-		s.insertedLocked(i)
-	} else {
-		s.usedLocked(i)
-	}
-	s.wheel.add(i)
-	return true
-}
-
-// reserve makes sure that one more entry finds a slot and a place in the index.
-func (s *shard) reserve() {
-	full := s.slab.full()
-	if full {
-		s.slab.grow()
-	}
-	more := s.count >= s.index.capacity()
-	if more {
-		s.index = s.index.larger()
-		for i := s.slab.first; i < s.slab.fresh; i++ {
-			if mark := s.slab.at(i).mark.Load(); !beingWritten(mark) {
-				s.index.insert(hashIn(mark), i)
-			}
-		}
-	}
-	if full || more {
-		s.publish()
-	}
-}
-
-// publish shows readers the index and chunks as they are now.
-func (s *shard) publish() { s.view.Store(&view{index: s.index, chunks: s.slab.chunks}) }
-
-// dropLocked lets go of slot i. What it held stays reachable until tidyLocked.
-func (s *shard) dropLocked(i uint32) {
-	s.wheel.remove(i)
-	s.forgetLocked(i)
-}
-
-// forgetLocked drops slot i, which is not in the wheel.
-func (s *shard) forgetLocked(i uint32) {
-	n := s.slab.node(i)
-	s.index.remove(s.slab.hash(i), i)
-	s.slab.at(i).invalidate()
-	s.lists[n.weight.list()].remove(i)
-	s.count--
-	s.bytes -= n.weight.bytes()
-	s.purse.entries++
-	s.purse.bytes += n.weight.bytes()
-	if s.spare != 0 {
-		s.slab.give(s.spare)
-	}
-	s.spare = i
-}
-
-// evictLocked drops the entry that goes next. It reports false if there is none.
-func (s *shard) evictLocked(why cause) bool {
-	i := s.victimLocked()
-	if i == 0 {
-		return false
-	}
-	if s.slab.node(i).weight.list() == expiredList {
-		why = forExpiry
-	}
-	s.evicted[why]++
-	s.dropLocked(i)
-	return true
-}
-
-// doubtLocked makes all entries doubtful. It goes through the memory, which is
-// quicker than along the lists, and so marks free slots as well: write does away
-// with that.
-func (s *shard) doubtLocked() {
-	for i := s.slab.first; i < s.slab.fresh; i++ {
-		s.slab.at(i).life.Or(doubtBit)
-	}
-}
-
-// ageLocked moves to the expired list what is over at now, and drops what has
-// been there for too long.
-func (s *shard) ageLocked(now int64) {
-	if s.wheel.due(now) {
-		s.wheel.advance(now, s.expireLocked)
-	}
-}
-
-// expireLocked takes slot i, which the wheel has let go, out of the LRU.
-func (s *shard) expireLocked(i uint32) {
-	if in := s.slab.node(i).weight.list(); in != expiredList {
-		s.lists[in].remove(i)
-		s.lists[expiredList].pushFront(i)
-	}
-	if s.wheel.end(i) > s.wheel.now {
-		s.wheel.add(i)
+// used takes note of a use of slot i: in an exact list at once, else by a mark that
+// victim looks for.
+func (l *list) used(i uint32) {
+	s := &l.slots[i]
+	if l.exact {
+		l.renew(i)
 		return
 	}
-	s.evicted[forExpiry]++
-	s.forgetLocked(i)
-}
-
-// tidyLocked ends each use of the shard that may have dropped entries.
-func (s *shard) tidyLocked() {
-	if s.spare != 0 {
-		s.slab.give(s.spare)
-		s.spare = 0
+	l.last = i
+	if s.use.phase() != l.phase {
+		s.use = s.use.in(l.phase)
 	}
-	s.purse.settle()
-	s.tellLocked()
 }
 
-// addStatsLocked adds what the shard holds and dropped to sum.
-func (s *shard) addStatsLocked(sum *ports.L1Stats) {
-	sum.Entries += s.count
-	sum.Bytes += s.bytes
-	sum.EvictedForEntries += s.evicted[forEntries]
-	sum.EvictedForBytes += s.evicted[forBytes]
-	sum.EvictedExpired += s.evicted[forExpiry]
+// set holds put, which is not too large, for key.
+func (l *list) set(key string, put slot, now time.Duration) {
+	l.requested(put.hash)
+	i := l.find(put.hash, key)
+	if i == 0 {
+		l.insert(put, now)
+		return
+	}
+	more := put.weight() - l.slots[i].weight()
+	if l.bytes+more > l.maxBytes { // the entry must not be what makes room for itself
+		l.drop(i)
+		l.insert(put, now)
+		return
+	}
+	l.bytes += more
+	l.slots[i] = put
+	l.used(i)
+}
+
+// insert holds put, whose key is not held.
+func (l *list) insert(put slot, now time.Duration) {
+	evicted := l.makeRoom(put.weight(), now)
+	i := l.take()
+	l.slots[i] = put
+	l.index.insert(put.hash, i)
+	l.bytes += put.weight()
+	switch a := l.admission; {
+	case !evicted:
+	case a != nil && !a.admits(put.hash, l.slots[l.oldest].hash):
+		l.demote(i)
+	default:
+		l.turn()
+	}
+}
+
+// requested tells admission, if there is one, of a request.
+func (l *list) requested(hash uint32) {
+	if l.admission != nil {
+		l.admission.requested(hash)
+	}
+}
+
+// makeRoom sees to it that there is a free slot for an entry of that weight, and
+// reports whether others were evicted for it.
+func (l *list) makeRoom(weight int64, now time.Duration) (evicted bool) {
+	for l.bytes+weight > l.maxBytes {
+		l.evict(forBytes, now)
+		evicted = true
+	}
+	if l.count == l.capacity {
+		l.evict(forEntries, now)
+		evicted = true
+	}
+	if evicted {
+		l.last = 0
+	}
+	if int(l.count) == len(l.slots)-1 {
+		l.grow()
+	}
+	return evicted
+}
+
+func (l *list) evict(cause int, now time.Duration) {
+	i := l.victim(now)
+	if l.slots[i].meta.deadline() <= now {
+		cause = forExpiry
+	}
+	l.evicted[cause]++
+	l.drop(i)
+}
+
+// victim returns the slot that goes next: the oldest, after those that were used
+// lately have been made the newest, as the CLOCK of F. J. Corbató does. What was used
+// last is passed by even if all others were used lately. This may lead through the
+// whole ring, but each entry that is passed by has been used since the last time.
+func (l *list) victim(now time.Duration) uint32 {
+	for {
+		i := l.oldest
+		s := &l.slots[i]
+		stays := s.use.phase().lately(l.phase) || i == l.last
+		if l.exact || !stays || l.count == 1 || s.meta.deadline() <= now {
+			return i
+		}
+		s.use = s.use.in(never)
+		l.renew(i)
+		l.turn()
+	}
+}
+
+func (l *list) delete(hash uint32, key string) {
+	if i := l.find(hash, key); i != 0 {
+		l.drop(i)
+	}
+}
+
+// drop lets go of the entry in slot i.
+func (l *list) drop(i uint32) {
+	s := &l.slots[i]
+	l.index.remove(s.hash, i)
+	l.bytes -= s.weight()
+	*s = slot{}
+	l.free(i)
+}
+
+// grow doubles the memory, up to what the capacity needs.
+func (l *list) grow() {
+	before := len(l.slots)
+	n := 1 + min(max(firstSlots, 2*before), int(l.capacity))
+	slots, links := make([]slot, n), make([]link, n)
+	copy(slots, l.slots)
+	copy(links, l.links)
+	l.slots, l.links, l.index = slots, links, newIndex(n)
+	for i := 1; i < before; i++ {
+		l.index.insert(slots[i].hash, uint32(i))
+	}
+	for i := before; i < n; i++ {
+		l.linkAfter(l.links[l.oldest].older, uint32(i))
+	}
+}
+
+// unverify makes all entries unverified. Slots that are free have that undone when
+// they are written.
+func (l *list) unverify() {
+	for i := range l.slots {
+		l.slots[i].meta |= unverifiedBit
+	}
 }
