@@ -60,7 +60,7 @@ func checkSlots(l *list) error {
 		if s.entry == nil && s != (slot{}) {
 			return fmt.Errorf("the free slot %d still holds %+v", i, s)
 		}
-		bytes += s.weight()
+		bytes += int64(s.weight)
 	}
 	if l.slots[0].entry != nil || bytes != l.bytes {
 		return fmt.Errorf("slots hold %d bytes, counted %d", bytes, l.bytes)

@@ -2,6 +2,7 @@ package lru
 
 import (
 	"hash/maphash"
+	"math"
 	"math/bits"
 	"sync/atomic"
 	"time"
@@ -108,7 +109,7 @@ func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
 	s, h := c.locate(key)
 	k, now := key.String(), c.clock.now()
 	weight := int64(len(k) + copy.Entry.Size() + entryOverhead)
-	holds := s.capacity > 0 && weight <= min(s.maxBytes, maxWeight) && len(k) <= maxKeyLen && !c.useless(copy.Remaining)
+	holds := s.capacity > 0 && weight <= min(s.maxBytes, math.MaxUint32) && len(k) <= maxKeyLen && !c.useless(copy.Remaining)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -116,7 +117,7 @@ func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
 		return false
 	case holds:
 		deadline := now + min(copy.Remaining, maxTTL)
-		s.set(k, slot{newMeta(deadline, len(k)), unsafe.StringData(k), copy.Entry, uint32(h), use(weight)}, now)
+		s.set(k, slot{newMeta(deadline, len(k)), unsafe.StringData(k), copy.Entry, uint32(h), uint32(weight)}, now)
 	default:
 		s.delete(uint32(h), k)
 	}

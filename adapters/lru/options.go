@@ -23,7 +23,7 @@ const (
 )
 
 // maxTTL is the longest TTL and stale window that are told apart.
-const maxTTL = 10 * 365 * 24 * time.Hour
+const maxTTL = 5 * 365 * 24 * time.Hour
 
 // Options are the limits of a Cache. Both sizes hold at once; when one of them
 // is 0, the cache holds nothing.

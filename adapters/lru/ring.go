@@ -73,7 +73,7 @@ func (l *list) linkAfter(older, i uint32) {
 // A plain bit for each entry, as CLOCK has it, does not tell a use of just now from
 // one of a turn ago. Both would earn the entry another turn, and what is popular no
 // more would stay too long.
-type phase uint32
+type phase uint8
 
 const (
 	never phase = 0
@@ -91,6 +91,9 @@ func (p phase) lately(now phase) bool {
 
 // turn counts an entry that has become the newest in place of another.
 func (l *list) turn() {
+	if l.exact() {
+		return
+	}
 	if l.left--; l.left > 0 {
 		return
 	}

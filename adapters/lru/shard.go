@@ -7,11 +7,12 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// shard is a list under a mutex, which guards all of it but its limits. It fills
-// three cache lines; a Get writes to the last one alone.
+// shard is a list under a mutex, which guards all of it. It fills three cache lines,
+// of which a Get needs the first: on its way between two processors it takes along
+// all that the next one will look at.
 type shard struct {
-	list
 	mu sync.Mutex
+	list
 }
 
 // newShard returns shard i of n, each with its share of the limits.
@@ -22,7 +23,7 @@ func newShard(opts Options, i, n int) *shard {
 	}
 	s := &shard{}
 	s.list.init(min(entries, maxSlots), opts.MaxBytes/int64(n), n == 1)
-	if opts.Admission == TinyLFU {
+	if s.plain = opts.Admission == PlainLRU; !s.plain {
 		s.admission = newAdmission(entries)
 	}
 	return s
@@ -31,23 +32,24 @@ func newShard(opts Options, i, n int) *shard {
 // list is an LRU of limited size: the bare algorithm, not safe for concurrent use.
 // Entries lie in slots, which are found by the index and ordered by the ring.
 type list struct {
-	index     index
-	slots     []slot // slot 0 is not used
-	links     []link // of each slot, see ring.go
+	index index
+	slots []slot // slot 0 is not used
+	last  uint32 // the slot that was used last; 0 after an eviction
+	phase phase  // of the ring; never, in an exact list
+	plain bool   // there is no admission
+	_     [2]byte
+
+	oldest, newest uint32 // of the ring
+	count          uint32 // of entries
+	left           uint32 // of this phase, in entries
+	bytes          int64
+	evicted        [causes]uint64
+
+	links     []link // of each slot in the ring
 	maxBytes  int64
 	admission *admission // nil: plain LRU
 	capacity  uint32     // in entries
-	exact     bool       // a use moves the entry at once
-	_         [32]byte   // what follows is written by each Set, some of it by each Get
-
-	bytes   int64
-	evicted [causes]uint64
-	count   uint32
-	oldest  uint32
-	newest  uint32
-	phase   phase
-	left    uint32 // of this phase, in entries
-	last    uint32 // the slot that was used last; 0 after an eviction
+	_         [36]byte
 }
 
 // The causes of evictions.
@@ -64,11 +66,15 @@ const (
 )
 
 func (l *list) init(capacity int, maxBytes int64, exact bool) {
-	l.capacity, l.maxBytes, l.exact = uint32(capacity), maxBytes, exact
+	l.capacity, l.maxBytes = uint32(capacity), maxBytes
 	l.index, l.slots, l.links = newIndex(1), make([]slot, 2), []link{{}, {1, 1}}
 	l.oldest, l.newest = 1, 1
-	l.phase, l.left = 1, 1
+	if !exact {
+		l.phase, l.left = 1, 1
+	}
 }
+
+func (l *list) exact() bool { return l.phase == never }
 
 // peek returns the entry of key, or nil.
 func (l *list) peek(hash uint32, key string) (*domain.Entry, meta) {
@@ -91,13 +97,13 @@ func (l *list) get(hash uint32, key string, now time.Duration) (*domain.Entry, m
 // victim looks for.
 func (l *list) used(i uint32) {
 	s := &l.slots[i]
-	if l.exact {
+	if l.exact() {
 		l.renew(i)
 		return
 	}
 	l.last = i
-	if s.use.phase() != l.phase {
-		s.use = s.use.in(l.phase)
+	if s.meta.used() != l.phase {
+		s.meta = s.meta.usedIn(l.phase)
 	}
 }
 
@@ -109,7 +115,7 @@ func (l *list) set(key string, put slot, now time.Duration) {
 		l.insert(put, now)
 		return
 	}
-	more := put.weight() - l.slots[i].weight()
+	more := int64(put.weight) - int64(l.slots[i].weight)
 	if l.bytes+more > l.maxBytes { // the entry must not be what makes room for itself
 		l.drop(i)
 		l.insert(put, now)
@@ -122,14 +128,14 @@ func (l *list) set(key string, put slot, now time.Duration) {
 
 // insert holds put, whose key is not held.
 func (l *list) insert(put slot, now time.Duration) {
-	evicted := l.makeRoom(put.weight(), now)
+	evicted := l.makeRoom(int64(put.weight), now)
 	i := l.take()
 	l.slots[i] = put
 	l.index.insert(put.hash, i)
-	l.bytes += put.weight()
+	l.bytes += int64(put.weight)
 	switch a := l.admission; {
 	case !evicted:
-	case a != nil && !a.admits(put.hash, l.slots[l.oldest].hash):
+	case !l.plain && !a.admits(put.hash, l.slots[l.victim(now)].hash):
 		l.demote(i)
 	default:
 		l.turn()
@@ -138,7 +144,7 @@ func (l *list) insert(put slot, now time.Duration) {
 
 // requested tells admission, if there is one, of a request.
 func (l *list) requested(hash uint32) {
-	if l.admission != nil {
+	if !l.plain {
 		l.admission.requested(hash)
 	}
 }
@@ -180,11 +186,11 @@ func (l *list) victim(now time.Duration) uint32 {
 	for {
 		i := l.oldest
 		s := &l.slots[i]
-		stays := s.use.phase().lately(l.phase) || i == l.last
-		if l.exact || !stays || l.count == 1 || s.meta.deadline() <= now {
+		stays := s.meta.used().lately(l.phase) || i == l.last
+		if l.exact() || !stays || l.count == 1 || s.meta.deadline() <= now {
 			return i
 		}
-		s.use = s.use.in(never)
+		s.meta = s.meta.usedIn(never)
 		l.renew(i)
 		l.turn()
 	}
@@ -200,7 +206,7 @@ func (l *list) delete(hash uint32, key string) {
 func (l *list) drop(i uint32) {
 	s := &l.slots[i]
 	l.index.remove(s.hash, i)
-	l.bytes -= s.weight()
+	l.bytes -= int64(s.weight)
 	*s = slot{}
 	l.free(i)
 }
