@@ -56,7 +56,6 @@ func checkRing(l *list) error {
 func checkSlots(l *list) error {
 	bytes := int64(0)
 	for i, s := range l.slots {
-		s.meta &^= unverifiedBit
 		if s.entry == nil && s != (slot{}) {
 			return fmt.Errorf("the free slot %d still holds %+v", i, s)
 		}

@@ -1,5 +1,7 @@
 package lru
 
+import "math"
+
 // The ring orders all slots but 0 in a circle. Those that hold entries come first,
 // then those that are free:
 //
@@ -67,36 +69,36 @@ func (l *list) linkAfter(older, i uint32) {
 	l.links[older].newer, l.links[newer].older = i, i
 }
 
-// phase is a time that is told by the ring: a quarter of a turn, in which a quarter
-// of the entries become the newest. Phases are numbered from 1 up, over and over.
+// phase is a time that is told by uses: in a phase, a fifth of the entries are set or
+// used. Phases are numbered from 1 up, over and over.
 //
 // A plain bit for each entry, as CLOCK has it, does not tell a use of just now from
-// one of a turn ago. Both would earn the entry another turn, and what is popular no
-// more would stay too long.
+// one of long ago. Both would earn the entry another turn of the ring, and what is
+// popular no more would stay too long.
 type phase uint8
 
 const (
 	never phase = 0
 
-	phaseBits     = 3
-	phases        = 1<<phaseBits - 1
-	phasesPerTurn = 4
-	latePhases    = 2 // tried with the traces of ratio_test.go: 1 and 3 of 4, 2 to 4 of 6 or 8
+	phaseBits       = 8
+	phases          = 1<<phaseBits - 1
+	phasesPerTurn   = 5
+	phasesThatCount = 3 // with these two, the traces of ratio_test.go lose least
 )
 
-// lately reports whether p is within the last half of a turn.
+// lately reports whether a use in phase p is recent enough to keep an entry.
 func (p phase) lately(now phase) bool {
-	return p != never && (now+phases-p)%phases <= latePhases
+	return p != never && (int(now)+phases-int(p))%phases <= phasesThatCount
 }
 
-// turn counts an entry that has become the newest in place of another.
-func (l *list) turn() {
+// tick counts an entry that took the place of another, or was used for the first time
+// in this phase.
+func (l *list) tick() {
 	if l.exact() {
 		return
 	}
-	if l.left--; l.left > 0 {
-		return
+	if l.left--; l.left == 0 {
+		l.left = uint16(min(max(1, l.count/phasesPerTurn), math.MaxUint16))
+		l.phase = phase(int(l.phase)%phases + 1)
 	}
-	l.left = max(1, l.count/phasesPerTurn)
-	l.phase = l.phase%phases + 1
 }

@@ -35,13 +35,13 @@ type list struct {
 	index index
 	slots []slot // slot 0 is not used
 	last  uint32 // the slot that was used last; 0 after an eviction
-	phase phase  // of the ring; never, in an exact list
+	left  uint16 // of this phase
+	phase phase  // never, in an exact list
 	plain bool   // there is no admission
-	_     [2]byte
 
 	oldest, newest uint32 // of the ring
 	count          uint32 // of entries
-	left           uint32 // of this phase, in entries
+	_              uint32
 	bytes          int64
 	evicted        [causes]uint64
 
@@ -104,6 +104,7 @@ func (l *list) used(i uint32) {
 	l.last = i
 	if s.meta.used() != l.phase {
 		s.meta = s.meta.usedIn(l.phase)
+		l.tick()
 	}
 }
 
@@ -133,12 +134,12 @@ func (l *list) insert(put slot, now time.Duration) {
 	l.slots[i] = put
 	l.index.insert(put.hash, i)
 	l.bytes += int64(put.weight)
-	switch a := l.admission; {
+	switch {
 	case !evicted:
-	case !l.plain && !a.admits(put.hash, l.slots[l.victim(now)].hash):
+	case !l.plain && !l.admission.admits(put.hash, l.slots[l.victim(now)].hash):
 		l.demote(i)
 	default:
-		l.turn()
+		l.tick()
 	}
 }
 
@@ -192,7 +193,6 @@ func (l *list) victim(now time.Duration) uint32 {
 		}
 		s.meta = s.meta.usedIn(never)
 		l.renew(i)
-		l.turn()
 	}
 }
 
@@ -227,10 +227,11 @@ func (l *list) grow() {
 	}
 }
 
-// unverify makes all entries unverified. Slots that are free have that undone when
-// they are written.
+// unverify makes all entries unverified.
 func (l *list) unverify() {
 	for i := range l.slots {
-		l.slots[i].meta |= unverifiedBit
+		if s := &l.slots[i]; s.entry != nil {
+			s.meta |= unverifiedBit
+		}
 	}
 }

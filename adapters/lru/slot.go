@@ -40,7 +40,7 @@ const (
 	phaseMask     = phases << phaseShift
 	deadlineShift = phaseShift + phaseBits
 	// unitShift makes deadlines count units of 2^10 ns, of which there are 18 years.
-	unitShift = 10
+	unitShift = 16
 )
 
 func newMeta(deadline time.Duration, keyLen int) meta {
