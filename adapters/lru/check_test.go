@@ -95,7 +95,10 @@ func keyIn(s *slot) string { return unsafe.String(s.key, s.meta.keyLen()) }
 // held returns the keys of a cache of one shard, from the most to the least recently
 // used, but for those that a sweep has found stale.
 func held(c *Cache) (names string) {
-	l := &c.shards[0].list
+	s := c.shards[0]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &s.list
 	for i, n := l.newest, l.count; n > 0; i, n = l.links[i].older, n-1 {
 		if l.slots[i].meta&staleBit == 0 {
 			names += keyIn(&l.slots[i]) + " "

@@ -56,9 +56,9 @@ func (c *clock) close() {
 	c.ended.Wait()
 }
 
-// sweepInterval is how long an entry may have been stale before it becomes the next
-// to go, or may be held for longer than KeepStale.
-const sweepInterval = time.Second
+// sweepInterval is how long an entry may be stale before it becomes the next to go,
+// and how much longer than KeepStale it may be held, though Get does not return it.
+const sweepInterval = 250 * time.Millisecond
 
 // sweepDue sweeps the shards whose turn has come: one after the other, each once in
 // sweepInterval. With a tick, the clock's goroutine calls it; without, each Set does.

@@ -98,8 +98,8 @@ func (c *Cache) Epoch(key domain.Key) ports.Epoch {
 func (c *Cache) epoch(h uint64) *atomic.Uint64 { return &c.epochs[h>>32%epochs] }
 
 // Set holds copy for key, as ports.L1Store says. An entry is too large if it exceeds
-// a shard's share of MaxBytes, which is all of it in a small cache and never less
-// than 2 MiB in any other. A copy that has been stale for KeepStale is treated like
+// a shard's share of MaxBytes: all of it in a cache below 4,096 entries or 4 MiB, in
+// any other at least 2 MiB. A copy that has been stale for KeepStale is treated like
 // one that is too large. The cache keeps key and the entry. A Set that replaces or
 // evicts does not allocate.
 func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
@@ -111,16 +111,16 @@ func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
 	weight := int64(len(k) + copy.Entry.Size() + entryOverhead)
 	holds := s.capacity > 0 && weight <= min(s.maxBytes, math.MaxUint32) && len(k) <= maxKeyLen && !c.useless(copy.Remaining)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	switch {
 	case c.epoch(h).Load() != uint64(since):
-		return false
+		holds = false
 	case holds:
 		deadline := now + min(copy.Remaining, maxTTL)
 		s.set(k, slot{newMeta(deadline, len(k)), unsafe.StringData(k), copy.Entry, uint32(h), uint32(weight)}, now)
 	default:
 		s.delete(uint32(h), k)
 	}
+	s.mu.Unlock()
 	return holds
 }
 

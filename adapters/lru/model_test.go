@@ -120,9 +120,9 @@ func (m *model) evictLast(now time.Duration) {
 	}
 }
 
-// sweep is what each Set does in another second than the one before.
+// sweep is what a Set does in another interval than the one before.
 func (m *model) sweep(now time.Duration) {
-	if now/time.Second == m.swept/time.Second {
+	if now/sweepInterval == m.swept/sweepInterval {
 		return
 	}
 	m.swept = now

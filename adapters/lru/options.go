@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// entryOverhead is what an entry occupies beside its strings: the slot, its
-// share of the index and the struct domain.Entry. Measured with
-// 64-bit Go 1.26; TestCountedBytesAreNearTheHeapThatIsUsed.
+// entryOverhead is what an entry occupies beside its strings: the slot, the link, its
+// part of the index and the struct domain.Entry. Measured with 64-bit Go 1.26;
+// TestCountedBytesAreNearTheHeapThatIsUsed.
 const entryOverhead = 160
 
 // Admission says who gets a place in a full cache.
@@ -17,8 +17,9 @@ type Admission uint8
 const (
 	// PlainLRU admits every entry.
 	PlainLRU Admission = iota
-	// TinyLFU admits an entry that was asked for more often than the one that
-	// would have to go.
+	// TinyLFU has a new entry go next, unless it is used before, if it was not
+	// requested more often lately than the one that would go; but only where that
+	// has proven right lately.
 	TinyLFU
 )
 
@@ -33,10 +34,10 @@ type Options struct {
 	// MaxBytes is how much memory the entries may occupy: their keys, their
 	// strings and a constant overhead for each.
 	MaxBytes int64
-	// KeepStale is how long an entry is kept past its life. At 0 an entry is
+	// KeepStale is how long an entry is kept after it expires. At 0 an entry is
 	// gone as soon as it is stale.
 	KeepStale time.Duration
-	// Tick is how coarse the clock is, see DefaultTick. A life may be up to a
+	// Tick is how coarse the clock is, see DefaultTick. A TTL may be up to a
 	// tick longer or shorter. At 0 each Get reads the system's clock, and the
 	// cache has no goroutine.
 	Tick time.Duration

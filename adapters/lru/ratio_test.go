@@ -93,7 +93,7 @@ func TestWhereShardsLoseHitsTheLossIsAsPublished(t *testing.T) {
 		requests []uint64
 		loses    float64 // points, at most
 	}{
-		{"a loop over 85 %", trace.Loop(8_500, n), 0.5},
+		{"a loop over 80 %", trace.Loop(8_000, n), 0.5},
 		{"a loop over 90 %", trace.Loop(9_000, n), 10},
 		{"a loop over 95 %", trace.Loop(9_500, n), 35},
 		{"a loop over 99 %", trace.Loop(9_900, n), 60},

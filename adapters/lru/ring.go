@@ -70,7 +70,9 @@ func (l *list) linkAfter(older, i uint32) {
 }
 
 // phase is a time that is told by uses: in a phase, a fifth of the entries are set or
-// used. Phases are numbered from 1 up, over and over.
+// used. What is used in each phase does not count, or the popular entries would make
+// time pass too fast for the rest. Phases are numbered from 1 up, over and over; a use
+// of 51 turns ago looks new, which keeps an entry for a turn too long.
 //
 // A plain bit for each entry, as CLOCK has it, does not tell a use of just now from
 // one of long ago. Both would earn the entry another turn of the ring, and what is
@@ -86,13 +88,13 @@ const (
 	phasesThatCount = 3 // with these two, the traces of ratio_test.go lose least
 )
 
-// lately reports whether a use in phase p is recent enough to keep an entry.
-func (p phase) lately(now phase) bool {
-	return p != never && (int(now)+phases-int(p))%phases <= phasesThatCount
+// within reports whether p is now or at most so many phases ago.
+func (p phase) within(ago int, now phase) bool {
+	return p != never && (int(now)+phases-int(p))%phases <= ago
 }
 
-// tick counts an entry that took the place of another, or was used for the first time
-// in this phase.
+// tick counts an entry that took the place of another, or that was used and had not
+// been in this phase and the one before.
 func (l *list) tick() {
 	if l.exact() {
 		return

@@ -24,7 +24,7 @@ func newShard(opts Options, i, n int) *shard {
 	s := &shard{}
 	s.list.init(min(entries, maxSlots), opts.MaxBytes/int64(n), n == 1)
 	if s.plain = opts.Admission == PlainLRU; !s.plain {
-		s.admission = newAdmission(entries)
+		s.admission = newAdmission(int(min(int64(entries), s.maxBytes/entryOverhead)))
 	}
 	return s
 }
@@ -102,9 +102,11 @@ func (l *list) used(i uint32) {
 		return
 	}
 	l.last = i
-	if s.meta.used() != l.phase {
+	if before := s.meta.used(); before != l.phase {
 		s.meta = s.meta.usedIn(l.phase)
-		l.tick()
+		if !before.within(1, l.phase) {
+			l.tick()
+		}
 	}
 }
 
@@ -187,7 +189,7 @@ func (l *list) victim(now time.Duration) uint32 {
 	for {
 		i := l.oldest
 		s := &l.slots[i]
-		stays := s.meta.used().lately(l.phase) || i == l.last
+		stays := s.meta.used().within(phasesThatCount, l.phase) || i == l.last
 		if l.exact() || !stays || l.count == 1 || s.meta.deadline() <= now {
 			return i
 		}

@@ -16,10 +16,10 @@ import (
 // A bubble has virtual time, but only in a test.
 func TestTheRealL1HitsAsOftenAsTheList(t *testing.T) {
 	traffic := small.traffic()
-	for _, l1 := range []int{300, 5_000} { // where the real one is a list, and a ring
+	for _, l1 := range []int{300, 5_000} { // where the real one is one list, and several whose order is not exact
 		want := fleet{1, l1, noBound}.serve(traffic).hitRatio()
 		synctest.Test(t, func(t *testing.T) {
-			assert.InDelta(t, want, realHitRatio(t, traffic, l1), 0.002, "L1 of %d", l1)
+			assert.InDelta(t, want, realHitRatio(t, traffic, l1), 0.005, "L1 of %d", l1)
 		})
 	}
 }
