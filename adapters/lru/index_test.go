@@ -17,7 +17,7 @@ func TestTheIndexFindsWhatIsInIt(t *testing.T) {
 		for _, spread := range []uint32{1, 3, 1 << 8, 1<<32 - 1} {
 			x := newIndex(slots)
 			held := map[uint32]uint32{}
-			for range 20_000 {
+			for step := range 5_000 {
 				i := 1 + random.Uint32N(uint32(slots-1))
 				if hash, ok := held[i]; ok {
 					x.remove(hash, i)
@@ -26,7 +26,9 @@ func TestTheIndexFindsWhatIsInIt(t *testing.T) {
 					held[i] = -random.Uint32N(spread) // close to the end
 					x.insert(held[i], i)
 				}
-				require.Len(t, reachable(x), len(held))
+				if step%(slots/10+1) == 0 {
+					require.Len(t, reachable(x), len(held))
+				}
 			}
 			for i, hash := range held {
 				require.Contains(t, reachable(x), word(hash, i))

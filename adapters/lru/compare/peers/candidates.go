@@ -56,6 +56,7 @@ func candidates() []candidate {
 		{name: "ours", form: asKeys, lives: true, ours: true, new: newPlain},
 		{name: "ours, tinylfu", form: asKeys, lives: true, ours: true, new: newTinyLFU},
 		{name: "otter", module: "github.com/maypok86/otter/v2", form: asNames, lives: true, new: newOtter},
+		{name: "otter, coarse clock", module: "github.com/maypok86/otter/v2", form: asNames, lives: true, new: newOtterCoarse},
 		{name: "theine", module: "github.com/Yiling-J/theine-go", form: asNames, lives: true, new: newTheine},
 		{name: "ristretto", module: "github.com/dgraph-io/ristretto/v2", form: asNames, lives: true, new: newRistretto},
 		{name: "golang-lru expirable", module: hashicorp, form: asNames, lives: true, new: newExpirable},

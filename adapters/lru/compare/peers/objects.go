@@ -29,6 +29,17 @@ func newOtter(l limits, d *data) (cache, error) {
 	return otterCache{c, d}, err
 }
 
+// newOtterCoarse is otter with the clock for those who can do with a coarse one, as
+// ours has a tick.
+func newOtterCoarse(l limits, d *data) (cache, error) {
+	c, err := otter.New(&otter.Options[string, *domain.Entry]{
+		MaximumSize:      l.capacity,
+		Clock:            otter.NewCoarseClock(5 * time.Millisecond),
+		ExpiryCalculator: otter.ExpiryWriting[string, *domain.Entry](l.life),
+	})
+	return otterCache{c, d}, err
+}
+
 func (c otterCache) Get(i int32) (value, bool) {
 	e, ok := c.GetIfPresent(c.d.asked[i])
 	return value{entry: e}, ok
