@@ -14,9 +14,9 @@ func TestTheLayoutIsWhatTheCommentsSay(t *testing.T) {
 	assert.EqualValues(t, 8, unsafe.Sizeof(link{}))
 	assert.EqualValues(t, 3*cacheLine, unsafe.Sizeof(shard{}))
 	var s shard
-	assert.Less(t, unsafe.Offsetof(s.list)+unsafe.Offsetof(s.list.plain), uintptr(cacheLine), "what a Get needs is in the mutex's line")
-	assert.EqualValues(t, cacheLine, unsafe.Offsetof(s.list)+unsafe.Offsetof(s.list.oldest), "what a Set writes is in the next")
-	assert.LessOrEqual(t, unsafe.Offsetof(s.list)+unsafe.Offsetof(s.list.links), uintptr(2*cacheLine))
+	assert.Less(t, unsafe.Offsetof(s.plain), uintptr(cacheLine), "what a Get needs is in the mutex's line")
+	assert.EqualValues(t, cacheLine, unsafe.Offsetof(s.oldest), "what a Set writes is in the next")
+	assert.LessOrEqual(t, unsafe.Offsetof(s.links), uintptr(2*cacheLine))
 	assert.Less(t, unsafe.Offsetof(slot{}.entry)+8, uintptr(cacheLine/2), "see slot")
 }
 

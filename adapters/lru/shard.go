@@ -22,7 +22,7 @@ func newShard(opts Options, i, n int) *shard {
 		entries++
 	}
 	s := &shard{}
-	s.list.init(min(entries, maxSlots), opts.MaxBytes/int64(n), n == 1)
+	s.init(min(entries, maxSlots), opts.MaxBytes/int64(n), n == 1)
 	if s.plain = opts.Admission == PlainLRU; !s.plain {
 		s.admission = newAdmission(int(min(int64(entries), s.maxBytes/entryOverhead)))
 	}
