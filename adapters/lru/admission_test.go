@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -147,4 +149,19 @@ func TestARefusedEntryIsHeldUntilTheNextOneComes(t *testing.T) {
 	require.True(t, hit(c, "newer"))
 	require.Equal(t, "newer 9 8 7 6 5 4 3 2 1 ", held(c), "a use is what it takes to stay")
 	require.NoError(t, check(c))
+}
+
+func TestAStaleEntryGoesBeforeANewcomerThatIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, Options{MaxEntries: 3, MaxBytes: 1 << 20, KeepStale: time.Hour, Admission: TinyLFU})
+		for i := range 3 {
+			c.Set(key(strconv.Itoa(i)), lasting(time.Millisecond), 0)
+		}
+		c.shards[0].admission.balance, c.shards[0].admission.byCount = balanceRange, true
+		time.Sleep(2 * time.Millisecond)
+		for _, name := range []string{"a", "b", "c"} {
+			c.Set(key(name), hour, 0)
+		}
+		require.Equal(t, "b a c ", held(c), "the last one is refused, since there is no stale one left to go")
+	})
 }

@@ -8,8 +8,7 @@ type index []uint64
 func newIndex(slots int) index { return make(index, max(8, slots*8/5)) }
 
 func word(hash, slot uint32) uint64 { return uint64(hash)<<32 | uint64(slot) }
-
-func hashIn(w uint64) uint32 { return uint32(w >> 32) }
+func hashIn(w uint64) uint32        { return uint32(w >> 32) }
 
 // home is where a hash is looked for first.
 func (x index) home(hash uint32) int { return int(uint64(hash) * uint64(len(x)) >> 32) }

@@ -22,12 +22,9 @@ type Cache struct {
 	keep   time.Duration
 	shards []*shard
 	clock  clock
-	swept  atomic.Int64 // the turns to be swept that shards have had
-	epochs [epochs]atomic.Uint64
+	swept  atomic.Int64        // the turns to be swept that shards have had
+	epochs [1024]atomic.Uint64 // each for its part of all hashes
 }
-
-// epochs is how many there are, each for its part of all hashes.
-const epochs = 1024
 
 // New returns an empty cache. It fails on options out of range.
 func New(opts Options) (*Cache, error) {
@@ -56,9 +53,8 @@ func (c *Cache) locate(key domain.Key) (*shard, uint64) {
 	return c.shards[h>>c.shift], h
 }
 
-// Get returns the copy held for key with its remaining TTL. A copy that has been
-// stale for KeepStale is not returned. A fresh hit is a use of the entry. Get does
-// not allocate.
+// Get returns the copy held for key with its remaining TTL, unless it has been stale
+// for KeepStale. A fresh hit is a use of the entry. Get does not allocate.
 func (c *Cache) Get(key domain.Key) (domain.Copy, bool) {
 	s, h := c.locate(key)
 	now := c.clock.now()
@@ -95,7 +91,7 @@ func (c *Cache) Epoch(key domain.Key) ports.Epoch {
 	return ports.Epoch(c.epoch(h).Load())
 }
 
-func (c *Cache) epoch(h uint64) *atomic.Uint64 { return &c.epochs[h>>32%epochs] }
+func (c *Cache) epoch(h uint64) *atomic.Uint64 { return &c.epochs[h>>32%uint64(len(c.epochs))] }
 
 // Set holds copy for key, as ports.L1Store says. An entry is too large if it exceeds
 // a shard's share of MaxBytes: all of it in a cache below 4,096 entries or 4 MiB, in
@@ -134,8 +130,8 @@ func (c *Cache) Delete(key domain.Key) {
 }
 
 // Unverify makes all entries unverified and ends all epochs. A Set with an earlier
-// epoch is void, or its shard is visited after it. It takes some milliseconds for a
-// million entries, during which each shard is locked once.
+// epoch is void, or its shard is visited after it. Each shard is locked once, all of
+// them for some milliseconds with a million entries.
 func (c *Cache) Unverify() {
 	for i := range c.epochs {
 		c.epochs[i].Add(1)

@@ -96,10 +96,7 @@ func (p phase) within(ago int, now phase) bool {
 // tick counts an entry that took the place of another, or that was used and had not
 // been in this phase and the one before.
 func (l *list) tick() {
-	if l.exact() {
-		return
-	}
-	if l.left--; l.left == 0 {
+	if l.left--; l.left == 0 && !l.exact() {
 		l.left = uint16(min(max(1, l.count/phasesPerTurn), math.MaxUint16))
 		l.phase = phase(int(l.phase)%phases + 1)
 	}

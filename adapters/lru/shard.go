@@ -7,9 +7,9 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
-// shard is a list under a mutex, which guards all of it. It fills three cache lines,
-// of which a Get needs the first: on its way between two processors it takes along
-// all that the next one will look at.
+// shard is a list under a mutex, which guards all of it. It fills three cache lines. A
+// hit that leaves a mark needs the first alone: on its way from one processor to
+// another, the mutex takes along all that is looked at.
 type shard struct {
 	mu sync.Mutex
 	list
@@ -119,7 +119,7 @@ func (l *list) set(key string, put slot, now time.Duration) {
 		return
 	}
 	more := int64(put.weight) - int64(l.slots[i].weight)
-	if l.bytes+more > l.maxBytes { // the entry must not be what makes room for itself
+	if l.bytes+more > l.maxBytes { // it must not be what makes room for itself
 		l.drop(i)
 		l.insert(put, now)
 		return
@@ -138,7 +138,7 @@ func (l *list) insert(put slot, now time.Duration) {
 	l.bytes += int64(put.weight)
 	switch {
 	case !evicted:
-	case !l.plain && !l.admission.admits(put.hash, l.slots[l.victim(now)].hash):
+	case l.refuses(put.hash, now):
 		l.demote(i)
 	default:
 		l.tick()
@@ -150,6 +150,15 @@ func (l *list) requested(hash uint32) {
 	if !l.plain {
 		l.admission.requested(hash)
 	}
+}
+
+// refuses reports whether a newcomer is to go before the fresh entry that would.
+func (l *list) refuses(newcomer uint32, now time.Duration) bool {
+	if l.plain {
+		return false
+	}
+	incumbent := &l.slots[l.victim(now)]
+	return incumbent.meta.deadline() > now && !l.admission.admits(newcomer, incumbent.hash)
 }
 
 // makeRoom sees to it that there is a free slot for an entry of that weight, and

@@ -46,10 +46,10 @@ func (k *sketch) add(hash uint32) {
 			*word += 1 << shift
 		}
 	}
-	if *word != before {
-		k.seen++
+	if *word == before {
+		return
 	}
-	if k.seen >= k.period {
+	if k.seen++; k.seen >= k.period {
 		k.seen /= 2
 		for i := range k.words {
 			k.words[i] = k.words[i] >> 1 & sketchHalved

@@ -8,12 +8,10 @@ import (
 )
 
 // slot holds one entry, in half a cache line. Slots are named by their numbers, so
-// that a link costs four bytes and the collector follows none of them; 0 names none.
-// A string as key would make the slot larger: meta has its length.
-//
-// The allocator puts eight bytes in front of a slice that has pointers and is not
-// large, so every other slot may lie across two cache lines. A Get needs the first
-// three words only, which do not.
+// that a link costs four bytes and the collector follows none; 0 names none. The
+// length of the key is in meta. Since the allocator may put eight bytes in front of a
+// slice, every other slot may lie across two cache lines, but for what a Get needs:
+// the first three words.
 type slot struct {
 	meta   meta
 	key    *byte
