@@ -74,7 +74,7 @@ func (c *Cache) sweepDue() {
 		s := c.shards[turn%n]
 		s.mu.Lock()
 		s.sweep(now, c.keep)
-		s.mu.Unlock()
+		c.unlock(s)
 	}
 }
 
@@ -85,8 +85,7 @@ func (l *list) sweep(now, keep time.Duration) {
 		switch deadline := s.meta.deadline(); {
 		case s.entry == nil || deadline > now:
 		case deadline <= now-keep:
-			l.evicted[forExpiry]++
-			l.drop(uint32(i))
+			l.discard(uint32(i), forExpiry)
 		case s.meta&staleBit == 0:
 			s.meta |= staleBit
 			l.demote(uint32(i))

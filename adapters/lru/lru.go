@@ -21,6 +21,7 @@ type Cache struct {
 	shift  uint // the bits of a hash above it are the shard's number
 	keep   time.Duration
 	shards []*shard
+	tell   func(domain.Key) // Options.OnEvict
 	clock  clock
 	swept  atomic.Int64        // the turns to be swept that shards have had
 	epochs [1024]atomic.Uint64 // each for its part of all hashes
@@ -37,6 +38,7 @@ func New(opts Options) (*Cache, error) {
 		shift:  64 - uint(bits.TrailingZeros(uint(n))),
 		keep:   min(opts.KeepStale, maxTTL),
 		shards: make([]*shard, n),
+		tell:   opts.OnEvict,
 	}
 	for i := range c.shards {
 		c.shards[i] = newShard(opts, i, n)
@@ -116,8 +118,20 @@ func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
 	default:
 		s.delete(uint32(h), k)
 	}
-	s.mu.Unlock()
+	c.unlock(s)
 	return holds
+}
+
+// unlock unlocks s, and then tells what has been evicted.
+func (c *Cache) unlock(s *shard) {
+	gone := s.gone
+	s.gone = nil
+	s.mu.Unlock()
+	for _, text := range gone {
+		if key, err := domain.ParseKey(text); err == nil { // it was a key before
+			c.tell(key)
+		}
+	}
 }
 
 // Delete drops what is held for key and ends its epoch.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/bits"
 	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
 // entryOverhead is what an entry occupies beside its strings: the slot, the link, its
@@ -43,6 +45,10 @@ type Options struct {
 	Tick time.Duration
 	// Admission is PlainLRU unless set.
 	Admission Admission
+	// OnEvict is called with the key of each entry that was evicted, without a lock
+	// held, by the goroutine of the Set that made it go or by that of the clock. Nil
+	// is for nobody.
+	OnEvict func(domain.Key)
 }
 
 func (o Options) validate() error {

@@ -22,6 +22,7 @@ func newShard(opts Options, i, n int) *shard {
 		entries++
 	}
 	s := &shard{}
+	s.tells = opts.OnEvict != nil
 	s.init(min(entries, maxSlots), opts.MaxBytes/int64(n), n == 1)
 	if s.plain = opts.Admission == PlainLRU; !s.plain {
 		s.admission = newAdmission(int(min(int64(entries), s.maxBytes/entryOverhead)))
@@ -41,7 +42,7 @@ type list struct {
 
 	oldest, newest uint32 // of the ring
 	count          uint32 // of entries
-	_              uint32
+	tells          bool   // of what is evicted
 	bytes          int64
 	evicted        [causes]uint64
 
@@ -49,7 +50,8 @@ type list struct {
 	maxBytes  int64
 	admission *admission // nil: plain LRU
 	capacity  uint32     // in entries
-	_         [36]byte
+	gone      []string   // keys that were evicted, to be told of
+	_         [8]byte
 }
 
 // The causes of evictions.
@@ -186,7 +188,15 @@ func (l *list) evict(cause int, now time.Duration) {
 	if l.slots[i].meta.deadline() <= now {
 		cause = forExpiry
 	}
+	l.discard(i, cause)
+}
+
+// discard evicts the entry in slot i.
+func (l *list) discard(i uint32, cause int) {
 	l.evicted[cause]++
+	if l.tells {
+		l.gone = append(l.gone, l.slots[i].text())
+	}
 	l.drop(i)
 }
 

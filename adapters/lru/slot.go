@@ -24,6 +24,9 @@ func (s *slot) holds(key string) bool {
 	return s.meta.keyLen() == len(key) && unsafe.String(s.key, len(key)) == key
 }
 
+// text returns the key.
+func (s *slot) text() string { return unsafe.String(s.key, s.meta.keyLen()) }
+
 // meta packs the deadline of an entry, the phase of its last use since it became the
 // newest, whether a sweep has found it stale, whether it is unverified, and the length
 // of its key.

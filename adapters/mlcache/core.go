@@ -36,18 +36,20 @@ type core struct {
 
 func newCore(name string, s *settings, source ports.Source) (*core, error) {
 	s.log = s.log.With("cache", name)
-	l1, err := lru.New(lru.Options{MaxEntries: s.entries, MaxBytes: s.bytes, KeepStale: s.app.KeepStale(), Tick: s.tick})
+	layer, l2, leave, err := s.layer(name)
 	if err != nil {
 		return nil, err
 	}
-	layer, l2, leave, err := s.layer(name)
+	hooks := newHooks(s)
+	l1, err := lru.New(lru.Options{
+		MaxEntries: s.entries, MaxBytes: s.bytes, KeepStale: s.app.KeepStale(), Tick: s.tick, OnEvict: hooks.evicted(),
+	})
 	if err != nil {
-		l1.Close()
-		return nil, err
+		return nil, errors.Join(err, hooks.close(context.Background()), leave())
 	}
 	counts := counters.New()
 	c := &core{
-		name: name, l1: l1, layer: layer, leave: leave, counts: counts, hooks: newHooks(s), closing: make(chan struct{}, 1),
+		name: name, l1: l1, layer: layer, leave: leave, counts: counts, hooks: hooks, closing: make(chan struct{}, 1),
 	}
 	c.open, c.end = context.WithCancel(context.Background())
 	c.monitor = sync.OnceValue(c.newMonitor)

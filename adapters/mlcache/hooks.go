@@ -28,7 +28,7 @@ type Event struct {
 
 // hooks calls the hooks of one cache.
 type hooks struct {
-	onLoad, onInvalidate func(Event)
+	onLoad, onEvict, onInvalidate func(Event)
 
 	log     *slog.Logger
 	queue   chan func()
@@ -42,9 +42,9 @@ const maxEvents = 1024
 
 // newHooks starts the goroutine if there is a hook.
 func newHooks(s *settings) *hooks {
-	h := &hooks{onLoad: s.onLoad, onInvalidate: s.onInvalidate, log: s.log, stopped: make(chan struct{}), ended: make(chan struct{})}
+	h := &hooks{onLoad: s.onLoad, onEvict: s.onEvict, onInvalidate: s.onInvalidate, log: s.log, stopped: make(chan struct{}), ended: make(chan struct{})}
 	h.stop = sync.OnceFunc(func() { close(h.stopped) })
-	if s.onLoad == nil && s.onInvalidate == nil {
+	if s.onLoad == nil && s.onEvict == nil && s.onInvalidate == nil {
 		close(h.ended)
 		return h
 	}
@@ -100,6 +100,14 @@ func (h *hooks) tell(f func(Event), e Event) {
 	default:
 		h.dropped.Add(1)
 	}
+}
+
+// evicted returns what L1 calls, or nil.
+func (h *hooks) evicted() func(domain.Key) {
+	if h.onEvict == nil {
+		return nil
+	}
+	return func(key domain.Key) { h.tell(h.onEvict, Event{Key: key.String()}) }
 }
 
 // source returns s as one that tells of its loads.

@@ -143,3 +143,16 @@ func TestAPanicOfAHookIsLogged(t *testing.T) {
 	require.NoError(t, c.Close(t.Context()))
 	require.Contains(t, log.String(), "panic in a hook")
 }
+
+func TestAHookIsToldOfEachEviction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told events
+		c := mlcache.Fake(t, new(shop).load, mlcache.Memory(1, 1<<20), mlcache.OnEvict(told.add))
+		for _, key := range []string{"1", "2", "3"} {
+			_, err := c.Get(t.Context(), key)
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		require.Equal(t, []mlcache.Event{{Key: "1"}, {Key: "2"}}, told.get())
+	})
+}

@@ -43,6 +43,7 @@ func TestAnOptionThatIsOutOfRangeIsAnErrorThatNamesIt(t *testing.T) {
 		`Batch(0, 1ms): takes at least one key`:   mlcache.Batch(0, time.Millisecond),
 		`Batch(1, -1ns): takes at least one key`:  mlcache.Batch(1, -1),
 		`OnLoad(a function): it is nil`:           mlcache.OnLoad(nil),
+		`OnEvict(a function): it is nil`:          mlcache.OnEvict(nil),
 		`OnInvalidate(a function): it is nil`:     mlcache.OnInvalidate(nil),
 		`mlcache: an Option is empty`:             {},
 		`Codec has no Encode or no Decode`:        mlcache.Codec(mlcache.Encoding[product]{}),

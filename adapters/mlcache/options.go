@@ -173,6 +173,12 @@ func OnLoad(f func(Event)) Option {
 	return option("OnLoad", f, func(s *settings) { s.onLoad = f }).shown("a function").unless(f != nil, "it is nil")
 }
 
+// OnEvict has f called when an entry is evicted from memory, for want of room or
+// because it expired too long ago. See Event.
+func OnEvict(f func(Event)) Option {
+	return option("OnEvict", f, func(s *settings) { s.onEvict = f }).shown("a function").unless(f != nil, "it is nil")
+}
+
 // OnInvalidate has f called when another instance replaced or deleted a key, and when
 // it may have. See Event.
 func OnInvalidate(f func(Event)) Option {

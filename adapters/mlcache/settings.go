@@ -41,6 +41,7 @@ type settings struct {
 	batchWait    time.Duration
 	log          *slog.Logger
 	onLoad       func(Event)
+	onEvict      func(Event)
 	onInvalidate func(Event)
 }
 
