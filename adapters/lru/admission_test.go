@@ -165,3 +165,22 @@ func TestAStaleEntryGoesBeforeANewcomerThatIsRefused(t *testing.T) {
 		require.Equal(t, "b a c ", held(c), "the last one is refused, since there is no stale one left to go")
 	})
 }
+
+// With marks, the entry that would go next need not be the oldest.
+func TestANewcomerIsComparedWithTheEntryThatWouldGoNext(t *testing.T) {
+	const n = 300
+	l := &list{admission: newAdmission(n)}
+	l.init(n, 1<<20, false)
+	for i := range uint32(n) {
+		l.insert(slotOf("k", i), 0)
+	}
+	for range 5 {
+		l.get(1, "k", 0)
+	}
+	l.admission.balance, l.admission.byCount = balanceRange, true
+	l.requested(n)
+	l.requested(n)
+	l.insert(slotOf("k", n), 0) // 0 goes for it
+	require.Equal(t, l.find(2, "k"), l.oldest, "1 was passed by")
+	require.NoError(t, checkList(l))
+}

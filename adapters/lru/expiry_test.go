@@ -125,3 +125,16 @@ func TestEachShardIsSweptOnceInAnInterval(t *testing.T) {
 		assert.Equal(t, before+3*n, c.swept.Load())
 	})
 }
+
+func TestASweepDropsWhatGetDoesNotReturnAnyMore(t *testing.T) {
+	const deadline, keep = 1 << 30, time.Second
+	for early, held := range map[time.Duration]uint32{0: 0, 1: 1} {
+		l := &list{plain: true}
+		l.init(10, 1<<20, true)
+		s := slotOf("k", 1)
+		s.meta = newMeta(deadline, 1)
+		l.insert(s, 0)
+		l.sweep(deadline+keep-early, keep)
+		require.Equal(t, held, l.count)
+	}
+}

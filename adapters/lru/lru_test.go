@@ -74,6 +74,8 @@ func TestALargeEntryEvictsAsManyAsItNeeds(t *testing.T) {
 	require.True(t, c.Set(key("e"), fresh(strings.Repeat("x", int(2*one))), 0))
 	assert.Equal(t, ports.L1Stats{Entries: 2, Bytes: 4 * one, EvictedForBytes: 3}, c.Stats(), "the limit itself is allowed")
 	assert.Equal(t, "e d ", held(c))
+	full := newCache(t, Options{MaxEntries: 10, MaxBytes: one})
+	assert.True(t, full.Set(key("a"), fresh(""), 0), "of a single entry too")
 }
 
 // Whatever order the others are in, what makes room for the larger value of a key is

@@ -169,3 +169,51 @@ func TestAPeekLeavesNoMarkOnTheEntry(t *testing.T) {
 	}
 	assert.Less(t, kept, n/20, "the older half goes, although it was looked at")
 }
+
+func TestAHitDoesNotKeepAnEntryForEver(t *testing.T) {
+	const n = 500
+	l := &list{plain: true}
+	l.init(n, 1<<20, false)
+	for i := range uint32(n) {
+		l.insert(slotOf("k", i), 0)
+	}
+	l.get(n/2, "k", 0)
+	for i := range uint32(3 * n) {
+		l.insert(slotOf("k", n+i), 0)
+	}
+	require.Zero(t, l.find(n/2, "k"))
+}
+
+func TestTheOnlyEntryGoesAlthoughItWasUsedLast(t *testing.T) {
+	l := &list{plain: true}
+	l.init(500, 100, false)
+	large := func(hash uint32) slot {
+		s := slotOf("k", hash)
+		s.weight = 60
+		return s
+	}
+	l.insert(large(1), 0)
+	l.get(1, "k", 0)
+	l.insert(large(2), 0)
+	require.NotZero(t, l.find(2, "k"))
+	require.NoError(t, checkList(l))
+}
+
+// A hundred and fifty entries are used again and again, the rest once each.
+func TestWhatIsUsedInEveryPhaseDoesNotMakeTimePass(t *testing.T) {
+	const n, hot = 1000, 150
+	l := &list{plain: true}
+	l.init(n, 1<<20, false)
+	for i := range uint32(2 * n) {
+		l.insert(slotOf("k", i), 0)
+	}
+	before := l.phase
+	for i := range uint32(3 * n / phasesPerTurn) {
+		for h := range uint32(hot) {
+			l.get(n+h, "k", 0)
+		}
+		l.get(n+hot+i, "k", 0)
+	}
+	passed := (int(l.phase) + phases - int(before)) % phases
+	assert.InDelta(t, 3+hot*phasesPerTurn/n, passed, 1)
+}

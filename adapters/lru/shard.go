@@ -200,8 +200,8 @@ func (l *list) discard(i uint32, cause int) {
 	l.drop(i)
 }
 
-// victim returns the slot that goes next: the oldest, after those that were used
-// lately have been made the newest, as the CLOCK of F. J. Corbató does. What was used
+// victim returns the slot that goes next: the oldest, after those with a mark of late
+// have been made the newest, as the CLOCK of F. J. Corbató does. What was used
 // last is passed by even if all others were used lately. This may lead through the
 // whole ring, but each entry that is passed by has been used since the last time.
 func (l *list) victim(now time.Duration) uint32 {
@@ -209,7 +209,7 @@ func (l *list) victim(now time.Duration) uint32 {
 		i := l.oldest
 		s := &l.slots[i]
 		stays := s.meta.used().within(phasesThatCount, l.phase) || i == l.last
-		if l.exact() || !stays || l.count == 1 || s.meta.deadline() <= now {
+		if !stays || l.count == 1 || s.meta.deadline() <= now {
 			return i
 		}
 		s.meta = s.meta.usedIn(never)
