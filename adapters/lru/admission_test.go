@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -136,34 +135,39 @@ func TestPairsStayConsistent(t *testing.T) {
 	}
 }
 
-func TestARefusedEntryIsHeldUntilTheNextOneComes(t *testing.T) {
-	c := newCache(t, Options{MaxEntries: 10, MaxBytes: 1 << 20, Admission: TinyLFU})
-	for i := range 10 {
-		c.Set(key(strconv.Itoa(i)), hour, 0)
+// judging is a full list of the keys 0 to 9, of which none is preferred, whose
+// admission judges by frequency.
+func judging(ttl time.Duration) *list {
+	l := &list{admission: newAdmission(10)}
+	l.init(10, 1<<20, true)
+	l.admission.balance, l.admission.byCount = balanceRange, true
+	for i := range uint32(10) {
+		s := slotOf(strconv.Itoa(int(i)), i)
+		s.meta = newMeta(ttl, 1)
+		l.insert(s, 0)
 	}
-	c.shards[0].admission.balance, c.shards[0].admission.byCount = balanceRange, true
-	require.True(t, c.Set(key("new"), hour, 0))
-	require.Equal(t, "9 8 7 6 5 4 3 2 1 new ", held(c))
-	c.Set(key("newer"), hour, 0)
-	require.Equal(t, "9 8 7 6 5 4 3 2 1 newer ", held(c))
-	require.True(t, hit(c, "newer"))
-	require.Equal(t, "newer 9 8 7 6 5 4 3 2 1 ", held(c), "a use is what it takes to stay")
-	require.NoError(t, check(c))
+	return l
 }
 
-func TestAStaleEntryGoesBeforeANewcomerThatIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCache(t, Options{MaxEntries: 3, MaxBytes: 1 << 20, KeepStale: time.Hour, Admission: TinyLFU})
-		for i := range 3 {
-			c.Set(key(strconv.Itoa(i)), lasting(time.Millisecond), 0)
-		}
-		c.shards[0].admission.balance, c.shards[0].admission.byCount = balanceRange, true
-		time.Sleep(2 * time.Millisecond)
-		for _, name := range []string{"a", "b", "c"} {
-			c.Set(key(name), hour, 0)
-		}
-		require.Equal(t, "b a c ", held(c), "the last one is refused, since there is no stale one left to go")
-	})
+func TestARefusedEntryIsHeldUntilTheNextOneComes(t *testing.T) {
+	l := judging(time.Hour)
+	l.insert(slotOf("new", 100), 0)
+	require.Equal(t, "9 8 7 6 5 4 3 2 1 new ", heldIn(l))
+	l.insert(slotOf("newer", 101), 0)
+	require.Equal(t, "9 8 7 6 5 4 3 2 1 newer ", heldIn(l))
+	l.get(101, "newer", 0)
+	require.Equal(t, "newer 9 8 7 6 5 4 3 2 1 ", heldIn(l), "a use is what it takes to stay")
+	require.NoError(t, checkList(l))
+}
+
+func TestAStaleEntryGoesBeforeANewcomer(t *testing.T) {
+	l := judging(time.Second)
+	for i := range uint32(10) {
+		l.insert(slotOf(string('a'+rune(i)), 100+i), 2*time.Second)
+	}
+	require.Equal(t, "i h g f e d c b a j ", heldIn(l), "the last one is refused, since there is no stale one left")
+	require.EqualValues(t, 10, l.evicted[forExpiry])
+	require.NoError(t, checkList(l))
 }
 
 // With marks, the entry that would go next need not be the oldest.

@@ -94,11 +94,14 @@ func keyIn(s *slot) string { return unsafe.String(s.key, s.meta.keyLen()) }
 
 // held returns the keys of a cache of one shard, from the most to the least recently
 // used, but for those that a sweep has found stale.
-func held(c *Cache) (names string) {
+func held(c *Cache) string {
 	s := c.shards[0]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := &s.list
+	return heldIn(&s.list)
+}
+
+func heldIn(l *list) (names string) {
 	for i, n := l.newest, l.count; n > 0; i, n = l.links[i].older, n-1 {
 		if l.slots[i].meta&staleBit == 0 {
 			names += keyIn(&l.slots[i]) + " "
