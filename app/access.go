@@ -26,10 +26,9 @@ type access interface {
 
 // gate bounds how many calls of the source are in flight. Each has one of slots.
 type gate interface {
-	// expect says that a key of a batch may be about to enter: those that have may
-	// share a call with it. The caller calls arrived when the key has entered, at the
-	// latest, or will not. It may do so more than once.
-	expect() (arrived func())
+	// expect says that keys of a batch are about to enter, which may share a call. The
+	// caller ends what it returns, which is nil where keys share nothing.
+	expect() *expected
 
 	// enter waits for access, if it may, until ctx ends. It calls arrived when it has
 	// a share of a call. The error is domain.ErrOverloaded or the cause of ctx's end.
@@ -89,7 +88,7 @@ func (c *callers) awaitIdle(ctx context.Context) error { return c.slots.awaitFre
 
 func (g single) keysPerCall() int { return 1 }
 
-func (g single) expect() (arrived func()) { return notExpected }
+func (g single) expect() *expected { return nil }
 
 func (g single) enter(ctx context.Context, mayWait bool, _ func()) (access, error) {
 	if !g.slots.tryTake() {

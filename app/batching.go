@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,38 +23,59 @@ type batcher struct {
 	running sync.WaitGroup // goroutines that have no slot yet
 
 	mu       sync.Mutex
-	forming  *statement    // that can be joined
-	expected int           // keys of batches that will join, or turn out not to need to
-	arrived  chan struct{} // closed when that is 0
+	forming  *statement // that can be joined
+	expected map[*expected]struct{}
 }
 
 func (b *batcher) keysPerCall() int { return b.keys }
 
-func (b *batcher) expect() (arrived func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.expected == 0 {
-		b.arrived = make(chan struct{})
-	}
-	b.expected++
-	return sync.OnceFunc(func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.expected--; b.expected == 0 {
-			close(b.arrived)
-		}
-	})
+// expected are keys of one batch that will join a statement, or turn out not to need to.
+// A statement waits for those that are expected when its window ends, and for none that
+// come later: else other batches could hold it up for ever.
+type expected struct {
+	b       *batcher
+	left    int           // keys, and one until end; guarded by batcher.mu
+	arrived chan struct{} // closed when none is left
 }
 
-// awaited returns what is closed when all that are expected have arrived, or nil if
-// none are.
-func (b *batcher) awaited() <-chan struct{} {
+func (b *batcher) expect() *expected {
+	e := &expected{b: b, left: 1, arrived: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.expected == 0 {
-		return nil
+	b.expected[e] = struct{}{}
+	return e
+}
+
+// key adds one. The caller calls arrived when the key has entered, at the latest, or
+// will not. It may do so more than once.
+func (e *expected) key() (arrived func()) {
+	if e == nil {
+		return notExpected
 	}
-	return b.arrived
+	e.b.mu.Lock()
+	defer e.b.mu.Unlock()
+	e.left++
+	return sync.OnceFunc(e.end)
+}
+
+// end says that no more keys are added, or that one has arrived.
+func (e *expected) end() {
+	if e == nil {
+		return
+	}
+	e.b.mu.Lock()
+	defer e.b.mu.Unlock()
+	if e.left--; e.left == 0 {
+		delete(e.b.expected, e)
+		close(e.arrived)
+	}
+}
+
+// awaited returns what is expected now.
+func (b *batcher) awaited() []*expected {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.expected))
 }
 
 func (b *batcher) enter(ctx context.Context, mayWait bool, arrived func()) (access, error) {
@@ -129,7 +152,7 @@ func (b *batcher) close(st *statement) {
 func newGate(c *callers) gate {
 	if many, ok := c.source.(ports.BatchSource); ok {
 		if keys, wait := many.Batch(); keys > 1 {
-			return &batcher{callers: c, many: many, keys: keys, wait: wait}
+			return &batcher{callers: c, many: many, keys: keys, wait: wait, expected: make(map[*expected]struct{})}
 		}
 	}
 	return single{c}

@@ -43,23 +43,23 @@ func newBreaker(o Options) *breaker {
 	return &breaker{trip: max(fewFailures, o.SourceConcurrency), shortest: o.FailureCooldown, probe: o.SourceTimeout}
 }
 
-// admit reports whether a load may begin.
-func (b *breaker) admit() bool {
+// admit reports whether a load may begin, and whether it is the one that finds out.
+func (b *breaker) admit() (probes, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
 	switch {
 	case b.until.IsZero():
-		return true
+		return false, true
 	case now.Before(b.until):
-		return false
+		return false, false
 	}
 	b.until = now.Add(b.probe)
-	return true
+	return true, true
 }
 
 // ended notes how a load that was admitted ended.
-func (b *breaker) ended(err error) {
+func (b *breaker) ended(err error, probes bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -68,7 +68,7 @@ func (b *breaker) ended(err error) {
 		b.failed, b.until = 0, time.Time{}
 		return
 	case !domain.IsLoadFailure(err): // says nothing of the source
-		if !b.until.IsZero() {
+		if probes { // the next one finds out
 			b.until = now
 		}
 		return

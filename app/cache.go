@@ -222,22 +222,22 @@ func (s *Service) readSome(b *batch, indexes []int) (rest []*missing) {
 func (s *Service) loadMissing(b *batch, rest []*missing) {
 	p := places{own: make(slots, max(1, s.opts.SourceConcurrency*s.gate.keysPerCall()/4)), all: s.batched}
 	var loads sync.WaitGroup
-	followed := s.gate.expect()
+	following := s.gate.expect()
 	for _, m := range rest {
 		if b.ctx.Err() != nil || !p.tryTake() {
-			followed()
+			following.end()
 			if !p.take(b.ctx) {
 				b.failAll([]int{m.index})
 				continue
 			}
-			followed = s.gate.expect()
+			following = s.gate.expect()
 		}
-		arrived := s.gate.expect()
+		arrived := following.key()
 		loads.Go(func() {
 			s.loadOne(b, m, arrived)
 			p.free()
 		})
 	}
-	followed()
+	following.end()
 	loads.Wait()
 }

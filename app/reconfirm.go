@@ -16,9 +16,11 @@ type reconfirmed struct {
 
 // Set tells the store that c expires sooner than it does.
 func (r reconfirmed) Set(key domain.Key, c domain.Copy, since ports.Epoch) bool {
-	if hidden := c.Remaining - r.after; hidden > 0 {
-		c.Entry, c.Remaining = c.Entry.Shortened(hidden), r.after
+	hidden := max(0, c.Remaining-r.after)
+	if hidden != c.Entry.Shortening() {
+		c.Entry = c.Entry.Shortened(hidden)
 	}
+	c.Remaining -= hidden
 	return r.L1Store.Set(key, c, since)
 }
 

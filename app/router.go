@@ -54,8 +54,10 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 	largest := slices.MaxFunc(routes, func(a, b Route) int { return a.Options.MaxValueBytes - b.Options.MaxValueBytes })
 	m := newMemory(largest.Options.MaxValueBytes, len(routes))
 	for _, route := range routes {
-		if slices.ContainsFunc(r.routes, func(known *routed) bool { return known.prefix == route.Prefix }) {
-			return nil, fmt.Errorf("app: two routes have the prefix %q", route.Prefix)
+		for _, known := range r.routes {
+			if known.prefix == route.Prefix || known.name == route.Name {
+				return nil, fmt.Errorf("app: two routes have the prefix %q or the name %q", route.Prefix, route.Name)
+			}
 		}
 		if err := route.Options.validate(); err != nil {
 			return nil, fmt.Errorf("route %q: %w", route.Prefix, err)

@@ -196,8 +196,10 @@ func TestRoutesThatDoNotFitAreRefused(t *testing.T) {
 	p := app.Ports{Bus: newBus(), Logger: slog.New(slog.DiscardHandler)}
 	_, err := app.NewRouter(p, nil)
 	require.ErrorContains(t, err, "no routes")
-	_, err = app.NewRouter(p, []app.Route{{Prefix: "a", Options: o}, {Prefix: "a", Options: o}})
-	require.ErrorContains(t, err, `two routes have the prefix "a"`)
+	for _, second := range []app.Route{{Prefix: "a", Name: "y", Options: o}, {Prefix: "b", Name: "x", Options: o}} {
+		_, err = app.NewRouter(p, []app.Route{{Prefix: "a", Name: "x", Options: o}, second})
+		require.ErrorContains(t, err, "two routes have the prefix")
+	}
 	o.TTL = 0
 	_, err = app.NewRouter(p, []app.Route{{Prefix: "a", Options: o}})
 	require.ErrorContains(t, err, `route "a": app: TTL`)

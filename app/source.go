@@ -21,7 +21,8 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 	defer cancel()
 	c.begins(time.Now())
 	held := c.validated()
-	if !s.breaker.admit() {
+	probes, ok := s.breaker.admit()
+	if !ok {
 		c.access.free()
 		return domain.Answer{}, errOpen
 	}
@@ -32,7 +33,7 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 		r.err = context.Cause(ctx)
 	}
 	answer, err := s.judge(ctx, r, held)
-	s.breaker.ended(err)
+	s.breaker.ended(err, probes)
 	if err == nil {
 		s.failed.forget(c.leaseKey())
 	}

@@ -80,16 +80,16 @@ func (st *statement) form() {
 	}
 }
 
-// awaitExpected waits for keys of batches that are on their way.
+// awaitExpected waits for keys of batches that are on their way now.
 func (st *statement) awaitExpected() {
-	arrived := st.b.awaited()
-	if arrived == nil {
-		return
-	}
-	select {
-	case <-arrived:
-	case <-st.full:
-	case <-st.ctx.Done():
+	for _, e := range st.b.awaited() {
+		select {
+		case <-e.arrived:
+		case <-st.full:
+			return
+		case <-st.ctx.Done():
+			return
+		}
 	}
 }
 

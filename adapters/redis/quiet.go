@@ -26,6 +26,7 @@ type quietConn struct {
 	taken   chan struct{} // it has been read
 	err     error         // why no more arrives; set before arrived is closed
 	closed  chan struct{}
+	ended   chan struct{} // nothing more is received
 	close   func() error
 
 	// Used by the reader.
@@ -38,20 +39,24 @@ const receiveBytes = 32 << 10
 
 func newQuietConn(conn net.Conn) *quietConn {
 	c := &quietConn{
-		Conn: conn, arrived: make(chan []byte, 1), taken: make(chan struct{}, 1), closed: make(chan struct{}), timer: time.NewTimer(0),
+		Conn: conn, arrived: make(chan []byte, 1), taken: make(chan struct{}, 1),
+		closed: make(chan struct{}), ended: make(chan struct{}), timer: time.NewTimer(0),
 	}
 	c.close = sync.OnceValue(func() error {
 		close(c.closed)
-		return conn.Close()
+		err := conn.Close()
+		<-c.ended
+		return err
 	})
 	go c.receive()
 	return c
 }
 
-// Close ends the connection and its goroutine.
+// Close ends the connection, and waits for the end of its goroutine.
 func (c *quietConn) Close() error { return c.close() }
 
 func (c *quietConn) receive() {
+	defer close(c.ended)
 	defer close(c.arrived)
 	buffer := make([]byte, receiveBytes)
 	for {
@@ -128,20 +133,25 @@ func (c *quietConn) Read(b []byte) (int, error) {
 
 // await waits for something to arrive.
 func (c *quietConn) await() error {
-	var late <-chan time.Time
-	if deadline := c.reading.deadline(); !deadline.IsZero() {
-		c.timer.Reset(time.Until(deadline) + lastLook)
-		late = c.timer.C
-	}
-	select {
-	case some, ok := <-c.arrived:
-		if !ok {
-			return c.err
-		}
-		c.rest = some
-		return nil
-	case <-late:
+	if deadline := c.reading.deadline(); deadline.IsZero() {
+		c.rest = <-c.arrived
+	} else if !c.arrives(time.Until(deadline)) && !c.arrives(lastLook) {
 		return os.ErrDeadlineExceeded
+	}
+	if c.rest == nil {
+		return c.err
+	}
+	return nil
+}
+
+// arrives waits no longer than that for something, or for the end of all.
+func (c *quietConn) arrives(within time.Duration) bool {
+	c.timer.Reset(within)
+	select {
+	case c.rest = <-c.arrived:
+		return true
+	case <-c.timer.C:
+		return false
 	}
 }
 

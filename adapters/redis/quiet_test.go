@@ -47,3 +47,23 @@ func TestTheBudgetIsOfSilence(t *testing.T) {
 		})
 	}
 }
+
+// As for a process that was stopped: when it goes on, the time is over, and what has
+// arrived meanwhile is there.
+func TestWhatHasArrivedInTimeCountsHoweverLateItIsLookedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 100 { // of two things that are there, select takes any
+			near, far := net.Pipe()
+			conn := newQuietConn(near)
+			_, err := far.Write([]byte("x"))
+			require.NoError(t, err)
+			synctest.Wait()
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Second)))
+			time.Sleep(time.Hour)
+			_, err = conn.Read(make([]byte, 1))
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+			require.NoError(t, far.Close())
+		}
+	})
+}
