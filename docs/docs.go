@@ -2201,78 +2201,97 @@ const docTemplate = `{
             "type": "object",
             "properties": {
                 "abandoned": {
+                    "description": "the client left before the answer",
                     "type": "integer",
                     "example": 0
                 },
                 "cache_misses": {
+                    "description": "calls of the source",
                     "type": "integer",
                     "example": 30
                 },
                 "coalesced": {
+                    "description": "answered by a load that another request began",
                     "type": "integer",
                     "example": 10
                 },
                 "deferred": {
+                    "description": "answered with 202, since the client would not wait for the load",
                     "type": "integer",
                     "example": 0
                 },
                 "failed": {
+                    "description": "answered with an error",
                     "type": "integer",
                     "example": 0
                 },
                 "flights": {
+                    "description": "loads in flight that requests wait for",
                     "type": "integer",
                     "example": 0
                 },
                 "l1_hits": {
+                    "description": "answered from this instance's memory",
                     "type": "integer",
                     "example": 900
                 },
                 "l2_hits": {
+                    "description": "answered from the shared layer",
                     "type": "integer",
                     "example": 60
                 },
                 "loaded": {
+                    "description": "answered by a load that the request began",
                     "type": "integer",
                     "example": 30
                 },
                 "loads_unleased": {
+                    "description": "loads without a lease, because the shared layer failed",
                     "type": "integer",
                     "example": 0
                 },
                 "refreshes": {
+                    "description": "loads in the background, before or after a value expired",
                     "type": "integer",
                     "example": 0
                 },
                 "refreshes_under_way": {
+                    "description": "refreshes in flight",
                     "type": "integer",
                     "example": 0
                 },
                 "requests": {
+                    "description": "l1_hits + l2_hits + loaded + coalesced + stale_served + failed + deferred + abandoned",
                     "type": "integer",
                     "example": 1000
                 },
                 "source_calls_under_way": {
+                    "description": "calls of the source in flight",
                     "type": "integer",
                     "example": 0
                 },
                 "source_failures": {
+                    "description": "calls of the source that failed",
                     "type": "integer",
                     "example": 0
                 },
                 "source_places": {
+                    "description": "how many there may be",
                     "type": "integer",
                     "example": 256
                 },
                 "source_seconds": {
+                    "description": "time that ended calls of the source took, in sum",
                     "type": "number",
                     "example": 60.02
                 },
                 "stale_served": {
+                    "description": "answered with an expired value",
                     "type": "integer",
                     "example": 0
                 },
                 "waiting": {
+                    "description": "requests that wait for loads",
                     "type": "integer",
                     "example": 0
                 }

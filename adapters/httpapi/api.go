@@ -30,7 +30,7 @@ type Cache interface {
 // Counter tells what was counted.
 type Counter = monitor.Counter
 
-// Memory tells what L1 holds and what had to go.
+// Memory tells what L1 holds and has evicted.
 type Memory = monitor.Memory
 
 // SharedLayer tells the state of L2.

@@ -97,7 +97,7 @@ func (c *Cache) epoch(h uint64) *atomic.Uint64 { return &c.epochs[h>>32%uint64(l
 
 // Set holds copy for key, as ports.L1Store says. An entry is too large if it exceeds
 // a shard's share of MaxBytes: all of it in a cache below 4,096 entries or 4 MiB, in
-// any other at least 2 MiB. A copy that has been stale for KeepStale is treated like
+// any other at least 2 MiB and what Options.MaxBodyBytes needs. A copy that has been stale for KeepStale is treated like
 // one that is too large. The cache keeps key and the entry. A Set that replaces or
 // evicts does not allocate.
 func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {

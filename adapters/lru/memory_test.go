@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
@@ -65,4 +66,18 @@ func heap() int64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
+}
+
+func TestABodyAsLargeAsIsSaidIsHeld(t *testing.T) {
+	for _, size := range []int64{1 << 20, 4 << 20, 60 << 20} {
+		c := newCache(t, Options{MaxEntries: 10_000, MaxBytes: 64 << 20, MaxBodyBytes: size})
+		large := domain.NewEntry(domain.Value{
+			Body: strings.Repeat("x", int(size)), Tags: domain.Tags{strings.Repeat("t", 128)},
+		}, time.Minute, 0)
+		for i := range 10 { // in whatever shard
+			k := key(strings.Repeat("k", 500) + strconv.Itoa(i))
+			require.True(t, c.Set(k, domain.Copy{Entry: large, Remaining: time.Minute}, 0), size)
+		}
+		require.LessOrEqual(t, c.Stats().Bytes, int64(64<<20))
+	}
 }

@@ -36,6 +36,9 @@ type Options struct {
 	// MaxBytes is how much memory the entries may occupy: their keys, their
 	// strings and a constant overhead for each.
 	MaxBytes int64
+	// MaxBodyBytes is how large the body of an entry may be that is held, if MaxBytes
+	// allow it. There are fewer shards if they would be too small. 0 is about 2 MiB.
+	MaxBodyBytes int64
 	// KeepStale is how long an entry is kept after it expires. At 0 an entry is
 	// gone as soon as it is stale.
 	KeepStale time.Duration
@@ -57,6 +60,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("lru: MaxEntries is %d, must not be negative", o.MaxEntries)
 	case o.MaxBytes < 0:
 		return fmt.Errorf("lru: MaxBytes is %d, must not be negative", o.MaxBytes)
+	case o.MaxBodyBytes < 0:
+		return fmt.Errorf("lru: MaxBodyBytes is %d, must not be negative", o.MaxBodyBytes)
 	case o.KeepStale < 0:
 		return fmt.Errorf("lru: KeepStale is %v, must not be negative", o.KeepStale)
 	case o.Tick < 0:
@@ -75,6 +80,8 @@ const (
 	entriesPerShard = 256
 	bytesPerShard   = 2 << 20
 	maxShards       = 128
+	// besideBody is more than an entry counts beside its body.
+	besideBody = 64 << 10
 )
 
 // shards returns how many there are, a power of two.
@@ -82,6 +89,6 @@ func (o Options) shards() int {
 	if o.MaxEntries < exactBelow {
 		return 1
 	}
-	n := min(int64(o.MaxEntries/entriesPerShard), o.MaxBytes/bytesPerShard, maxShards)
+	n := min(int64(o.MaxEntries/entriesPerShard), o.MaxBytes/max(bytesPerShard, o.MaxBodyBytes+besideBody), maxShards)
 	return 1 << (bits.Len64(uint64(max(1, n))) - 1)
 }

@@ -1,6 +1,9 @@
 package lru
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // The ring orders all slots but 0 in a circle. Those that hold entries come first,
 // then those that are free:
@@ -67,6 +70,23 @@ func (l *list) linkAfter(older, i uint32) {
 	newer := l.links[older].newer
 	l.links[i] = link{older, newer}
 	l.links[older].newer, l.links[newer].older = i, i
+}
+
+// victim returns the slot that goes next: the oldest, after those with a mark of late
+// have been made the newest, as the CLOCK of F. J. Corbató does. What was used
+// last is passed by even if all others were used lately. This may lead through the
+// whole ring, but each entry that is passed by has been used since the last time.
+func (l *list) victim(now time.Duration) uint32 {
+	for {
+		i := l.oldest
+		s := &l.slots[i]
+		stays := s.meta.used().within(phasesThatCount, l.phase) || i == l.last
+		if !stays || l.count == 1 || s.meta.deadline() <= now {
+			return i
+		}
+		s.meta = s.meta.usedIn(never)
+		l.renew(i)
+	}
 }
 
 // phase is a time that is told by uses: in a phase, a fifth of the entries are set or

@@ -200,23 +200,6 @@ func (l *list) discard(i uint32, cause int) {
 	l.drop(i)
 }
 
-// victim returns the slot that goes next: the oldest, after those with a mark of late
-// have been made the newest, as the CLOCK of F. J. Corbató does. What was used
-// last is passed by even if all others were used lately. This may lead through the
-// whole ring, but each entry that is passed by has been used since the last time.
-func (l *list) victim(now time.Duration) uint32 {
-	for {
-		i := l.oldest
-		s := &l.slots[i]
-		stays := s.meta.used().within(phasesThatCount, l.phase) || i == l.last
-		if !stays || l.count == 1 || s.meta.deadline() <= now {
-			return i
-		}
-		s.meta = s.meta.usedIn(never)
-		l.renew(i)
-	}
-}
-
 func (l *list) delete(hash uint32, key string) {
 	if i := l.find(hash, key); i != 0 {
 		l.drop(i)

@@ -40,7 +40,7 @@ const (
 	phaseShift    = keyLenBits + 2
 	phaseMask     = phases << phaseShift
 	deadlineShift = phaseShift + phaseBits
-	// unitShift makes deadlines count units of 2^10 ns, of which there are 18 years.
+	// unitShift makes deadlines count units of 2^16 ns, of which there are 36 years.
 	unitShift = 16
 )
 

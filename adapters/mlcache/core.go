@@ -42,7 +42,7 @@ func newCore(name string, s *settings, source ports.Source) (*core, error) {
 	}
 	hooks := newHooks(s)
 	l1, err := lru.New(lru.Options{
-		MaxEntries: s.entries, MaxBytes: s.bytes, KeepStale: s.app.KeepStale(), Tick: s.tick, OnEvict: hooks.evicted(),
+		MaxEntries: s.entries, MaxBytes: s.bytes, MaxBodyBytes: int64(s.app.MaxValueBytes), KeepStale: s.app.KeepStale(), Tick: s.tick, OnEvict: hooks.evicted(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, hooks.close(context.Background()), leave())

@@ -71,7 +71,7 @@ func (o Option) same(other Option) bool {
 // isWhere reports whether the option says where the second layer is. One does at most.
 func (o Option) isWhere() bool { return o.name == "Redis" || o.name == "Dir" || o.name == "On" }
 
-// settle returns s as options change it for whoever takes them.
+// settle returns s as options change it for the function that takes them.
 func settle(by taker, s *settings, options []Option) (*settings, error) {
 	given := make(map[string]Option)
 	var where Option

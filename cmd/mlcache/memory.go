@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/layers"
 )
 
 const (
@@ -29,7 +31,7 @@ func limitMemory(cfg Config, log *slog.Logger) {
 	}
 	limit := int64(cfg.L1MaxBytes) + overhead
 	if cfg.RedisURL == "" {
-		limit += embeddedMaxBytes
+		limit += layers.EmbeddedBytes
 	}
 	from := "MLCACHE_L1_MAX_BYTES"
 	if container, err := memlimit.FromCgroup(); err == nil && container < uint64(limit)*100/ofContainer {

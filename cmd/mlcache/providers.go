@@ -17,20 +17,18 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// embeddedMaxBytes bounds what the embedded layer occupies, on the heap or on disk.
-const embeddedMaxBytes = layers.EmbeddedBytes
-
 func newL1(cfg Config, routes []routeConfig) (*lru.Cache, func(), error) {
 	admission := lru.PlainLRU
 	if cfg.L1Admission == "tinylfu" {
 		admission = lru.TinyLFU
 	}
 	cache, err := lru.New(lru.Options{
-		MaxEntries: cfg.L1MaxEntries,
-		MaxBytes:   int64(cfg.L1MaxBytes),
-		KeepStale:  keepStale(routes),
-		Tick:       lru.DefaultTick,
-		Admission:  admission,
+		MaxEntries:   cfg.L1MaxEntries,
+		MaxBytes:     int64(cfg.L1MaxBytes),
+		MaxBodyBytes: int64(maxValueBytes(routes)),
+		KeepStale:    keepStale(routes),
+		Tick:         lru.DefaultTick,
+		Admission:    admission,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -64,7 +62,7 @@ func newEmbedded(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *s
 	shared, err := layers.OpenEmbedded(embedded.Options{
 		Dir:           cfg.DataDir,
 		LockTTL:       cfg.LockTTL,
-		MaxBytes:      embeddedMaxBytes,
+		MaxBytes:      layers.EmbeddedBytes,
 		MaxValueBytes: int(maxValueBytes(routes)),
 		Logger:        log,
 	})

@@ -107,13 +107,14 @@ func TestAWrongFileOfRoutesIsOneLineWithThePlaceAndWhatIsAllowed(t *testing.T) {
 	t.Setenv("SECRET_DSN", "mssql://u:hunter2@db")
 	const oracle = "\n    source: {type: oracle}"
 	for text, want := range map[string]string{
-		"":                         "want one document",
-		"routes: []":               ":1: routes is not allowed here, want routes and a list",
-		"rotes:\n  - prefix: a":    ":2: rotes is not allowed here",
-		"routes:\n - {":            "it is not YAML",
-		"routes:\n  - 7":           ":2: want settings such as ttl: 30s",
-		"routes:\n  - prefix: a":   ":2: the route has no source",
-		"routes:\n  - prefix: [a]": ":2: want a text or a number",
+		"":                      "want one document",
+		"routes: []":            ":1: routes is not allowed here, want routes and a list",
+		"rotes:\n  - prefix: a": ":2: rotes is not allowed here",
+		"routes:\n - {":         "it is not YAML",
+		"routes:\n  - name: a\n    ttl:\n    source: {type: oracle}": ":3: want a text or a number",
+		"routes:\n  - 7":                                                            ":2: want settings such as ttl: 30s",
+		"routes:\n  - prefix: a":                                                    ":2: the route has no source",
+		"routes:\n  - prefix: [a]":                                                  ":2: want a text or a number",
 		"routes:\n  - name: a\n    tll: 3s" + oracle:                                `:3: "tll" is not a setting here, did you mean ttl?`,
 		"routes:\n  - name: a\n    ttl: soon" + oracle:                              `:3: ttl: "soon" is not allowed, want a duration such as`,
 		"routes:\n  - name: a\n    ttl_jitter: x" + oracle:                          `:3: ttl_jitter: "x" is not allowed, want a number`,

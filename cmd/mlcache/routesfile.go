@@ -142,16 +142,16 @@ func (f *routesFile) set(c *Config, settings map[string]routeSetting, key string
 
 // text returns a scalar, with the variables of the environment that it names.
 func (f *routesFile) text(node ast.Node) (string, error) {
-	scalar, ok := node.(ast.ScalarNode)
-	if !ok {
+	var text string
+	switch scalar := node.(type) {
+	case *ast.StringNode:
+		text = scalar.Value
+	case *ast.LiteralNode:
+		text = strings.TrimSpace(scalar.Value.Value)
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		text = scalar.GetToken().Value
+	default:
 		return "", f.at(node, "want a text or a number")
-	}
-	text := fmt.Sprint(scalar.GetValue())
-	if _, quoted := node.(*ast.StringNode); !quoted {
-		text = strings.TrimSpace(scalar.GetToken().Value)
-	}
-	if literal, ok := node.(*ast.LiteralNode); ok {
-		text = strings.TrimSpace(literal.Value.Value)
 	}
 	var unset string
 	text = variable.ReplaceAllStringFunc(text, func(reference string) string {
@@ -174,10 +174,8 @@ var variable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
 // check applies the rules that all settings have.
 func (f *routesFile) check(node ast.Node, c *Config) error {
 	err := c.completeSource()
-	for _, r := range c.rules() {
-		if err == nil && !r.holds {
-			err = settingError{r.flag, fmt.Errorf("%q is not allowed, want %s", fmt.Sprint(r.value), r.want)}
-		}
+	if err == nil {
+		err = c.broken()
 	}
 	if err == nil {
 		return nil

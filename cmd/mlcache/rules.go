@@ -62,10 +62,8 @@ func (c *Config) complete() error {
 	if err := c.completeSource(); err != nil {
 		return err
 	}
-	for _, r := range c.rules() {
-		if !r.holds {
-			return refused(r.flag, fmt.Errorf("%q is not allowed, want %s", fmt.Sprint(r.value), r.want))
-		}
+	if err := c.broken(); err != nil {
+		return usageError{err}
 	}
 	return c.readToken()
 }
@@ -113,6 +111,16 @@ func oneOf(flag, value string, allowed ...string) rule {
 	return rule{flag, value, slices.Contains(allowed, value), strings.Join(allowed, " or ")}
 }
 
+// broken returns a settingError for the first setting that is out of range.
+func (c *Config) broken() error {
+	for _, r := range slices.Concat(c.rules(), c.sourceRules()) {
+		if !r.holds {
+			return settingError{r.flag, fmt.Errorf("%q is not allowed, want %s", fmt.Sprint(r.value), r.want)}
+		}
+	}
+	return nil
+}
+
 func (c *Config) rules() []rule {
 	_, _, addrErr := net.SplitHostPort(c.Addr)
 	return []rule{
@@ -132,16 +140,6 @@ func (c *Config) rules() []rule {
 		{"refresh-ahead", c.RefreshAhead, c.RefreshAhead >= 0 && c.RefreshAhead <= 100, "0 to 100"},
 		notNegative("failure-cooldown", c.FailureCooldown),
 		notNegative("reload-interval", c.ReloadInterval),
-		{flagSource, c.Source, c.Source == sourceRoutes && c.Routes != "" || slices.Contains([]string{sourceOracle, sourceHTTP, sourceSQL}, c.Source), "oracle or http or sql"},
-		notNegative("oracle-delay", c.OracleDelay),
-		{flagSourceURL, c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
-		{flagSourceDSN, c.SourceDSN, c.Source != sourceSQL || c.SourceDSN != "", "a DSN when the source is sql"},
-		{flagSourceQuery, c.SourceQuery, c.Source != sourceSQL || c.SourceQuery != "", "a statement with :key or :keys when the source is sql"},
-		{"source-batch", c.SourceBatch, c.SourceBatch >= 1 && c.SourceBatch <= 1000, "1 to 1000"},
-		notNegative("source-batch-wait", c.SourceBatchWait),
-		positive("source-timeout", c.SourceTimeout),
-		oneOf("source-freshness", c.SourceFreshness, slices.Sorted(maps.Keys(freshness))...),
-		{"source-concurrency", c.SourceConcurrency, c.SourceConcurrency >= 1, "1 or more"},
 		{"lock-ttl", c.LockTTL, c.LockTTL >= 100*time.Millisecond, "a duration of at least 100ms"},
 		positive("l2-timeout", c.L2Timeout),
 		{"l2-compress-above", c.L2CompressAbove, c.L2CompressAbove <= 64<<20, "0 to 64MiB"},
@@ -154,6 +152,22 @@ func (c *Config) rules() []rule {
 		{"allowed-hosts", c.AllowedHosts, !strings.ContainsAny(c.AllowedHosts, "/@?#*") && (c.AllowedHosts == "" || len(c.hosts()) > 0), "names such as cache.example.com or localhost:8000, separated by commas"},
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("log-format", c.LogFormat, "text", "json"),
+	}
+}
+
+// sourceRules are those of the source.
+func (c *Config) sourceRules() []rule {
+	return []rule{
+		{flagSource, c.Source, c.Source == sourceRoutes && c.Routes != "" || slices.Contains([]string{sourceOracle, sourceHTTP, sourceSQL}, c.Source), "oracle or http or sql"},
+		notNegative("oracle-delay", c.OracleDelay),
+		{flagSourceURL, c.SourceURL, c.Source != sourceHTTP || strings.Contains(string(c.SourceURL), "{key}"), "a URL with {key} in it when the source is http"},
+		{flagSourceDSN, c.SourceDSN, c.Source != sourceSQL || c.SourceDSN != "", "a DSN when the source is sql"},
+		{flagSourceQuery, c.SourceQuery, c.Source != sourceSQL || c.SourceQuery != "", "a statement with :key or :keys when the source is sql"},
+		{"source-batch", c.SourceBatch, c.SourceBatch >= 1 && c.SourceBatch <= 1000, "1 to 1000"},
+		notNegative("source-batch-wait", c.SourceBatchWait),
+		positive("source-timeout", c.SourceTimeout),
+		oneOf("source-freshness", c.SourceFreshness, slices.Sorted(maps.Keys(freshness))...),
+		{"source-concurrency", c.SourceConcurrency, c.SourceConcurrency >= 1, "1 or more"},
 	}
 }
 

@@ -66,6 +66,11 @@ func (m *Monitor) ServeEvents(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	return m.stream(w, r)
+}
+
+// stream goes on until the client leaves, or has listened for long enough.
+func (m *Monitor) stream(w http.ResponseWriter, r *http.Request) error {
 	tick := time.NewTicker(everySo)
 	defer tick.Stop()
 	over := time.NewTimer(streamAge)

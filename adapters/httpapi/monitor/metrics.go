@@ -13,20 +13,7 @@ import (
 // Metrics are the counters of this instance since it started. Every request
 // for a key is counted in exactly one of those that requests is the sum of.
 type Metrics struct {
-	Requests uint64 `json:"requests" example:"1000"` // l1_hits + l2_hits + loaded + coalesced + stale_served + failed + deferred + abandoned
-
-	L1Hits      uint64 `json:"l1_hits" example:"900"`    // answered from this instance's memory
-	L2Hits      uint64 `json:"l2_hits" example:"60"`     // answered from the shared layer
-	Loaded      uint64 `json:"loaded" example:"30"`      // answered by a load that the request began
-	Coalesced   uint64 `json:"coalesced" example:"10"`   // answered by a load that another request began
-	StaleServed uint64 `json:"stale_served" example:"0"` // answered with an expired value
-	Failed      uint64 `json:"failed" example:"0"`       // answered with an error
-	Deferred    uint64 `json:"deferred" example:"0"`     // answered with 202, since the client would not wait for the load
-	Abandoned   uint64 `json:"abandoned" example:"0"`    // the client left before the answer
-
-	CacheMisses    uint64  `json:"cache_misses" example:"30"`      // calls of the source
-	SourceFailures uint64  `json:"source_failures" example:"0"`    // calls of the source that failed
-	SourceSeconds  float64 `json:"source_seconds" example:"60.02"` // time that ended calls of the source took, in sum
+	RouteMetrics
 
 	L1Misses           uint64 `json:"l1_misses" example:"100"`          // requests - l1_hits
 	L1Entries          int    `json:"l1_entries" example:"30"`          // entries in memory now
@@ -41,44 +28,40 @@ type Metrics struct {
 	LeasesWon     uint64 `json:"leases_won" example:"30"`    // rights to load a key that this instance got
 	LeaseWaits    uint64 `json:"lease_waits" example:"0"`    // waits for another instance's load
 	LeasesLost    uint64 `json:"leases_lost" example:"0"`    // loads whose value was not stored, because the lease was lost
-	Refreshes     uint64 `json:"refreshes" example:"0"`      // loads in the background, before or after a value expired
 	ChangesHeard  uint64 `json:"changes_heard" example:"0"`  // invalidations received: keys that other instances replaced or deleted
 	GapsHeard     uint64 `json:"gaps_heard" example:"0"`     // times when invalidations may have been missed; the start is one
-	LoadsUnleased uint64 `json:"loads_unleased" example:"0"` // loads without a lease, because the shared layer failed
+
+	L2Up        int `json:"l2_up" example:"1"`        // 1 when the shared layer can be asked
+	BusUp       int `json:"bus_up" example:"1"`       // 1 while invalidations are received
+	BreakerOpen int `json:"breaker_open" example:"0"` // 1 when the shared layer is not asked, since it failed
+
+	Routes map[string]RouteMetrics `json:"routes,omitempty"` // by name, if MLCACHE_ROUTES is set; their sum is above
+} //	@name	Metrics
+
+// RouteMetrics are the counters that each route has for itself.
+type RouteMetrics struct {
+	Requests uint64 `json:"requests" example:"1000"` // l1_hits + l2_hits + loaded + coalesced + stale_served + failed + deferred + abandoned
+
+	L1Hits      uint64 `json:"l1_hits" example:"900"`    // answered from this instance's memory
+	L2Hits      uint64 `json:"l2_hits" example:"60"`     // answered from the shared layer
+	Loaded      uint64 `json:"loaded" example:"30"`      // answered by a load that the request began
+	Coalesced   uint64 `json:"coalesced" example:"10"`   // answered by a load that another request began
+	StaleServed uint64 `json:"stale_served" example:"0"` // answered with an expired value
+	Failed      uint64 `json:"failed" example:"0"`       // answered with an error
+	Deferred    uint64 `json:"deferred" example:"0"`     // answered with 202, since the client would not wait for the load
+	Abandoned   uint64 `json:"abandoned" example:"0"`    // the client left before the answer
+
+	CacheMisses    uint64  `json:"cache_misses" example:"30"`      // calls of the source
+	SourceFailures uint64  `json:"source_failures" example:"0"`    // calls of the source that failed
+	SourceSeconds  float64 `json:"source_seconds" example:"60.02"` // time that ended calls of the source took, in sum
+	LoadsUnleased  uint64  `json:"loads_unleased" example:"0"`     // loads without a lease, because the shared layer failed
+	Refreshes      uint64  `json:"refreshes" example:"0"`          // loads in the background, before or after a value expired
 
 	SourceCalls       int `json:"source_calls_under_way" example:"0"` // calls of the source in flight
 	SourceSlots       int `json:"source_places" example:"256"`        // how many there may be
 	FlightsUnderWay   int `json:"flights" example:"0"`                // loads in flight that requests wait for
 	RefreshesUnderWay int `json:"refreshes_under_way" example:"0"`    // refreshes in flight
 	Waiting           int `json:"waiting" example:"0"`                // requests that wait for loads
-	L2Up              int `json:"l2_up" example:"1"`                  // 1 when the shared layer can be asked
-	BusUp             int `json:"bus_up" example:"1"`                 // 1 while invalidations are received
-	BreakerOpen       int `json:"breaker_open" example:"0"`           // 1 when the shared layer is not asked, since it failed
-
-	Routes map[string]RouteMetrics `json:"routes,omitempty"` // by name, if MLCACHE_ROUTES is set; their sum is above
-} //	@name	Metrics
-
-// RouteMetrics are the counters of one route, as in Metrics.
-type RouteMetrics struct {
-	Requests          uint64  `json:"requests" example:"1000"`
-	L1Hits            uint64  `json:"l1_hits" example:"900"`
-	L2Hits            uint64  `json:"l2_hits" example:"60"`
-	Loaded            uint64  `json:"loaded" example:"30"`
-	Coalesced         uint64  `json:"coalesced" example:"10"`
-	StaleServed       uint64  `json:"stale_served" example:"0"`
-	Failed            uint64  `json:"failed" example:"0"`
-	Deferred          uint64  `json:"deferred" example:"0"`
-	Abandoned         uint64  `json:"abandoned" example:"0"`
-	CacheMisses       uint64  `json:"cache_misses" example:"30"`
-	SourceFailures    uint64  `json:"source_failures" example:"0"`
-	SourceSeconds     float64 `json:"source_seconds" example:"60.02"`
-	LoadsUnleased     uint64  `json:"loads_unleased" example:"0"`
-	Refreshes         uint64  `json:"refreshes" example:"0"`
-	SourceCalls       int     `json:"source_calls_under_way" example:"0"`
-	SourceSlots       int     `json:"source_places" example:"256"`
-	FlightsUnderWay   int     `json:"flights" example:"0"`
-	RefreshesUnderWay int     `json:"refreshes_under_way" example:"0"`
-	Waiting           int     `json:"waiting" example:"0"`
 } //	@name	RouteMetrics
 
 // ServeMetrics tells what was counted, as JSON or in a format of Prometheus, as the
@@ -127,16 +110,9 @@ func wantsPrometheus(accept []string) bool {
 
 func (m *Monitor) measure() Metrics {
 	n, l1, now := m.parts.Counter.Snapshot(), m.parts.L1.Stats(), m.parts.Activity.Activity()
-	all := routeMetrics(n, now)
 	shown := Metrics{
-		Requests: all.Requests, L1Hits: all.L1Hits, L2Hits: all.L2Hits, Loaded: all.Loaded, Coalesced: all.Coalesced,
-		StaleServed: all.StaleServed, Failed: all.Failed, Deferred: all.Deferred, Abandoned: all.Abandoned,
-		CacheMisses: all.CacheMisses, SourceFailures: all.SourceFailures, SourceSeconds: all.SourceSeconds,
-		LoadsUnleased: all.LoadsUnleased, Refreshes: all.Refreshes,
-		SourceCalls: all.SourceCalls, SourceSlots: all.SourceSlots,
-		FlightsUnderWay: all.FlightsUnderWay, RefreshesUnderWay: all.RefreshesUnderWay, Waiting: all.Waiting,
+		RouteMetrics: routeMetrics(n, now),
 
-		L1Misses:           all.Requests - all.L1Hits,
 		L1Entries:          l1.Entries,
 		L1Bytes:            l1.Bytes,
 		L1Evictions:        l1.Evicted(),
@@ -148,6 +124,7 @@ func (m *Monitor) measure() Metrics {
 		BusUp:       flag(now.Subscribed),
 		BreakerOpen: flag(m.parts.L2.Breaker() != "closed"),
 	}
+	shown.L1Misses = shown.Requests - shown.L1Hits
 	shown.addShared(n)
 	shown.addRoutes(n, now)
 	return shown

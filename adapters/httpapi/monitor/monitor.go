@@ -26,7 +26,7 @@ var (
 // Counter tells what was counted.
 type Counter interface{ Snapshot() ports.Counts }
 
-// Memory tells what L1 holds and what had to go.
+// Memory tells what L1 holds and has evicted.
 type Memory interface{ Stats() ports.L1Stats }
 
 // SharedLayer tells the state of L2.
