@@ -58,11 +58,17 @@ func (b *breaker) admit() (probes, ok bool) {
 	return true, true
 }
 
-// ended notes how a load that was admitted ended.
-func (b *breaker) ended(err error, probes bool) {
+// ended notes how a load that was admitted ended, and reports whether the breaker was
+// open before and is now.
+func (b *breaker) ended(err error, probes bool) (was, is bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
+	was = !b.until.IsZero()
+	b.noteLocked(err, probes, time.Now())
+	return was, !b.until.IsZero()
+}
+
+func (b *breaker) noteLocked(err error, probes bool, now time.Time) {
 	switch {
 	case err == nil || errors.Is(err, domain.ErrWithdrawn) || errors.Is(err, domain.ErrSourceTooLarge): // it has answered
 		b.failed, b.until = 0, time.Time{}

@@ -18,7 +18,8 @@ func TestOnlyTheLoadThatFindsOutLetsTheNextOneDoSo(t *testing.T) {
 			b.ended(domain.ErrSourceFailed, false)
 		}
 		time.Sleep(time.Second)
-		b.ended(domain.ErrSourceFailed, false)
+		was, is := b.ended(domain.ErrSourceFailed, false)
+		require.True(t, !was && is, "it opens, for which there is a line of log")
 		b.ended(context.Canceled, false) // began before
 		_, ok := b.admit()
 		require.False(t, ok, "it is open")
@@ -30,7 +31,8 @@ func TestOnlyTheLoadThatFindsOutLetsTheNextOneDoSo(t *testing.T) {
 		b.ended(context.Canceled, probes)
 		probes, ok = b.admit()
 		require.True(t, probes && ok, "the next one")
-		b.ended(nil, probes)
+		was, is = b.ended(nil, probes)
+		require.True(t, was && !is, "and one for this")
 		probes, ok = b.admit()
 		require.True(t, !probes && ok, "it is closed")
 	})

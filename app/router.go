@@ -62,8 +62,12 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 		if err := route.Options.validate(); err != nil {
 			return nil, fmt.Errorf("route %q: %w", route.Prefix, err)
 		}
-		p.Source, p.Recorder = withoutPrefix(route.Source, route.Prefix), route.Recorder
-		r.routes = append(r.routes, &routed{newService(p, route.Options, m), route.Name, route.Prefix, route.Check})
+		own := p
+		own.Source, own.Recorder = withoutPrefix(route.Source, route.Prefix), route.Recorder
+		if route.Name != "" {
+			own.Logger = p.Logger.With("route", route.Name)
+		}
+		r.routes = append(r.routes, &routed{newService(own, route.Options, m), route.Name, route.Prefix, route.Check})
 	}
 	slices.SortFunc(r.routes, func(a, b *routed) int { return len(b.prefix) - len(a.prefix) })
 	r.bus.Listen(r)

@@ -33,7 +33,12 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 		r.err = context.Cause(ctx)
 	}
 	answer, err := s.judge(ctx, r, held)
-	s.breaker.ended(err, probes)
+	switch was, is := s.breaker.ended(err, probes); {
+	case is && !was:
+		s.log.WarnContext(ctx, "the source is left alone, since it has failed for long", "err", err)
+	case was && !is:
+		s.log.InfoContext(ctx, "the source answers again")
+	}
 	if err == nil {
 		s.failed.forget(c.leaseKey())
 	}
