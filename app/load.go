@@ -169,6 +169,7 @@ func (c *call) awaitLease(ctx context.Context, asked time.Time) (answer domain.A
 		s.rec.Event(ports.LeaseWaited)
 		c.waitBegan = asked
 	}
+	since := s.l1.Epoch(c.key)
 	ending, err := s.locker.Await(ctx, c.leaseKey())
 	switch {
 	case err != nil: // Acquire tells what to do about it
@@ -182,7 +183,10 @@ func (c *call) awaitLease(ctx context.Context, asked time.Time) (answer domain.A
 	case ending.Failure != nil && !errors.Is(ending.Failure, domain.ErrTooSoon):
 		return domain.Answer{}, false, ending.Failure
 	}
-	found, _ := c.look(ctx)
+	found := ending.Stored
+	if !s.promote(c.key, found, since) { // else L2 may have something newer by now
+		found, _ = c.look(ctx)
+	}
 	switch {
 	case c.refresh: // what was found, if anything, has been promoted
 		return domain.Answer{}, false, errElsewhere

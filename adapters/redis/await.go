@@ -15,8 +15,9 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 	// Before asking, so that no wake-up can come in between.
 	woken, forget := l.bus.wakes.await(key)
 	defer forget()
-	lease := ""
+	lease, stood := "", time.Time{}
 	for ctx.Err() == nil {
+		asked := time.Now()
 		held, left, err := l.leaveWord(context.WithoutCancel(ctx), key)
 		switch {
 		case ctx.Err() != nil:
@@ -24,14 +25,14 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 		case err != nil:
 			return ports.Ending{}, err
 		case held == "":
-			return woken.endingOf(lease), nil
+			return woken.endingOf(lease, stood), nil
 		}
-		lease = held
+		lease, stood = held, asked
 		poll := time.NewTimer(pollAfter(left))
 		select {
 		case <-woken.called:
 			poll.Stop()
-			return woken.endingOf(lease), nil
+			return woken.endingOf(lease, stood), nil
 		case <-ctx.Done():
 			poll.Stop()
 		case <-poll.C:

@@ -119,7 +119,7 @@ func (b *Bus) cut() {
 
 func (b *Bus) received(channel, message string) {
 	if channel == b.client.own() {
-		b.wakes.call(parseWakeUp(message))
+		b.wakes.call(b.client.forms.parseWakeUp(message))
 		return
 	}
 	sender, nonce, key, err := parseInvalidation(message)

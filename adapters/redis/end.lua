@@ -7,14 +7,14 @@
 -- KEYS: lock, waiters, what to replace, grant, value.
 -- ARGV: lease, or its token alone; message to the waiters; text to write; its TTL in ms
 -- (0: replace by nothing); when the lease was won in Unix ms (0: do nothing without it);
--- channel of changes (empty: the value stays) and message to send there; when this comes
--- too late in Unix ms.
+-- channel of changes (empty: the value stays) and message to send there; 1 when the text
+-- follows the message to the waiters; when this comes too late in Unix ms.
 -- Returns 1, 2 when it stored without the lease, 0 when it did nothing because the
 -- lease no longer stands, or -1 when it did nothing because it came late. When there
 -- is no memory to write in, the lease ends all the same, and the error is returned.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now >= tonumber(ARGV[8]) then
+if now >= tonumber(ARGV[9]) then
   return -1
 end
 local lock = redis.call('GET', KEYS[1])
@@ -41,8 +41,13 @@ if ARGV[6] ~= '' then
   redis.call('DEL', KEYS[5])
   redis.call('PUBLISH', ARGV[6], ARGV[7])
 end
-for _, channel in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  redis.call('PUBLISH', channel, ARGV[2])
+local waiters = redis.call('SMEMBERS', KEYS[2])
+local message = ARGV[2]
+if ARGV[8] == '1' and #waiters > 0 then
+  message = message .. ARGV[3]
+end
+for _, channel in ipairs(waiters) do
+  redis.call('PUBLISH', channel, message)
 end
 redis.call('DEL', KEYS[2])
 if written and written.err then

@@ -20,6 +20,8 @@ type parting struct {
 	// removes says that the value is removed, and all instances are told.
 	removes bool
 	ending  ports.Ending
+	// told says that waiters receive the text, which L2 stores from then on.
+	told bool
 }
 
 func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease ports.Lease, left parting) error {
@@ -27,13 +29,16 @@ func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease po
 		return domain.ErrLeaseLost
 	}
 	form, _ := left.text.([]byte)
-	nonce, changes := "", ""
+	message, nonce, changes := wakeUpFor(key, lease, left.ending), "", ""
+	if left.told {
+		message = storedWakeUp(key, lease)
+	}
 	if left.removes {
 		nonce, changes = c.writes.begin(), c.changes()
 	}
 	cmd, err := c.run(ctx, endScript, trafficOf(form), []string{n.lock, n.waiters, left.name, n.grant, n.value},
-		lease.Token, wakeUpFor(key, lease, left.ending), left.text, left.ttl.Milliseconds(), left.wonAt,
-		changes, invalidation(c.id, nonce, key))
+		lease.Token, message, left.text, left.ttl.Milliseconds(), left.wonAt,
+		changes, invalidation(c.id, nonce, key), left.told)
 	if err == nil {
 		err = inTime(cmd)
 	}

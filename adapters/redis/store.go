@@ -148,7 +148,8 @@ func (s *Store) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease
 	if e.TTL() == 0 {
 		left.removes, left.ending = true, ports.Ending{Entry: e}
 	} else {
-		left.text, left.wonAt = s.client.forms.of(e), wonAt(lease)
+		form := s.client.forms.of(e)
+		left.text, left.wonAt, left.told = form, wonAt(lease), lengthOf(string(form[:min(len(form), 32)])) <= ports.LargeBytes && len(form) <= ports.LargeBytes
 	}
 	return s.client.endLease(ctx, n, key, lease, left)
 }
