@@ -37,6 +37,10 @@ type call struct {
 	// waitBegan and waitEnded are those of the first wait for another's lease.
 	waitBegan, waitEnded time.Time
 	lost                 bool // a lease, once
+	// outdated says that the source returned an older version than is known of, and lease
+	// is what the call kept then to load once more.
+	outdated bool
+	lease    ports.Lease
 
 	leased    atomic.Bool               // other instances may wait for what it loads
 	loadBegan atomic.Pointer[time.Time] // nil before that is known

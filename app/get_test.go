@@ -52,7 +52,7 @@ func newWorld(t *testing.T, change ...func(*app.Options)) *world {
 	}
 	var err error
 	w.svc, err = app.New(app.Ports{
-		L1: w.l1, L2: w.l2, Locker: w.locker, Bus: w.bus, Source: w.source, Recorder: w.count,
+		L1: w.l1, L2: w.l2, Locker: w.locker, Bus: w.bus, Purger: noPurges{}, Source: w.source, Recorder: w.count,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, o)
 	require.NoError(t, err)

@@ -15,6 +15,7 @@ type Ports struct {
 	L2       ports.L2Store
 	Locker   ports.Locker
 	Bus      ports.Bus
+	Purger   ports.Purger
 	Source   ports.Source
 	Recorder ports.Recorder
 	Logger   *slog.Logger
@@ -74,6 +75,16 @@ func DefaultOptions() Options {
 
 // KeepStale is how long an L1Store has to keep expired entries.
 func (o Options) KeepStale() time.Duration { return max(o.StaleIfError, o.StaleWhile) }
+
+// remembered is how long an invalidation is remembered: a load that began before it has
+// ended by then, and what that stored has expired.
+func (o Options) remembered() time.Duration {
+	ttl := o.TTL
+	if o.Freshness == FollowSource {
+		ttl = MaxTTL
+	}
+	return ttl + o.L2Stale + o.KeepStale() + o.SourceTimeout
+}
 
 func (o Options) validate() error {
 	switch {

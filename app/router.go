@@ -33,6 +33,7 @@ type Router struct {
 	l1     ports.L1Store
 	bus    ports.Bus
 	rec    ports.Recorder
+	purges *purges
 	routes []*routed // those with longer prefixes first
 }
 
@@ -53,6 +54,8 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 	}
 	largest := slices.MaxFunc(routes, func(a, b Route) int { return a.Options.MaxValueBytes - b.Options.MaxValueBytes })
 	m := newMemory(largest.Options.MaxValueBytes, len(routes))
+	longest := slices.MaxFunc(routes, func(a, b Route) int { return cmp.Compare(a.Options.remembered(), b.Options.remembered()) })
+	r.purges = newPurges(p.Purger, p.Bus, longest.Options.remembered())
 	for _, route := range routes {
 		for _, known := range r.routes {
 			if known.prefix == route.Prefix || known.name == route.Name {
@@ -67,7 +70,7 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 		if route.Name != "" {
 			own.Logger = p.Logger.With("route", route.Name)
 		}
-		r.routes = append(r.routes, &routed{newService(own, route.Options, m), route.Name, route.Prefix, route.Check})
+		r.routes = append(r.routes, &routed{newService(own, route.Options, m, r.purges.of(route.Name)), route.Name, route.Prefix, route.Check})
 	}
 	slices.SortFunc(r.routes, func(a, b *routed) int { return len(b.prefix) - len(a.prefix) })
 	r.bus.Listen(r)
@@ -153,6 +156,17 @@ func (r *Router) Delete(ctx context.Context, key domain.Key) error {
 	return route.Delete(ctx, key)
 }
 
+// Purge is that of the keys' Services; tags, and All, are those of all routes.
+func (r *Router) Purge(ctx context.Context, p domain.PurgeRequest) error {
+	return purge(ctx, r.rec, r.purges, p, func(ctx context.Context, key domain.Key, i domain.Invalidation) error {
+		route, err := r.of(key)
+		if err != nil {
+			return err
+		}
+		return route.invalidate(ctx, key, i)
+	})
+}
+
 // Explain is that of the key's Service, and names the route.
 func (r *Router) Explain(ctx context.Context, key domain.Key) domain.Explanation {
 	route, err := r.of(key)
@@ -209,8 +223,16 @@ func (r *Router) Invalidate(key domain.Key) {
 	r.rec.Event(ports.InvalidationReceived)
 }
 
+// Purged takes note of a purge.
+func (r *Router) Purged(p domain.Purges) {
+	if !r.purges.merge(p, false) {
+		r.Gap()
+	}
+}
+
 // Gap makes all that was read before unverified.
 func (r *Router) Gap() {
+	r.purges.gap()
 	r.l1.Unverify()
 	for _, route := range r.routes {
 		route.calls.Reset()

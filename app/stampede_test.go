@@ -88,7 +88,7 @@ func newFleetOn(t *testing.T, instances int, source ports.Source, change ...func
 		t.Cleanup(l1.Close)
 		count, b := counters.New(), newBus()
 		s, err := app.New(app.Ports{
-			L1: l1, L2: l2, Locker: l2, Bus: b, Source: source, Recorder: count,
+			L1: l1, L2: l2, Locker: l2, Bus: b, Purger: l2, Source: source, Recorder: count,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}, o)
 		require.NoError(t, err)

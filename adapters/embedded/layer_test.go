@@ -69,7 +69,7 @@ func TestClosingTwiceIsClosingOnce(t *testing.T) {
 			_, _, err := l.Get(t.Context(), key(t, "k"))
 			require.ErrorIs(t, err, domain.ErrClosed)
 			require.ErrorIs(t, l.Put(t.Context(), key(t, "k"), entry("v", time.Hour)), domain.ErrClosed)
-			require.ErrorIs(t, l.Delete(t.Context(), key(t, "k")), domain.ErrClosed)
+			require.ErrorIs(t, l.Invalidate(t.Context(), key(t, "k"), domain.Invalidation{}), domain.ErrClosed)
 		})
 	}
 }

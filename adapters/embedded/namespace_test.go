@@ -44,7 +44,7 @@ func TestNamespacesOnOneLayerDoNotSeeEachOther(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, ok)
 		require.False(t, other.GetMany(t.Context(), []domain.Key{k})[0].OK)
-		require.NoError(t, other.Delete(t.Context(), k))
+		require.NoError(t, other.Invalidate(t.Context(), k, domain.Invalidation{}))
 	}
 	require.True(t, a.GetMany(t.Context(), []domain.Key{k})[0].OK)
 }

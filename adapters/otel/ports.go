@@ -61,9 +61,9 @@ func (s l2Store) Put(ctx context.Context, key domain.Key, e *domain.Entry) (err 
 	return err
 }
 
-func (s l2Store) Delete(ctx context.Context, key domain.Key) (err error) {
-	s.t.during(ctx, "l2 delete", func(ctx context.Context, _ trace.Span) error {
-		err = s.next.Delete(ctx, key)
+func (s l2Store) Invalidate(ctx context.Context, key domain.Key, i domain.Invalidation) (err error) {
+	s.t.during(ctx, "l2 invalidate", func(ctx context.Context, _ trace.Span) error {
+		err = s.next.Invalidate(ctx, key, i)
 		return err
 	})
 	return err

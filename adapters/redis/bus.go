@@ -122,6 +122,12 @@ func (b *Bus) received(channel, message string) {
 		b.wakes.call(b.client.forms.parseWakeUp(message))
 		return
 	}
+	if purges, ok := parsePurges(message); ok {
+		for _, l := range b.listening() {
+			l.Purged(purges)
+		}
+		return
+	}
 	sender, nonce, key, err := parseInvalidation(message)
 	if err != nil {
 		return

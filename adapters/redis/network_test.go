@@ -212,12 +212,12 @@ func TestAWriteThatFailedDoesNotTakeEffectLater(t *testing.T) {
 	a, b := far(t, network{}, proxy), join(t, server.URL())
 	key := parse(t, "k")
 	for trial := range 20 {
-		require.NoError(t, b.store.Delete(t.Context(), key)) // knows the script
+		require.NoError(t, b.store.Invalidate(t.Context(), key, domain.Invalidation{})) // knows the script
 		late := proxy.HoldRequest("late value")
 		require.Error(t, has(t, late, func() error {
 			return a.store.Put(t.Context(), key, domain.NewEntry(domain.Value{Body: "late value"}, time.Minute, 0))
 		}))
-		require.NoError(t, b.store.Delete(t.Context(), key))
+		require.NoError(t, b.store.Invalidate(t.Context(), key, domain.Invalidation{}))
 		late.Deliver() // although the connection is closed, what was sent on it arrives
 		awaitClosed(t, late.Over)
 		for range 3 {

@@ -40,12 +40,14 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	l2Store := mainSharedLayer.Store
 	locker := mainSharedLayer.Locker
 	bus := mainSharedLayer.Bus
+	purger := mainSharedLayer.Purger
 	recorder := counters.New()
 	ports := app.Ports{
 		L1:       cache,
 		L2:       l2Store,
 		Locker:   locker,
 		Bus:      bus,
+		Purger:   purger,
 		Recorder: recorder,
 		Logger:   log,
 	}
