@@ -55,11 +55,12 @@ func (l *Layer) purge(ctx context.Context, cache string, p domain.Purge, known d
 	}
 	now := l.now()
 	if p.All || slices.ContainsFunc(p.Tags, domain.IsRouteTag) {
-		if err := l.store.put(ctx, purgedName(cache), nil, now.Add(remembered).UnixMilli(), now.UnixMilli()); err != nil {
+		if err := l.store.put(ctx, purgedName(cache), []byte{}, now.Add(remembered).UnixMilli(), now.UnixMilli()); err != nil {
 			return domain.Purges{}, fmt.Errorf("embedded layer: purge: %w", err)
 		}
 	}
 	before := r.Mark
+	r.check(known, now)
 	r.add(p, now, remembered)
 	if known != before {
 		return r.since(known), nil
@@ -78,6 +79,7 @@ func (l *Layer) purges(ctx context.Context, cache string, known domain.Mark) (do
 	if err != nil {
 		return domain.Purges{}, err
 	}
+	r.check(known, l.now())
 	return r.since(known), nil
 }
 
@@ -97,6 +99,14 @@ func (l *Layer) recordLocked(ctx context.Context, cache string) (*record, error)
 	}
 	l.records.caches[cache] = r
 	return r, nil
+}
+
+// check counts everything as purged if something that was known is not there.
+func (r *record) check(known domain.Mark, now time.Time) {
+	if known.Generation != 0 && (known.Generation != r.Generation || known.Number > r.Number) {
+		r.Number = max(r.Number, known.Number, uint64(now.UnixMilli())-1) + 1
+		r.All = r.Number
+	}
 }
 
 func (r *record) add(p domain.Purge, now time.Time, remembered time.Duration) {

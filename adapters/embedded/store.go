@@ -101,6 +101,9 @@ func (l *Layer) Put(ctx context.Context, key domain.Key, e *domain.Entry) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := l.aboveFloor(ctx, key, e.Version()); err != nil {
+		return err
+	}
 	seized, err := l.leases.seize(ctx, key)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ func Bus(t *testing.T, layer Layer) {
 	if layer.Alone {
 		layer.check(t, aloneContracts())
 	} else {
-		layer.check(t, busContracts())
+		layer.check(t, busContracts(), toldPurgeContracts())
 	}
 }
 
