@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/puzpuzpuz/xsync/v4"
-
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
@@ -26,7 +24,8 @@ type purges struct {
 	remembered time.Duration // the longest that an entry lives
 
 	head atomic.Pointer[purgeHead]
-	tags *xsync.Map[string, tagPurges]
+	tags sync.Map     // of *tagPurges, by tag
+	held atomic.Int64 // tags
 	// gaps counts how often purges may have been missed, and read is the count as of
 	// when the record was last read.
 	gaps, read atomic.Uint64
@@ -56,7 +55,7 @@ type routePurges struct {
 func newPurges(p ports.Purger, b ports.Bus, remembered time.Duration) *purges {
 	all := &purges{
 		shared: p, bus: b, remembered: remembered,
-		tags: xsync.NewMap[string, tagPurges](), routes: make(map[string]*routePurges),
+		routes: make(map[string]*routePurges),
 	}
 	all.head.Store(&purgeHead{})
 	all.gaps.Store(1)
@@ -103,7 +102,7 @@ func (r *routePurges) judge(c domain.Copy) domain.Copy {
 	soft := latest(time.Time{}, mark.Number < head.AllSoft, head.softAt)
 	soft = latest(soft, mark.Number < own.soft, own.softAt)
 	for _, tag := range tags {
-		t, _ := r.tags.Load(tag)
+		t := r.ofTag(tag)
 		if mark.Number < t.hard {
 			return domain.Copy{}
 		}
@@ -169,6 +168,7 @@ func (p *purges) merge(learned domain.Purges, whole bool) bool {
 			return false
 		}
 		p.tags.Clear()
+		p.held.Store(0)
 		for _, r := range p.routes {
 			r.own.Store(&tagPurges{})
 		}
@@ -186,6 +186,16 @@ func (p *purges) merge(learned domain.Purges, whole bool) bool {
 	return true
 }
 
+// ofTag returns the purges of a tag.
+func (p *purges) ofTag(tag string) tagPurges {
+	if t, ok := p.tags.Load(tag); ok {
+		return *t.(*tagPurges)
+	}
+	return tagPurges{}
+}
+
+func (t tagPurges) last() uint64 { return max(t.hard, t.soft) }
+
 func (p *purges) noteLocked(tag domain.TagPurge, now time.Time) {
 	r := p.routes[tag.Tag]
 	var t tagPurges
@@ -195,7 +205,7 @@ func (p *purges) noteLocked(tag domain.TagPurge, now time.Time) {
 	case domain.IsRouteTag(tag.Tag): // of a route that other instances have
 		return
 	default:
-		t, _ = p.tags.Load(tag.Tag)
+		t = p.ofTag(tag.Tag)
 	}
 	switch {
 	case !tag.Soft:
@@ -206,29 +216,30 @@ func (p *purges) noteLocked(tag domain.TagPurge, now time.Time) {
 	if r != nil {
 		r.own.Store(&t)
 	} else {
-		p.tags.Store(tag.Tag, t)
+		if _, known := p.tags.Swap(tag.Tag, &t); !known {
+			p.held.Add(1)
+		}
 	}
 }
 
 // forgetLocked forgets the purges of tags below the floor, and raises it when there
 // are too many.
 func (p *purges) forgetLocked(next *purgeHead) {
-	if p.tags.Size() > mostTagPurges {
+	if p.held.Load() > mostTagPurges {
 		var numbers []uint64
-		p.tags.Range(func(_ string, t tagPurges) bool {
-			numbers = append(numbers, max(t.hard, t.soft))
-			return true
-		})
+		for _, t := range p.tags.Range {
+			numbers = append(numbers, t.(*tagPurges).last())
+		}
 		slices.Sort(numbers)
 		next.Floor = max(next.Floor, numbers[len(numbers)/2])
 	}
 	if next.Floor == p.head.Load().Floor {
 		return
 	}
-	p.tags.Range(func(tag string, t tagPurges) bool {
-		if max(t.hard, t.soft) <= next.Floor {
+	for tag, t := range p.tags.Range {
+		if t.(*tagPurges).last() <= next.Floor {
 			p.tags.Delete(tag)
+			p.held.Add(-1)
 		}
-		return true
-	})
+	}
 }

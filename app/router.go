@@ -180,7 +180,7 @@ func (r *Router) Explain(ctx context.Context, key domain.Key) domain.Explanation
 
 // Activity returns what all services do now, and what each named route does.
 func (r *Router) Activity() ports.Activity {
-	all := ports.Activity{Subscribed: r.bus.Subscribed(), Available: r.bus.Available()}
+	all := ports.Activity{Subscribed: r.bus.Subscribed(), Available: r.bus.Available(), PurgedTags: int(r.purges.held.Load())}
 	for _, route := range r.routes {
 		one := route.Activity()
 		all.SourceCalls += one.SourceCalls

@@ -103,6 +103,7 @@ func (s *Service) Activity() ports.Activity {
 		Subscribed:  s.bus.Subscribed(),
 		Available:   s.bus.Available(),
 		Failing:     s.breaker.failing(),
+		PurgedTags:  int(s.purges.held.Load()),
 	}
 }
 

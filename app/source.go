@@ -20,6 +20,7 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.SourceTimeout, domain.ErrTimeout)
 	defer cancel()
 	c.begins(time.Now())
+	_ = s.purges.current(ctx) // else a value with tags seems purged
 	mark := s.purges.mark()
 	held := c.validated()
 	probes, ok := s.breaker.admit()

@@ -28,6 +28,10 @@ func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value, ttl t
 	if len(v.Body) > s.opts.MaxValueBytes {
 		return fmt.Errorf("%w: %d bytes, %d allowed", domain.ErrTooLarge, len(v.Body), s.opts.MaxValueBytes)
 	}
+	if err := s.purges.current(ctx); err != nil { // else the value could seem purged
+		s.l2Failed(ctx, "put", err)
+		return fmt.Errorf("%w: %w", domain.ErrL2Unavailable, err)
+	}
 	key = key.Clone()
 	if ttl < 0 {
 		ttl = s.ttl()

@@ -77,6 +77,7 @@ type Activity struct {
 	Subscribed  bool // whether all invalidations arrive
 	Available   bool // whether the shared layer can be asked
 	Failing     bool // whether the last load failed
+	PurgedTags  int  // purges of tags that are remembered
 	// Routes is what each named route does. Their sum is above.
 	Routes []RouteActivity
 }

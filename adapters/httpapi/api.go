@@ -23,6 +23,7 @@ type Cache interface {
 	GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result
 	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error
+	Purge(ctx context.Context, p domain.PurgeRequest) error
 	Explain(ctx context.Context, key domain.Key) domain.Explanation
 	Activity() ports.Activity
 }
@@ -141,6 +142,7 @@ func (a *API) route() {
 	a.engine.PUT(dataRoute, a.put)
 	a.engine.DELETE(dataRoute, a.remove)
 	a.engine.POST("/batch", acceptsJSON, a.batch)
+	a.engine.POST("/purge", a.writes, acceptsJSON, a.purge)
 	a.get("/explain/*key", a.explain)
 	a.get("/metrics", a.metrics)
 	a.routePages()

@@ -19,6 +19,7 @@ type Index struct {
 type Links struct {
 	Data      string `json:"data" example:"/data/{key}"`
 	Batch     string `json:"batch" example:"/batch"`
+	Purge     string `json:"purge" example:"/purge"`
 	Explain   string `json:"explain" example:"/explain/{key}"`
 	Health    string `json:"health" example:"/health"`
 	Ready     string `json:"ready" example:"/ready"`
@@ -45,7 +46,7 @@ func (a *API) index(c *gin.Context) {
 		Message: "Multi-layer cache service running",
 		Version: a.labels.Version,
 		Links: Links{
-			Data: "/data/{key}", Batch: "/batch", Explain: "/explain/{key}", Dashboard: "/dashboard", Health: "/health", Ready: "/ready", Metrics: "/metrics",
+			Data: "/data/{key}", Batch: "/batch", Purge: "/purge", Explain: "/explain/{key}", Dashboard: "/dashboard", Health: "/health", Ready: "/ready", Metrics: "/metrics",
 			Docs: "/docs", Redoc: "/redoc", OpenAPI: "/openapi.json",
 		},
 	})

@@ -189,6 +189,7 @@ type Cache interface {
 	GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result
 	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error
+	Purge(ctx context.Context, p domain.PurgeRequest) error
 	Explain(ctx context.Context, key domain.Key) domain.Explanation
 	Activity() ports.Activity
 }

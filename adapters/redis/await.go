@@ -58,7 +58,7 @@ func (l *Locker) leaveWord(ctx context.Context, key domain.Key) (held string, le
 		return held, time.Duration(ms) * time.Millisecond, nil
 	case len(reply) == 1 && reply[0] == "free":
 		return "", 0, nil
-	case len(reply) == 1 && reply[0] == "late":
+	case isLate(reply):
 		return "", 0, fmt.Errorf("redis await: %w", errNotSent)
 	}
 	return "", 0, fmt.Errorf("redis await: unexpected reply %v", reply)

@@ -72,15 +72,15 @@ func far(t *testing.T, n network, proxy *redistest.Proxy) member {
 }
 
 // To connect takes five round trips or more, a call has three. The network is slower
-// than any real one, and there are no more calls at once than lanes, so that a busy
+// than any real one, and there are no more calls at once than lanes for them, so a busy
 // machine makes no difference.
 func TestConnectingSpendsNoBudgetFromTheFirstCallOn(t *testing.T) {
 	t.Parallel()
-	n := network{rtt: 500 * time.Millisecond, secure: true}
+	n := network{rtt: time.Second, secure: true}
 	server, proxy := n.start(t)
 	a, b := far(t, n, proxy), join(t, server.URL())
 	var all sync.WaitGroup
-	for i := range lanesPerNode - bulkLanes {
+	for i := range leaseLanes {
 		all.Go(func() {
 			key := parse(t, fmt.Sprintf("cold %d", i))
 			lease, err := a.locker.Acquire(t.Context(), key)

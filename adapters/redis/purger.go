@@ -43,7 +43,8 @@ func (s *Store) Purges(ctx context.Context, known domain.Mark) (domain.Purges, e
 
 func (s *Store) purge(ctx context.Context, t traffic, p domain.Purge, known domain.Mark, remembered time.Duration) (domain.Purges, error) {
 	c := s.client
-	args := []any{1 + rand.Uint64N(generations-1), known.Generation, known.Number, p.Soft, p.All, remembered.Milliseconds(), mostTagPurges, c.changes()}
+	args := make([]any, 0, 8+len(p.Tags))
+	args = append(args, 1+rand.Uint64N(generations-1), known.Generation, known.Number, p.Soft, p.All, remembered.Milliseconds(), mostTagPurges, c.changes())
 	for _, tag := range p.Tags {
 		args = append(args, tag)
 	}
@@ -53,7 +54,7 @@ func (s *Store) purge(ctx context.Context, t traffic, p domain.Purge, known doma
 	}
 	reply, _ := cmd.Slice()
 	switch {
-	case len(reply) == 1 && reply[0] == "late":
+	case isLate(reply):
 		return domain.Purges{}, fmt.Errorf("redis purge: %w", errNotSent)
 	case len(reply) != 6:
 		return domain.Purges{}, fmt.Errorf("redis purge: unexpected reply %v", reply)

@@ -200,7 +200,9 @@ func writeUntil(ctx context.Context, in instance, key domain.Key, random *rand.R
 			return exists
 		}
 		exists = "0"
-		write := func(ctx context.Context, key domain.Key) error { return in.store.Invalidate(ctx, key, domain.Invalidation{}) }
+		write := func(ctx context.Context, key domain.Key) error {
+			return in.store.Invalidate(ctx, key, domain.Invalidation{})
+		}
 		if random.IntN(2) == 0 {
 			exists = "1"
 			write = func(ctx context.Context, key domain.Key) error { return in.store.Put(ctx, key, entry) }

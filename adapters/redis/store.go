@@ -261,6 +261,9 @@ func versionText(version uint64) string {
 	return fmt.Sprintf("%020d", version)
 }
 
+// isLate reports whether a script says by a list that it came too late.
+func isLate(reply []any) bool { return len(reply) == 1 && reply[0] == "late" }
+
 // inTime returns an error if a script says that it came too late and did nothing.
 func inTime(cmd *redis.Cmd) error {
 	n, err := cmd.Int()
