@@ -50,6 +50,8 @@ type tagPurges struct {
 type routePurges struct {
 	*purges
 	own atomic.Pointer[tagPurges]
+	// limit is how old copies may be in ns while changes are not known; 0: any.
+	limit atomic.Int64
 }
 
 func newPurges(p ports.Purger, b ports.Bus, remembered time.Duration) *purges {
@@ -83,10 +85,14 @@ func (r *routePurges) marked(e *domain.Entry, m domain.Mark) *domain.Entry {
 	return e.Marked(m)
 }
 
-// judge returns the copy as the purges leave it: as it is, stale, or none.
+// judge returns the copy as the purges, and changes that are not known, leave it: as it
+// is, stale, or none.
 func (r *routePurges) judge(c domain.Copy) domain.Copy {
 	if c.Entry == nil {
 		return c
+	}
+	if limit := time.Duration(r.limit.Load()); limit > 0 {
+		c.Remaining = min(c.Remaining, limit-c.Age())
 	}
 	head, mark := r.head.Load(), c.Entry.Mark()
 	if mark.Generation == head.Generation && mark.Number >= head.Number {

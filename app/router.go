@@ -20,7 +20,9 @@ type Route struct {
 	Source ports.Source // is asked for keys without the prefix
 	// Check returns an error that wraps domain.ErrInvalidKey for a key, without the
 	// prefix, that Source cannot be asked for. Nil takes all keys.
-	Check    func(domain.Key) error
+	Check func(domain.Key) error
+	// Changes are those of Source, with keys without the prefix; nil: they are not known.
+	Changes  ports.ChangeFeed
 	Recorder ports.Recorder
 	Options  Options
 }
@@ -39,9 +41,10 @@ type Router struct {
 
 type routed struct {
 	*Service
-	name   string
-	prefix string
-	check  func(domain.Key) error
+	name    string
+	prefix  string
+	check   func(domain.Key) error
+	changes *follower // nil: there is no feed
 }
 
 // NewRouter returns a Router over p, which receives p.Bus' invalidations and counts
@@ -70,10 +73,16 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 		if route.Name != "" {
 			own.Logger = p.Logger.With("route", route.Name)
 		}
-		r.routes = append(r.routes, &routed{newService(own, route.Options, m, r.purges.of(route.Name)), route.Name, route.Prefix, route.Check})
+		r.routes = append(r.routes, &routed{newService(own, route.Options, m, r.purges.of(route.Name)), route.Name, route.Prefix, route.Check, nil})
 	}
 	slices.SortFunc(r.routes, func(a, b *routed) int { return len(b.prefix) - len(a.prefix) })
 	r.bus.Listen(r)
+	for _, route := range routes {
+		if route.Changes != nil {
+			at := slices.IndexFunc(r.routes, func(known *routed) bool { return known.prefix == route.Prefix })
+			r.routes[at].changes = r.routes[at].follow(route.Changes, route.Name, route.Prefix)
+		}
+	}
 	return r, nil
 }
 
@@ -183,12 +192,16 @@ func (r *Router) Activity() ports.Activity {
 	all := ports.Activity{Subscribed: r.bus.Subscribed(), Available: r.bus.Available(), PurgedTags: int(r.purges.held.Load())}
 	for _, route := range r.routes {
 		one := route.Activity()
+		one.Changes = route.changes.activity()
 		all.SourceCalls += one.SourceCalls
 		all.SourceSlots += one.SourceSlots
 		all.Calls += one.Calls
 		all.Refreshes += one.Refreshes
 		all.Waiting += one.Waiting
 		all.Failing = all.Failing || one.Failing
+		if route.name == "" {
+			all.Changes = one.Changes
+		}
 		if route.name != "" {
 			all.Routes = append(all.Routes, ports.RouteActivity{Name: route.name, Activity: one})
 		}
@@ -200,8 +213,15 @@ func (r *Router) Activity() ports.Activity {
 // Drain is that of all services.
 func (r *Router) Drain(ctx context.Context) error { return r.each(ctx, (*Service).Drain) }
 
-// Close is that of all services.
-func (r *Router) Close(ctx context.Context) error { return r.each(ctx, (*Service).Close) }
+// Close is that of all services. It stops to follow changes first.
+func (r *Router) Close(ctx context.Context) error {
+	for _, route := range r.routes {
+		if route.changes != nil {
+			route.changes.end()
+		}
+	}
+	return r.each(ctx, (*Service).Close)
+}
 
 func (r *Router) each(ctx context.Context, do func(*Service, context.Context) error) error {
 	errs := make([]error, len(r.routes))
