@@ -121,11 +121,12 @@ const walEnd = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE
 // closeTime is how long a server may take to end a connection in order.
 const closeTime = time.Second
 
-// close ends a connection also after ctx.
+// close ends a connection also after ctx. What pgx would still wait for is cut short.
 func (f *Feed) close(ctx context.Context, conn *pgconn.PgConn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	_ = conn.Close(ctx)
+	_ = conn.Conn().Close()
 	<-conn.CleanupDone()
 }
 
