@@ -34,7 +34,7 @@ type Parser struct {
 	maxBytes, maxKeys int
 }
 
-// ErrTooLong: an input has more bytes than options allow.
+// ErrTooLong says that an input has more bytes than options allow.
 var ErrTooLong = errors.New("debezium: too long")
 
 // New returns a parser for the routes of opts.

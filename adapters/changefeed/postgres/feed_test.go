@@ -160,7 +160,7 @@ func idleFeedsAcknowledge(t *testing.T, server *sqltest.Postgres) {
 
 func slowApply(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("CREATE TABLE slow (id int PRIMARY KEY)")
-	f := follow(t, newFeed(t, server.DSN(), "public.slow", "{id}", func(o *Options) { o.Timeout = 2 * time.Second }))
+	f := follow(t, newFeed(t, server.DSN(), "public.slow", "{id}", func(o *Options) { o.Timeout = minTimeout }))
 	f.all()
 	var calls atomic.Int64
 	f.applies(func(context.Context, ports.Change) error { calls.Add(1); return nil })
@@ -169,7 +169,7 @@ func slowApply(t *testing.T, server *sqltest.Postgres) {
 		return value[string](t, server, "SELECT string_agg(pid::text, ' ') FROM pg_stat_replication")
 	}
 	one := walsender()
-	server.Exec("INSERT INTO slow VALUES (1)", "INSERT INTO slow VALUES (2)", "SELECT pg_sleep(5)", "INSERT INTO slow VALUES (3)")
+	server.Exec("INSERT INTO slow VALUES (1)", "INSERT INTO slow VALUES (2)", "SELECT pg_sleep(7)", "INSERT INTO slow VALUES (3)")
 	require.Equal(t, one, walsender())
 	c := f.idle()
 	for len(c.Keys) == 0 {
@@ -218,12 +218,14 @@ func takeOver(t *testing.T, server *sqltest.Postgres) {
 
 func silentServers(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("CREATE TABLE silent (id int PRIMARY KEY)")
-	wire := newWire(t, server.DSN())
-	f := follow(t, newFeed(t, wire.dsn, "public.silent", "{id}", func(o *Options) { o.Timeout = 2 * time.Second }))
-	f.all()
-	f.idle()
-	wire.silence()
-	require.Error(t, f.end())
+	for cut, message := range map[int]string{0: "postgres changes: ", 1: errSilent.Error()} { // both connections, the stream alone
+		wire := newWire(t, server.DSN())
+		f := follow(t, newFeed(t, wire.dsn, "public.silent", "{id}", func(o *Options) { o.Timeout = minTimeout }))
+		f.all()
+		f.idle()
+		wire.silence(cut)
+		require.ErrorContains(t, f.end(), message)
+	}
 }
 
 func retainedWAL(t *testing.T, server *sqltest.Postgres) {

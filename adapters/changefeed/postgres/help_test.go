@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/url"
 	"slices"
@@ -182,7 +183,7 @@ type wire struct {
 	dsn string
 
 	mu    sync.Mutex
-	cut   bool
+	alive int // connections, the later ones are cut
 	moves *sync.Cond
 	conns []net.Conn
 }
@@ -195,11 +196,11 @@ func newWire(t testing.TB, dsn string) *wire {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	u.Host = l.Addr().String()
-	w := &wire{dsn: u.String()}
+	w := &wire{dsn: u.String(), alive: math.MaxInt}
 	w.moves = sync.NewCond(&w.mu)
 	var running sync.WaitGroup
 	running.Go(func() {
-		for {
+		for accepted := 0; ; {
 			client, err := l.Accept()
 			if err != nil {
 				return
@@ -212,14 +213,16 @@ func newWire(t testing.TB, dsn string) *wire {
 			w.mu.Lock()
 			w.conns = append(w.conns, client, upstream)
 			w.mu.Unlock()
-			running.Go(func() { w.copy(client, upstream) })
-			running.Go(func() { w.copy(upstream, client) })
+			n := accepted
+			accepted++
+			running.Go(func() { w.copy(n, client, upstream) })
+			running.Go(func() { w.copy(n, upstream, client) })
 		}
 	})
 	t.Cleanup(func() {
 		l.Close()
 		w.mu.Lock()
-		w.cut = false
+		w.alive = math.MaxInt
 		w.moves.Broadcast()
 		for _, c := range w.conns {
 			c.Close()
@@ -230,12 +233,12 @@ func newWire(t testing.TB, dsn string) *wire {
 	return w
 }
 
-func (w *wire) copy(to io.WriteCloser, from io.Reader) {
+func (w *wire) copy(number int, to io.WriteCloser, from io.Reader) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
 		w.mu.Lock()
-		for w.cut {
+		for number >= w.alive {
 			w.moves.Wait()
 		}
 		w.mu.Unlock()
@@ -249,10 +252,11 @@ func (w *wire) copy(to io.WriteCloser, from io.Reader) {
 	}
 }
 
-func (w *wire) silence() {
+// silence cuts the connections from the nth on.
+func (w *wire) silence(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cut = true
+	w.alive = n
 }
 
 var errApply = errors.New("apply failed")

@@ -42,6 +42,9 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// minTimeout leaves time for a beat and a statement that is slow.
+const minTimeout = 3 * beat
+
 var (
 	errDSN = errors.New("postgres changes: DSN must be as postgres://user:password@host/database")
 
@@ -67,8 +70,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("postgres changes: Slot is %q, must have up to 63 small letters, digits and _", o.Slot)
 	case o.MaxKeys < 0:
 		return fmt.Errorf("postgres changes: MaxKeys is %d, must not be negative", o.MaxKeys)
-	case o.Timeout < time.Second:
-		return fmt.Errorf("postgres changes: Timeout is %v, must be at least 1s", o.Timeout)
+	case o.Timeout < minTimeout:
+		return fmt.Errorf("postgres changes: Timeout is %v, must be at least %v", o.Timeout, minTimeout)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func TestOptionsThatCannotBeAreRefusedInOneLine(t *testing.T) {
 		"postgres changes: Slot is \"Shop\", must have up to 63 small letters, digits and _":                  func(o *Options) { o.Slot = "Shop" },
 		"postgres changes: Publication is \"a'b\", must have up to 63 letters, digits and _":                  func(o *Options) { o.Publication = "a'b" },
 		"postgres changes: MaxKeys is -1, must not be negative":                                               func(o *Options) { o.MaxKeys = -1 },
-		"postgres changes: Timeout is 1ms, must be at least 1s":                                               func(o *Options) { o.Timeout = time.Millisecond },
+		"postgres changes: Timeout is 1ms, must be at least 3s":                                               func(o *Options) { o.Timeout = time.Millisecond },
 	} {
 		o := valid
 		change(&o)

@@ -24,7 +24,6 @@ type receiver struct {
 	feed   *Feed
 	stream *pgconn.PgConn
 	inbox  *inbox
-	asked  chan struct{}             // the server wants to hear something
 	heard  atomic.Pointer[time.Time] // when anything was received last
 	newest atomic.Pointer[mark]
 
@@ -37,7 +36,7 @@ type receiver struct {
 }
 
 func newReceiver(f *Feed, stream *pgconn.PgConn, in *inbox) *receiver {
-	r := &receiver{feed: f, stream: stream, inbox: in, asked: make(chan struct{}, 1), relations: newRelations(f.tables)}
+	r := &receiver{feed: f, stream: stream, inbox: in, relations: newRelations(f.tables)}
 	r.hear()
 	r.tx = r.empty()
 	return r
@@ -103,12 +102,6 @@ func (r *receiver) data(data []byte) error {
 // keepalive says up to where the server has sent all, unless it is about to send a
 // transaction.
 func (r *receiver) keepalive(k pglogrepl.PrimaryKeepaliveMessage) {
-	if k.ReplyRequested {
-		select {
-		case r.asked <- struct{}{}:
-		default:
-		}
-	}
 	if r.open {
 		return
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pglogrepl"
 
@@ -44,11 +45,12 @@ func (rs *relations) define(m *pglogrepl.RelationMessage, tx *batch) {
 		return
 	}
 	r := &relation{name: name, template: template}
-	shape := fmt.Sprintln(m.RelationID)
+	var shape strings.Builder
+	fmt.Fprintln(&shape, m.RelationID)
 	columns := make(map[string]int, len(m.Columns))
 	for i, c := range m.Columns {
 		columns[c.Name] = i
-		shape += fmt.Sprintln(c.Name, c.DataType, c.TypeModifier)
+		fmt.Fprintln(&shape, c.Name, c.DataType, c.TypeModifier)
 	}
 	for _, c := range template.Columns() {
 		i, ok := columns[c]
@@ -60,10 +62,10 @@ func (rs *relations) define(m *pglogrepl.RelationMessage, tx *batch) {
 		}
 		r.at = append(r.at, i)
 	}
-	if old, known := rs.shapes[name]; known && old != shape {
+	if old, known := rs.shapes[name]; known && old != shape.String() {
 		tx.keys.AddAll()
 	}
-	rs.byID[m.RelationID], rs.shapes[name] = r, shape
+	rs.byID[m.RelationID], rs.shapes[name] = r, shape.String()
 }
 
 func (rs *relations) insert(m *pglogrepl.InsertMessage, tx *batch) {

@@ -78,8 +78,8 @@ func (s *session) applyAll(ctx, running context.Context, apply func(context.Cont
 	}
 }
 
-// watch does, each second and when the server asks for a sign of life, all that is
-// written to the stream.
+// watch writes to the stream each second, whatever apply does, so the server need not
+// ask for a sign of life.
 func (s *session) watch(ctx context.Context) error {
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
@@ -87,17 +87,10 @@ func (s *session) watch(ctx context.Context) error {
 		if err := s.sample(ctx, n); err != nil {
 			return err
 		}
-		for ticked := false; !ticked; {
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-s.receiver.asked:
-				if err := s.report(false); err != nil {
-					return err
-				}
-			case <-ticker.C:
-				ticked = true
-			}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
 		}
 	}
 }
@@ -111,7 +104,7 @@ func (s *session) sample(ctx context.Context, n int) error {
 	defer cancel()
 	m := mark{at: time.Now()}
 	if err := s.conn.QueryRow(ctx, "SELECT "+walEnd).Scan(&m.lsn); err != nil {
-		return fmt.Errorf("where the WAL ends: %w", err)
+		return err
 	}
 	if n++; n%s.feed.checkEvery == 0 {
 		if err := s.look(ctx, &m); err != nil {

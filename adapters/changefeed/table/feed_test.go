@@ -323,7 +323,7 @@ func TestErrorsAreOneLineWithoutSecrets(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	pool, err := sqlsource.OpenPool("sqlite://"+file, patience)
 	require.NoError(t, err)
-	defer pool.Close()
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
 	d := &database{t: t, Pool: pool}
 	follow := func(change ...func(*table.Options)) error { return d.feed(change...).Follow(t.Context(), nil) }
 	err = follow(func(o *table.Options) {
