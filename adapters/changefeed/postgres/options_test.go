@@ -87,6 +87,17 @@ func TestAnIdleFeedIsAsFarBehindAsWhatItHasPassed(t *testing.T) {
 	last := asks(50)
 	since, _ = says(50)
 	require.Equal(t, last, since)
+
+	require.NoError(t, r.change(pglogrepl.XLogData{WALData: append([]byte{'B'}, make([]byte, 20)...)}))
+	asks(60)
+	require.NoError(t, r.change(pglogrepl.XLogData{WALData: []byte("I\x00\x00\x00\x01N")}))
+	b, ok := r.inbox.take()
+	require.True(t, ok, "nothing is said during a long transaction")
+	require.Equal(t, last, b.since)
+	asks(70)
+	since, ok = says(70)
+	require.True(t, ok)
+	require.Equal(t, last, since, "what is open was not passed")
 }
 
 func TestWhatIsNotTakenBecomesOne(t *testing.T) {

@@ -103,16 +103,23 @@ func (r *receiver) data(data []byte) error {
 // transaction.
 func (r *receiver) keepalive(k pglogrepl.PrimaryKeepaliveMessage) {
 	if r.open {
+		r.beat(0)
 		return
 	}
 	r.passed(k.ServerWALEnd)
+	r.beat(k.ServerWALEnd)
+}
+
+// beat puts a batch without keys for each mark, as soon as it is known how far behind
+// the feed is.
+func (r *receiver) beat(upTo pglogrepl.LSN) {
 	newest := r.newest.Load()
 	if newest == r.beaten || r.caughtUp.IsZero() {
-		return // one is enough for each beat, and none says how far behind it is if unknown
+		return
 	}
 	r.beaten = newest
 	b := r.empty()
-	b.upTo, b.since = k.ServerWALEnd, r.caughtUp
+	b.upTo, b.since = upTo, r.caughtUp
 	r.inbox.put(b)
 }
 
@@ -131,6 +138,9 @@ func (r *receiver) passed(lsn pglogrepl.LSN) {
 
 // change reads one message of pgoutput.
 func (r *receiver) change(x pglogrepl.XLogData) error {
+	if r.open {
+		r.beat(0) // a long transaction must not look like a feed that hangs
+	}
 	if len(x.WALData) == 0 || r.skips(x.WALData) {
 		return nil
 	}
