@@ -80,7 +80,7 @@ func object(value jsontext.Value) (fields row, err error) {
 }
 
 // aside reports whether a message without op is one that Debezium sends beside
-// changes: of a transaction, of the schema, or of its heart.
+// changes: about a transaction, about the schema, or a heartbeat.
 func aside(fields row) bool {
 	if fields["status"] != nil || fields["ddl"] != nil || fields["tableChanges"] != nil {
 		return true

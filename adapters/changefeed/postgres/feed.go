@@ -23,7 +23,7 @@ type Feed struct {
 	tables changefeed.Tables
 	config *pgx.ConnConfig
 
-	checkEvery int // beats
+	checkEvery int // heartbeats
 }
 
 // New returns a feed of the tables that opts name. It connects to nothing yet.
@@ -97,7 +97,7 @@ func (f *Feed) follow(ctx context.Context, apply func(context.Context, ports.Cha
 }
 
 // Retained returns how many bytes of WAL the server retains for the slot that opts
-// name, also while nobody follows; 0 when the slot is temporary, or is none yet.
+// name, also while no instance follows; 0 when the slot is temporary, or is none yet.
 func (f *Feed) Retained(ctx context.Context) (int64, error) {
 	if f.opts.Slot == "" {
 		return 0, nil

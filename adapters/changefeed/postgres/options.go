@@ -38,12 +38,12 @@ type Options struct {
 	// Timeout is after which silence the connection counts as lost, here and on the
 	// server. 0: 20 s.
 	Timeout time.Duration
-	// Logger receives what the feed changes in the database. Nil: nobody does.
+	// Logger receives what the feed changes in the database. Nil: nothing is logged.
 	Logger *slog.Logger
 }
 
-// minTimeout leaves time for a beat and a statement that is slow.
-const minTimeout = 3 * beat
+// minTimeout leaves time for a heartbeat and a statement that is slow.
+const minTimeout = 3 * heartbeat
 
 var (
 	errDSN = errors.New("postgres changes: DSN must be as postgres://user:password@host/database")
@@ -95,7 +95,7 @@ func (o Options) config() (*pgx.ConnConfig, error) {
 }
 
 // dialOnce lets pgx dial until connected is set: no statement here is worth a request
-// to cancel it, for which pgx would wait a quarter of a minute where nobody answers.
+// to cancel it, for which pgx would wait a quarter of a minute if the server is silent.
 func dialOnce(config *pgx.ConnConfig) (once *pgx.ConnConfig, connected *atomic.Bool) {
 	once, connected = config.Copy(), new(atomic.Bool)
 	dial := config.DialFunc

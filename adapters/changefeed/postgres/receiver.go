@@ -21,15 +21,15 @@ type mark struct {
 
 // receiver reads the stream, and puts what it says into the inbox.
 type receiver struct {
-	feed   *Feed
-	stream *pgconn.PgConn
-	inbox  *inbox
-	heard  atomic.Pointer[time.Time] // when anything was received last
-	newest atomic.Pointer[mark]
+	feed     *Feed
+	stream   *pgconn.PgConn
+	inbox    *inbox
+	received atomic.Pointer[time.Time] // when anything was received last
+	newest   atomic.Pointer[mark]
 
 	next      *mark     // the oldest that was not passed
 	caughtUp  time.Time // when all that had been committed by then was received; zero if unknown
-	beaten    *mark     // the last that the inbox heard of
+	beaten    *mark     // the last with a heartbeat
 	relations relations
 	open      bool  // within a transaction
 	tx        batch // of it, up to now
@@ -37,14 +37,14 @@ type receiver struct {
 
 func newReceiver(f *Feed, stream *pgconn.PgConn, in *inbox) *receiver {
 	r := &receiver{feed: f, stream: stream, inbox: in, relations: newRelations(f.tables)}
-	r.hear()
+	r.touch()
 	r.tx = r.empty()
 	return r
 }
 
-func (r *receiver) hear() {
+func (r *receiver) touch() {
 	now := time.Now()
-	r.heard.Store(&now)
+	r.received.Store(&now)
 }
 
 func (r *receiver) empty() batch { return batch{keys: changefeed.Keys{Max: r.feed.opts.MaxKeys}} }
@@ -63,7 +63,7 @@ func (r *receiver) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.hear()
+		r.touch()
 		switch message := message.(type) {
 		case *pgproto3.CopyData:
 			err = r.data(message.Data)
@@ -110,7 +110,7 @@ func (r *receiver) keepalive(k pglogrepl.PrimaryKeepaliveMessage) {
 	r.beat(k.ServerWALEnd)
 }
 
-// beat puts a batch without keys for each mark, as soon as it is known how far behind
+// beat puts a heartbeat, a batch without keys, for each mark, once it is known how far behind
 // the feed is.
 func (r *receiver) beat(upTo pglogrepl.LSN) {
 	newest := r.newest.Load()

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// beat is how often an idle feed says that it lives.
-	beat = time.Second
-	// usualCheck is after how many beats the catalog is read again.
+	// heartbeat is how often an idle feed calls apply.
+	heartbeat = time.Second
+	// usualCheck is after how many heartbeats the catalog is read again.
 	usualCheck = 10
 )
 
@@ -78,10 +78,10 @@ func (s *session) applyAll(ctx, running context.Context, apply func(context.Cont
 	}
 }
 
-// watch writes to the stream each second, whatever apply does, so the server need not
-// ask for a sign of life.
+// watch writes to the stream each second, whatever apply does, so that the server never
+// has to ask for a reply.
 func (s *session) watch(ctx context.Context) error {
-	ticker := time.NewTicker(beat)
+	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
 	for n := 0; ; n++ {
 		if err := s.sample(ctx, n); err != nil {
@@ -97,7 +97,7 @@ func (s *session) watch(ctx context.Context) error {
 
 // sample finds out where the WAL ends, before it asks the server how far the stream is.
 func (s *session) sample(ctx context.Context, n int) error {
-	if time.Since(*s.receiver.heard.Load()) > s.feed.opts.Timeout {
+	if time.Since(*s.receiver.received.Load()) > s.feed.opts.Timeout {
 		return errSilent
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.feed.opts.Timeout/2)

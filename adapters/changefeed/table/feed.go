@@ -72,8 +72,8 @@ func New(opts Options) (*Feed, error) {
 	return &Feed{opts: opts, template: template, dialect: d}, nil
 }
 
-// beat is how often an idle feed says that it lives.
-const beat = time.Second
+// heartbeat is how often an idle feed calls apply.
+const heartbeat = time.Second
 
 // Follow is as ports.ChangeFeed has it. It always continues, since what was not
 // applied is still in the table. It waits for no statement longer than Options.Timeout.
@@ -85,7 +85,7 @@ func (f *Feed) Follow(ctx context.Context, apply func(context.Context, ports.Cha
 			return f.described(ctx, err)
 		}
 		changes := f.changes(rows, began)
-		if len(rows) == 0 && time.Since(applied) >= beat {
+		if len(rows) == 0 && time.Since(applied) >= heartbeat {
 			changes = []ports.Change{{Behind: time.Since(began)}}
 		}
 		for _, c := range changes {
