@@ -9,10 +9,10 @@
 //
 // Three goroutines follow a stream. One receives and gathers, and never waits for apply:
 // what is committed while apply runs becomes one change, which names a bounded number of
-// keys. The second is Follow itself, which calls apply. The third
-// replies to the server, and reads on a connection of its own each second where the WAL
-// ends. Once the stream has passed that position, all that was committed before was
-// received: so Behind of an idle feed needs no clock but this process's.
+// keys. The second is Follow itself, which calls apply. The third replies to the server,
+// and reads on a connection of its own each second where the WAL ends. Once the stream
+// has passed that position, all that was committed before was received: so Behind of an
+// idle feed needs no clock but this process's.
 //
 // A version is the LSN at which the commit ends, so whatever has not seen the commit
 // has a smaller one.

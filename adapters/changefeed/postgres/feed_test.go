@@ -81,19 +81,25 @@ func versionsAreLSNs(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("CREATE TABLE versions (id int PRIMARY KEY)")
 	f := follow(t, newFeed(t, server.DSN(), "public.versions", "{id}"))
 	f.all()
-	position := func() pglogrepl.LSN {
-		lsn, err := pglogrepl.ParseLSN(value[string](t, server, "SELECT pg_current_wal_insert_lsn()::text"))
-		require.NoError(t, err)
-		return lsn
-	}
-	before := position()
-	server.Exec("INSERT INTO versions VALUES (1)")
-	after := position()
+	var before string // in the transaction, where its commit may begin
+	tx, err := server.Open().BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	require.NoError(t, tx.QueryRowContext(t.Context(), "INSERT INTO versions VALUES (1) RETURNING 1").Scan(new(int)))
+	require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT pg_current_wal_insert_lsn()::text").Scan(&before))
+	require.NoError(t, tx.Commit())
+	after := value[string](t, server, "SELECT pg_current_wal_insert_lsn()::text")
 	one := f.keys("1").Version
-	require.Greater(t, one, uint64(before))
-	require.LessOrEqual(t, one, uint64(after))
+	require.Greater(t, one, position(t, before))
+	require.LessOrEqual(t, one, position(t, after))
 	server.Exec("UPDATE versions SET id = 1")
 	require.Greater(t, f.keys("1").Version, one)
+}
+
+func position(t *testing.T, text string) uint64 {
+	t.Helper()
+	lsn, err := pglogrepl.ParseLSN(text)
+	require.NoError(t, err)
+	return uint64(lsn)
 }
 
 func slotsContinue(t *testing.T, server *sqltest.Postgres) {
