@@ -29,26 +29,25 @@ var errFeedSilent = errors.New("the feed of changes is silent")
 // with the lease of the feed leads, which means that it follows the feed, and the
 // others wait for that lease.
 type follower struct {
-	s      *Service
-	feed   ports.ChangeFeed
-	route  string
-	prefix string
-	lease  domain.Key
+	s     *Service
+	route Route
+	lease domain.Key
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	leads   atomic.Bool
 	behind  atomic.Int64 // ns, of the feed when it was last heard of
+	kept    atomic.Int64 // bytes that the database retains for the feed
 	healthy atomic.Int64 // ns since began, when the feed was last known to be followed; 0: never
 	waits   atomic.Int64 // ns since began, since when another instance leads; 0: none does
 	began   time.Time
 	swept   time.Time // when all was purged because the feed was far behind
 }
 
-// follow begins to follow feed, until stop.
-func (s *Service) follow(feed ports.ChangeFeed, route, prefix string) *follower {
+// follow begins to follow the changes of the route, until end.
+func (s *Service) follow(route Route) *follower {
 	ctx, stop := context.WithCancel(context.Background())
-	f := &follower{s: s, feed: feed, route: route, prefix: prefix, lease: domain.FeedKey(route), stop: stop, began: time.Now()}
+	f := &follower{s: s, route: route, lease: domain.FeedKey(route.Name), stop: stop, began: time.Now()}
 	f.judge()
 	f.running.Go(func() { f.run(ctx) })
 	f.running.Go(func() { f.watch(ctx) })
@@ -97,7 +96,10 @@ func (f *follower) lead(ctx context.Context, lease ports.Lease) error {
 	heard := time.Now()
 	renewing.Go(func() { f.renew(ctx, cancel, lease, heard) })
 	f.leads.Store(true)
-	err := f.feed.Follow(ctx, f.apply)
+	if measured, ok := f.route.Changes.(ports.RetainingFeed); ok {
+		renewing.Go(func() { f.measure(ctx, measured) })
+	}
+	err := f.route.Changes.Follow(ctx, f.apply)
 	f.leads.Store(false)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -133,6 +135,19 @@ func (f *follower) renew(ctx context.Context, end context.CancelCauseFunc, lease
 	}
 }
 
+// measureEvery is how often the leader asks what the database retains for the feed.
+const measureEvery = 15 * time.Second
+
+func (f *follower) measure(ctx context.Context, feed ports.RetainingFeed) {
+	defer f.kept.Store(0)
+	for ctx.Err() == nil {
+		if bytes, err := feed.Retained(ctx); err == nil {
+			f.kept.Store(bytes)
+		}
+		sleep(ctx, measureEvery)
+	}
+}
+
 // apply invalidates what has changed. After an error the change is not acknowledged.
 func (f *follower) apply(ctx context.Context, c ports.Change) error {
 	ctx = context.WithoutCancel(ctx)
@@ -155,16 +170,19 @@ func (f *follower) invalidate(ctx context.Context, c ports.Change) error {
 	}
 	keys := make([]domain.Key, 0, len(c.Keys))
 	for _, key := range c.Keys {
-		if whole, err := key.Prefixed(f.prefix); err == nil { // else there is no such key here
+		if whole, err := key.Prefixed(f.route.Prefix); err == nil { // else there is no such key here
 			keys = append(keys, whole)
 		}
+	}
+	if !f.route.ChangeVersions {
+		c.Version = 0
 	}
 	return f.s.Purge(ctx, domain.PurgeRequest{Keys: keys, Version: c.Version})
 }
 
 // purgeRoute makes all values of the route stale.
 func (f *follower) purgeRoute(ctx context.Context) error {
-	return f.s.Purge(ctx, domain.PurgeRequest{Purge: domain.Purge{Tags: domain.Tags{domain.RouteTag(f.route)}, Soft: true}})
+	return f.s.Purge(ctx, domain.PurgeRequest{Purge: domain.Purge{Tags: domain.Tags{domain.RouteTag(f.route.Name)}, Soft: true}})
 }
 
 // age is how long ago the follower began, in ns, never 0.
@@ -216,7 +234,7 @@ func (f *follower) activity() *ports.ChangeActivity {
 	if f == nil {
 		return nil
 	}
-	return &ports.ChangeActivity{Up: !f.isDown(), Leads: f.leads.Load(), Behind: time.Duration(f.behind.Load())}
+	return &ports.ChangeActivity{Up: !f.isDown(), Leads: f.leads.Load(), Behind: time.Duration(f.behind.Load()), Retained: f.kept.Load()}
 }
 
 func sleep(ctx context.Context, d time.Duration) {

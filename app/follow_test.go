@@ -82,7 +82,7 @@ func followers(t *testing.T, n int, feed ports.ChangeFeed) (routers []*app.Route
 		t.Cleanup(l1.Close)
 		r, err := app.NewRouter(app.Ports{
 			L1: l1, L2: l2, Locker: l2, Bus: newBus(), Purger: l2, Recorder: counters.New(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		}, []app.Route{{Name: "products", Prefix: "p:", Source: load, Changes: feed, Recorder: counters.New(), Options: o}})
+		}, []app.Route{{Name: "products", Prefix: "p:", Source: load, Changes: feed, ChangeVersions: true, Recorder: counters.New(), Options: o}})
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, r.Close(context.Background())) })
 		routers = append(routers, r)

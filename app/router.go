@@ -22,9 +22,11 @@ type Route struct {
 	// prefix, that Source cannot be asked for. Nil takes all keys.
 	Check func(domain.Key) error
 	// Changes are those of Source, with keys without the prefix; nil: they are not known.
-	Changes  ports.ChangeFeed
-	Recorder ports.Recorder
-	Options  Options
+	Changes ports.ChangeFeed
+	// ChangeVersions says that versions of changes compare with those of values.
+	ChangeVersions bool
+	Recorder       ports.Recorder
+	Options        Options
 }
 
 // Router reads and writes keys through the layers, which its routes share, as the
@@ -80,7 +82,7 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 	for _, route := range routes {
 		if route.Changes != nil {
 			at := slices.IndexFunc(r.routes, func(known *routed) bool { return known.prefix == route.Prefix })
-			r.routes[at].changes = r.routes[at].follow(route.Changes, route.Name, route.Prefix)
+			r.routes[at].changes = r.routes[at].follow(route)
 		}
 	}
 	return r, nil

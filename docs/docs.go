@@ -1666,6 +1666,175 @@ const docTemplate = `{
                 }
             }
         },
+        "/purge/debezium": {
+            "post": {
+                "security": [
+                    {
+                        "Token": []
+                    }
+                ],
+                "description": "Invalidates the keys of the rows that changed, by the table and the key that routes give under changes. Events come one by one, as a JSON array, or one per line, with or without schema; those of other tables are ignored. There is no such path unless a route has changes of the type debezium.",
+                "consumes": [
+                    "application/json"
+                ],
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "data"
+                ],
+                "summary": "Take Debezium's change events",
+                "parameters": [
+                    {
+                        "description": "Events, as Debezium's JSON converter writes them",
+                        "name": "events",
+                        "in": "body",
+                        "required": true,
+                        "schema": {
+                            "type": "object"
+                        }
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "How many keys are invalidated; all: a whole route is stale",
+                        "schema": {
+                            "$ref": "#/definitions/Purged"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "The body has no change events; nothing was done",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "Writing is not enabled",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "The body did not arrive in time",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "413": {
+                        "description": "The body is too large",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "415": {
+                        "description": "The body is not said to be application/json",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "503": {
+                        "description": "The shared layer did not answer: send the events again",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            }
+        },
         "/ready": {
             "get": {
                 "description": "200, or 503 when it is starting or shutting down. For load balancers.",
@@ -1888,6 +2057,13 @@ const docTemplate = `{
         "Health": {
             "type": "object",
             "properties": {
+                "changes": {
+                    "description": "for each route whose changes are followed: ok, or down while no instance follows them",
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "string"
+                    }
+                },
                 "l1": {
                     "description": "the memory of this instance",
                     "type": "string",

@@ -88,7 +88,9 @@ type Activity struct {
 type ChangeActivity struct {
 	Up     bool          // some instance follows it
 	Leads  bool          // this one does
-	Behind time.Duration // how far behind the feed is, as far as this instance knows
+	Behind time.Duration // how far behind the feed was when this instance last led
+	// Retained is how many bytes the database retains for the feed, if this instance leads.
+	Retained int64
 }
 
 // RouteActivity is what a service does for one route.

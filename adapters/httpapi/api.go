@@ -28,6 +28,10 @@ type Cache interface {
 	Activity() ports.Activity
 }
 
+// ChangeEvents returns what change events of a database purge. Its error is one line
+// that any client may read.
+type ChangeEvents func(events []byte) ([]domain.PurgeRequest, error)
+
 // Counter tells what was counted.
 type Counter = monitor.Counter
 
@@ -63,7 +67,8 @@ type Limits struct {
 	MaxBatchBytes  int64         // of the values in one answer to a batch
 }
 
-// Parts are what the API stands on. All are required but KeyCheck and Tracing.
+// Parts are what the API stands on. All are required but KeyCheck, Tracing and
+// ChangeEvents.
 type Parts struct {
 	Cache      Cache
 	KeyCheck   KeyCheck
@@ -73,8 +78,10 @@ type Parts struct {
 	Answers    Answers
 	Exposition Exposition
 	Tracing    Tracing
-	Logger     *slog.Logger
-	Limits     Limits
+	// ChangeEvents reads the bodies of POST /purge/debezium; nil: there is no such path.
+	ChangeEvents ChangeEvents
+	Logger       *slog.Logger
+	Limits       Limits
 }
 
 // API answers HTTP requests. It is safe for concurrent use.
@@ -143,6 +150,9 @@ func (a *API) route() {
 	a.engine.DELETE(dataRoute, a.remove)
 	a.engine.POST("/batch", acceptsJSON, a.batch)
 	a.engine.POST("/purge", a.writes, acceptsJSON, a.purge)
+	if a.parts.ChangeEvents != nil {
+		a.engine.POST("/purge/debezium", a.writes, acceptsJSON, a.purgeChanged)
+	}
 	a.get("/explain/*key", a.explain)
 	a.get("/metrics", a.metrics)
 	a.routePages()

@@ -67,6 +67,7 @@ var (
 	problemVersion     = kind("invalid-version", http.StatusBadRequest, "Version is not a version", "It must be a whole number from 1 to 18446744073709551615.")
 	problemOutdated    = kind("outdated-version", http.StatusConflict, "A higher version of the key is known", "Nothing was changed.")
 	problemPurge       = kind("invalid-purge", http.StatusBadRequest, "The body is not a purge", `It must have keys, tags or all: {"tags":["brand:9"],"soft":true}.`)
+	problemEvents      = kind("invalid-events", http.StatusBadRequest, "The body has no change events", "")
 	problemPurgeLarge  = kind("purge-too-large", http.StatusRequestEntityTooLarge, "The purge is too large", "")
 	problemMinVersion  = kind("invalid-version", http.StatusBadRequest, "Min-Version is not a version", "It must be a whole number from 1 to 18446744073709551615.")
 	problemCoding      = kind("content-coding", http.StatusUnsupportedMediaType, "The body has a content coding", "Send the value as it is, without Content-Encoding.")

@@ -84,6 +84,59 @@ func (a *API) purge(c *gin.Context) {
 	c.JSON(http.StatusOK, Purged{Keys: len(request.Keys), Tags: len(request.Tags), All: request.All, Soft: request.Soft})
 }
 
+// maxEventsBody bounds change events that come together.
+const maxEventsBody = 16 << 20
+
+// purgeChanged purges what change events say has changed.
+//
+//	@Summary		Take Debezium's change events
+//	@Description	Invalidates the keys of the rows that changed, by the table and the key that routes give under changes. Events come one by one, as a JSON array, or one per line, with or without schema; those of other tables are ignored. There is no such path unless a route has changes of the type debezium.
+//	@Tags			data
+//	@Accept			json
+//	@Produce		json
+//	@Param			events	body		object				true	"Events, as Debezium's JSON converter writes them"
+//	@Success		200		{object}	Purged				"How many keys are invalidated; all: a whole route is stale"
+//	@Failure		400		{object}	Problem				"The body has no change events; nothing was done"
+//	@Failure		401		{object}	Problem				"The token is wrong or missing"
+//	@Header			401		{string}	WWW-Authenticate	"Bearer"
+//	@Failure		403		{object}	Problem				"Writing is not enabled"
+//	@Failure		408		{object}	Problem				"The body did not arrive in time"
+//	@Failure		413		{object}	Problem				"The body is too large"
+//	@Failure		415		{object}	Problem				"The body is not said to be application/json"
+//	@Failure		503		{object}	Problem				"The shared layer did not answer: send the events again"
+//	@Header			503		{integer}	Retry-After			"Seconds after which to try again"
+//	@Security		Token
+//	@Header			all	{string}	X-Request-Id	"Names this request"
+//	@Header			all	{string}	Cache-Control	"no-store, with a problem"
+//	@Router			/purge/debezium [post]
+func (a *API) purgeChanged(c *gin.Context) {
+	body, p, ok := a.receive(c, maxEventsBody, problemPurgeLarge)
+	defer body.release()
+	if !ok {
+		problem(c, p)
+		return
+	}
+	purges, err := a.parts.ChangeEvents(body.bytes)
+	if err != nil {
+		p := problemEvents
+		p.Detail = err.Error()
+		problem(c, p)
+		return
+	}
+	var done Purged
+	for _, request := range purges {
+		if err := a.parts.Cache.Purge(a.context(c), request); err != nil {
+			a.fail(c, err)
+			return
+		}
+		done.Keys += len(request.Keys)
+		done.All = done.All || len(request.Tags) > 0
+		done.Soft = done.All
+	}
+	noStore(c.Writer.Header())
+	c.JSON(http.StatusOK, done)
+}
+
 // purgeIn reads a purge, with the names of its keys, or returns what is wrong with it.
 func purgeIn(body []byte) (names []string, request domain.PurgeRequest, p Problem, ok bool) {
 	var given struct {

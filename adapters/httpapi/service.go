@@ -63,6 +63,8 @@ type Health struct {
 	SourceState string            `json:"source_state" enums:"ok,failing,saturated" example:"ok"` // failing: the last load failed; saturated: no more calls may begin
 	Routes      map[string]string `json:"routes,omitempty"`                                       // the same for each route, if MLCACHE_ROUTES is set
 
+	Changes map[string]string `json:"changes,omitempty"` // for each route whose changes are followed: ok, or down while no instance follows them
+
 	Version string `json:"version" example:"v1.0.0"`
 } //	@name	Health
 
@@ -88,8 +90,21 @@ func (a *API) health(c *gin.Context) {
 	}
 	for _, route := range now.Routes {
 		h.Routes[route.Name] = sourceState(route.Activity)
+		if feed := route.Changes; feed != nil {
+			if h.Changes == nil {
+				h.Changes = make(map[string]string)
+			}
+			h.Changes[route.Name] = feedState(feed)
+		}
 	}
 	c.JSON(http.StatusOK, h)
+}
+
+func feedState(feed *ports.ChangeActivity) string {
+	if feed.Up {
+		return "ok"
+	}
+	return "down"
 }
 
 // sourceState is the state of a source, or the worst of several.

@@ -50,7 +50,11 @@ type Config struct {
 	L1MaxBytes   size   `name:"l1-max-bytes" default:"64MiB" env:"MLCACHE_L1_MAX_BYTES" help:"Bytes of these entries, at most."`
 	L1Admission  string `name:"l1-admission" default:"none" env:"MLCACHE_L1_ADMISSION" help:"Which entries a full L1 admits: none (all) or tinylfu (those requested more often than what they would evict)."`
 
-	TTL             time.Duration `name:"ttl" default:"30s" env:"MLCACHE_TTL" help:"TTL of a value in both layers."`
+	TTL time.Duration `name:"ttl" default:"30s" env:"MLCACHE_TTL" help:"TTL of a value in both layers."`
+	// What only routes of MLCACHE_ROUTES have.
+	Changes           changesConfig `kong:"-"`
+	TTLWithoutChanges time.Duration `kong:"-"`
+
 	TTLJitter       float64       `name:"ttl-jitter" default:"0" env:"MLCACHE_TTL_JITTER" help:"Up to this fraction of the TTL is subtracted, at random."`
 	NegativeTTL     time.Duration `name:"negative-ttl" default:"5s" env:"MLCACHE_NEGATIVE_TTL" help:"How long it is remembered that the source has no such key; 0: not remembered."`
 	StaleIfError    time.Duration `default:"5m" env:"MLCACHE_STALE_IF_ERROR" help:"How long L1 keeps expired values, to serve them when the source fails."`

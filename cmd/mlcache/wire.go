@@ -29,6 +29,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 
 		newRoutes,
 		newSources,
+		newChangeEvents,
 
 		counters.New,
 		wire.Bind(new(ports.Recorder), new(*counters.Recorder)),
