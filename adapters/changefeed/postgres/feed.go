@@ -61,7 +61,10 @@ func (f *Feed) Follow(ctx context.Context, apply func(context.Context, ports.Cha
 	return f.described(err)
 }
 
-func (f *Feed) follow(ctx context.Context, apply func(context.Context, ports.Change) error) error {
+// applyFunc is what Follow calls.
+type applyFunc = func(context.Context, ports.Change) error
+
+func (f *Feed) follow(ctx context.Context, apply applyFunc) error {
 	conn, err := connect(ctx, f.config)
 	if err != nil {
 		return err
@@ -80,8 +83,7 @@ func (f *Feed) follow(ctx context.Context, apply func(context.Context, ports.Cha
 		return err
 	}
 	defer f.close(ctx, stream)
-	began := time.Now()
-	slot, continues, err := f.slot(ctx, conn, stream, changed)
+	slot, began, err := f.slot(ctx, conn, stream, changed, apply)
 	if err != nil {
 		return err
 	}
@@ -89,10 +91,7 @@ func (f *Feed) follow(ctx context.Context, apply func(context.Context, ports.Cha
 		return err
 	}
 	s := newSession(f, conn, stream, watched)
-	if !continues {
-		s.receiver.caughtUp = began // a change of all is about what was before
-		s.inbox.put(s.receiver.everything(began))
-	}
+	s.receiver.caughtUp = began // unknown, unless all that was before is covered
 	return s.run(ctx, apply)
 }
 
