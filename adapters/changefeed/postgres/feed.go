@@ -83,16 +83,14 @@ func (f *Feed) follow(ctx context.Context, apply applyFunc) error {
 		return err
 	}
 	defer f.close(ctx, stream)
-	slot, began, err := f.slot(ctx, conn, stream, changed, apply)
+	slot, err := f.slot(ctx, conn, stream, changed, apply)
 	if err != nil {
 		return err
 	}
 	if err := f.start(ctx, stream, slot); err != nil {
 		return err
 	}
-	s := newSession(f, conn, stream, watched)
-	s.receiver.caughtUp = began // unknown, unless all that was before is covered
-	return s.run(ctx, apply)
+	return newSession(f, conn, stream, watched).run(ctx, apply)
 }
 
 // Retained returns how many bytes of WAL the server retains for the slot that opts

@@ -170,7 +170,6 @@ func refusedAllIsRepeated(t *testing.T, server *sqltest.Postgres) {
 	})
 	f.all()
 	f.keys("1")
-	f.stopped()
 	require.Equal(t, "again", value[string](t, server, "SELECT string_agg(slot_name, ' ') FROM pg_replication_slots WHERE slot_name = 'again' OR temporary"))
 }
 

@@ -20,26 +20,27 @@ const plugin = "pgoutput"
 // slot returns the slot to stream from, which is there and unused. When there is none
 // that continues, apply gets a change of all first. A permanent slot is made only after
 // that, of a temporary one: whoever finds it can rely on all before it being covered.
-func (f *Feed) slot(ctx context.Context, conn *pgx.Conn, stream *pgconn.PgConn, changed bool, apply applyFunc) (name string, began time.Time, err error) {
+func (f *Feed) slot(ctx context.Context, conn *pgx.Conn, stream *pgconn.PgConn, changed bool, apply applyFunc) (name string, err error) {
 	continues, err := f.continues(ctx, conn, changed)
 	if continues || err != nil {
-		return f.opts.Slot, time.Time{}, err
+		return f.opts.Slot, err
 	}
-	began, name = time.Now(), "mlcache_"+strings.ToLower(rand.Text())
+	began := time.Now()
+	name = "mlcache_" + strings.ToLower(rand.Text())
 	_, err = pglogrepl.CreateReplicationSlot(ctx, stream, name, plugin, pglogrepl.CreateReplicationSlotOptions{
 		Temporary: true, Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
 	}) // waits for the transactions that run, however long they do
 	if err != nil {
-		return "", began, err
+		return "", err
 	}
 	if err := apply(ctx, ports.Change{All: true, Behind: time.Since(began)}); err != nil || f.opts.Slot == "" {
-		return name, began, err
+		return name, err
 	}
 	if _, err := conn.Exec(ctx, "SELECT pg_copy_logical_replication_slot($1, $2, false)", name, f.opts.Slot); err != nil {
-		return "", began, err
+		return "", err
 	}
 	f.opts.Logger.InfoContext(ctx, "created a replication slot", "slot", f.opts.Slot)
-	return f.opts.Slot, began, pglogrepl.DropReplicationSlot(ctx, stream, name, pglogrepl.DropReplicationSlotOptions{})
+	return f.opts.Slot, pglogrepl.DropReplicationSlot(ctx, stream, name, pglogrepl.DropReplicationSlotOptions{})
 }
 
 // continues reports whether the permanent slot continues where the last acknowledged
