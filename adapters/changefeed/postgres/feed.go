@@ -61,7 +61,10 @@ func (f *Feed) Follow(ctx context.Context, apply func(context.Context, ports.Cha
 	return f.described(err)
 }
 
-func (f *Feed) follow(ctx context.Context, apply func(context.Context, ports.Change) error) error {
+// applyFunc is what Follow calls.
+type applyFunc = func(context.Context, ports.Change) error
+
+func (f *Feed) follow(ctx context.Context, apply applyFunc) error {
 	conn, err := connect(ctx, f.config)
 	if err != nil {
 		return err
@@ -80,20 +83,14 @@ func (f *Feed) follow(ctx context.Context, apply func(context.Context, ports.Cha
 		return err
 	}
 	defer f.close(ctx, stream)
-	began := time.Now()
-	slot, continues, err := f.slot(ctx, conn, stream, changed)
+	slot, err := f.slot(ctx, conn, stream, changed, apply)
 	if err != nil {
 		return err
 	}
 	if err := f.start(ctx, stream, slot); err != nil {
 		return err
 	}
-	s := newSession(f, conn, stream, watched)
-	if !continues {
-		s.receiver.caughtUp = began // a change of all is about what was before
-		s.inbox.put(s.receiver.everything(began))
-	}
-	return s.run(ctx, apply)
+	return newSession(f, conn, stream, watched).run(ctx, apply)
 }
 
 // Retained returns how many bytes of WAL the server retains for the slot that opts

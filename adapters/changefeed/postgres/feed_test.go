@@ -24,6 +24,7 @@ func TestOneServer(t *testing.T) {
 		"a slot continues where apply ended":               slotsContinue,
 		"a temporary slot begins with all":                 temporarySlotsBeginWithAll,
 		"what apply refused is repeated":                   refusedChangesAreRepeated,
+		"a change of all that was refused is repeated":     refusedAllIsRepeated,
 		"an idle feed acknowledges and is not behind":      idleFeedsAcknowledge,
 		"a slow apply loses neither connection nor change": slowApply,
 		"an identity without the key":                      identitiesWithoutTheKey,
@@ -149,6 +150,29 @@ func refusedChangesAreRepeated(t *testing.T, server *sqltest.Postgres) {
 	follow(t, feed).keys("1")
 }
 
+// Before the change of all is applied, nothing is there that another could continue.
+func refusedAllIsRepeated(t *testing.T, server *sqltest.Postgres) {
+	server.Exec("CREATE TABLE again (id int PRIMARY KEY)")
+	feed := newFeed(t, server.DSN(), "public.again", "{id}", slotted("again"))
+	for range 2 {
+		err := feed.Follow(t.Context(), func(_ context.Context, c ports.Change) error {
+			require.True(t, c.All)
+			return errApply
+		})
+		require.Equal(t, errApply, err)
+	}
+	f := follow(t, feed)
+	f.applies(func(_ context.Context, c ports.Change) error {
+		if c.All {
+			server.Exec("INSERT INTO again VALUES (1)")
+		}
+		return nil
+	})
+	f.all()
+	f.keys("1")
+	require.Equal(t, "again", value[string](t, server, "SELECT string_agg(slot_name, ' ') FROM pg_replication_slots WHERE slot_name = 'again' OR temporary"))
+}
+
 func idleFeedsAcknowledge(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("CREATE TABLE idle (id int PRIMARY KEY)", "CREATE TABLE busy (id int)")
 	f := follow(t, newFeed(t, server.DSN(), "public.idle", "{id}", slotted("idle")))
@@ -215,7 +239,7 @@ func takeOver(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("CREATE TABLE taken (id int PRIMARY KEY)")
 	feed := newFeed(t, server.DSN(), "public.taken", "{id}", slotted("taken"))
 	old := follow(t, feed)
-	old.all()
+	old.begins()
 	f := follow(t, feed)
 	require.ErrorContains(t, old.end(), "terminating connection")
 	server.Exec("INSERT INTO taken VALUES (1)")
@@ -245,7 +269,7 @@ func retainedWAL(t *testing.T, server *sqltest.Postgres) {
 	require.Zero(t, retained(temporary))
 	require.Zero(t, retained(named))
 	f := follow(t, named)
-	f.all()
+	f.begins()
 	f.stopped()
 	server.Exec("INSERT INTO retained SELECT generate_series(1, 10000)")
 	require.Greater(t, retained(named), int64(100_000))

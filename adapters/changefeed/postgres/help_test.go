@@ -113,6 +113,13 @@ func (f *follower) all() ports.Change {
 	}
 }
 
+// begins waits for the change of all, and until the feed follows its slot.
+func (f *follower) begins() {
+	f.t.Helper()
+	f.all()
+	f.idle()
+}
+
 // keys waits until exactly these keys were named, each at least once, and nothing else.
 func (f *follower) keys(want ...string) (last ports.Change) {
 	f.t.Helper()

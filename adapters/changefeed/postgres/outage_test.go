@@ -56,7 +56,7 @@ func TestASlotWhoseWALIsGoneBeginsAgainWithAll(t *testing.T) {
 	server.Exec("CREATE TABLE products (id int PRIMARY KEY)", "CREATE TABLE other (t text)")
 	feed := newFeed(t, server.DSN(), "public.products", "{id}", slotted("products"))
 	f := follow(t, feed)
-	f.all()
+	f.begins()
 	f.stopped()
 	server.Exec("INSERT INTO products VALUES (1)")
 	require.Eventually(t, func() bool {

@@ -13,8 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
-
-	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 const (
@@ -43,7 +41,7 @@ func newSession(f *Feed, conn *pgx.Conn, stream *pgconn.PgConn, shape string) *s
 }
 
 // run follows the stream to its end, and acknowledges at last what was applied.
-func (s *session) run(ctx context.Context, apply func(context.Context, ports.Change) error) error {
+func (s *session) run(ctx context.Context, apply applyFunc) error {
 	running, cancel := context.WithCancelCause(ctx)
 	var helpers sync.WaitGroup
 	for _, help := range []func(context.Context) error{s.receiver.run, s.watch} {
@@ -57,7 +55,7 @@ func (s *session) run(ctx context.Context, apply func(context.Context, ports.Cha
 }
 
 // applyAll calls apply with each batch, until running ends, for whose cause it does.
-func (s *session) applyAll(ctx, running context.Context, apply func(context.Context, ports.Change) error) error {
+func (s *session) applyAll(ctx, running context.Context, apply applyFunc) error {
 	for {
 		select {
 		case <-running.Done():

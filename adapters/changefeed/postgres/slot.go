@@ -11,46 +11,57 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 const plugin = "pgoutput"
 
-// slot returns the slot to stream from, which is there and unused, and whether it
-// continues where the last acknowledged change ended.
-func (f *Feed) slot(ctx context.Context, conn *pgx.Conn, stream *pgconn.PgConn, changed bool) (name string, continues bool, err error) {
-	if f.opts.Slot == "" {
-		name = "mlcache_" + strings.ToLower(rand.Text())
-		return name, false, create(ctx, stream, name, true)
+// slot returns the slot to stream from, which is there and unused. When there is none
+// that continues, apply gets a change of all first. A permanent slot is made only after
+// that, of a temporary one: whoever finds it can rely on all before it being covered.
+func (f *Feed) slot(ctx context.Context, conn *pgx.Conn, stream *pgconn.PgConn, changed bool, apply applyFunc) (name string, err error) {
+	continues, err := f.continues(ctx, conn, changed)
+	if continues || err != nil {
+		return f.opts.Slot, err
 	}
-	name = f.opts.Slot
-	exists, usable, err := f.found(ctx, conn)
+	began := time.Now()
+	name = "mlcache_" + strings.ToLower(rand.Text())
+	_, err = pglogrepl.CreateReplicationSlot(ctx, stream, name, plugin, pglogrepl.CreateReplicationSlotOptions{
+		Temporary: true, Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
+	}) // waits for the transactions that run, however long they do
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
-	if exists {
-		if err := f.takeOver(ctx, conn); err != nil {
-			return "", false, err
-		}
-		if usable && !changed {
-			return name, true, nil
-		}
-		if _, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", name); err != nil {
-			return "", false, err
-		}
+	if err := apply(ctx, ports.Change{All: true, Behind: time.Since(began)}); err != nil || f.opts.Slot == "" {
+		return name, err
 	}
-	if err := create(ctx, stream, name, false); err != nil {
-		return "", false, err
+	if _, err := conn.Exec(ctx, "SELECT pg_copy_logical_replication_slot($1, $2, false)", name, f.opts.Slot); err != nil {
+		return "", err
 	}
-	f.opts.Logger.InfoContext(ctx, "created a replication slot", "slot", name, "replaces_unusable", exists)
-	return name, false, nil
+	f.opts.Logger.InfoContext(ctx, "created a replication slot", "slot", f.opts.Slot)
+	return f.opts.Slot, pglogrepl.DropReplicationSlot(ctx, stream, name, pglogrepl.DropReplicationSlotOptions{})
 }
 
-// create waits for the transactions that run, however long they do.
-func create(ctx context.Context, stream *pgconn.PgConn, name string, temporary bool) error {
-	_, err := pglogrepl.CreateReplicationSlot(ctx, stream, name, plugin, pglogrepl.CreateReplicationSlotOptions{
-		Temporary: temporary, Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
-	})
-	return err
+// continues reports whether the permanent slot continues where the last acknowledged
+// change ended. One that does not is dropped.
+func (f *Feed) continues(ctx context.Context, conn *pgx.Conn, changed bool) (bool, error) {
+	if f.opts.Slot == "" {
+		return false, nil
+	}
+	exists, usable, err := f.found(ctx, conn)
+	if err != nil || !exists {
+		return false, err
+	}
+	if err := f.takeOver(ctx, conn); err != nil {
+		return false, err
+	}
+	if usable && !changed {
+		return true, nil
+	}
+	f.opts.Logger.WarnContext(ctx, "replaces a replication slot that misses changes", "slot", f.opts.Slot)
+	_, err = conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", f.opts.Slot)
+	return false, err
 }
 
 // found reports whether there is the permanent slot, and whether the server still has
