@@ -108,9 +108,22 @@ func (s *stock) least(id int, began time.Time, late time.Duration) (n int) {
 	return n
 }
 
+// traffic writes, and reads from all instances, while what lasts.
+func (s *stock) traffic(f *fleet, what func()) {
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	for i, p := range f.members {
+		all.Go(func() { s.write(uint64(i), over) })
+		all.Go(func() { s.read(p, uint64(i), over) })
+	}
+	defer all.Wait()
+	defer close(over)
+	what()
+}
+
 // read reads rows from p until over is closed, and requires that none is older than
 // allowed, nor than what it has read before.
-func (s *stock) read(p *process, seed uint64, late time.Duration, over <-chan struct{}) {
+func (s *stock) read(p *process, seed uint64, over <-chan struct{}) {
 	random, seen := rand.New(rand.NewPCG(seed, 2)), make(map[int]int)
 	for {
 		select {
@@ -199,21 +212,15 @@ func TestFleetFollowsTheChangesOfPostgreSQL(t *testing.T) {
 			t.Parallel()
 			s, f := startStock(t, 3, changes)
 			f.leader()
-			over := make(chan struct{})
-			var all sync.WaitGroup
-			for i := range 3 {
-				all.Go(func() { s.write(uint64(i), over) })
-				all.Go(func() { s.read(f.members[i], uint64(i), late, over) })
-			}
-			s.awaitCommits(100)
-			s.server.KillAll()
-			s.server.Restart()
-			s.awaitCommits(100)
-			first := f.leader()
-			f.members[first].kill()
-			s.awaitCommits(100)
-			close(over)
-			all.Wait()
+			s.traffic(f, func() { s.awaitCommits(100) })
+			s.requireLast(f) // by invalidations of rows alone
+			s.traffic(f, func() {
+				s.server.KillAll()
+				s.server.Restart()
+				s.awaitCommits(100)
+				f.members[f.leader()].kill()
+				s.awaitCommits(100)
+			})
 			f.leader()
 			s.requireLast(f)
 		})
