@@ -23,7 +23,7 @@ func (a *API) demandOf(h http.Header) (d domain.Constraints, wait string) {
 	if given := h["Prefer"]; given != nil {
 		wait, d.Wait = preferredWait(given)
 	}
-	if (d.Strict() || d.NoStore) && !a.access.admits(h["Authorization"]) {
+	if (d.Strict() || d.NoStore) && !a.trusts(h) {
 		d.Within = a.access.ReloadInterval
 	}
 	return d, wait

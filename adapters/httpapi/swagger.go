@@ -17,18 +17,18 @@ import (
 
 // routeDocs serves Swagger UI by gin-swagger, which writes its style and its
 // configuration; its files are those that "make assets" fetches.
-func (a *API) routeDocs() {
+func (a *API) routeDocs(fs faces) {
 	p := assets.Page{
 		Template: "docs.html",
 		Vendored: []string{"swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"},
 		Styles:   "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='", // the style element in its logo
 	}
 	within := gin.WrapH(p.At(inside("/docs")))
-	a.get("/docs", gin.WrapH(p.At(outside("/docs"))))
-	a.get("/docs/", within)
+	fs.get("/docs", gin.WrapH(p.At(outside("/docs"))))
+	fs.get("/docs/", within)
 	files := ginswagger.WrapHandler(&webdav.Handler{FileSystem: swaggerFiles{a.vendored}, LockSystem: webdav.NewMemLS()},
 		ginswagger.URL("openapi.json")) // from /docs/ too, see below
-	a.get("/docs/:file", func(c *gin.Context) {
+	fs.get("/docs/:file", func(c *gin.Context) {
 		switch name := c.Param("file"); {
 		case name == "index.html":
 			within(c)

@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listening
 		return err
 	}
 	if command.name == "healthcheck" {
-		return checkHealth(ctx, serviceAddr(command, os.Args[0], "/proc/1/cmdline"))
+		return checkHealth(ctx, serviceAt(command, os.Args[0], "/proc/1/cmdline"))
 	}
 	return serve(ctx, command.Config, stderr, listening)
 }
