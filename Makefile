@@ -35,6 +35,7 @@ prove = @$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -run $(1) $
 # is a dependency of this one.
 COMPARE      := adapters/lru/compare
 HTTP_COMPARE := adapters/httpapi/compare
+DEPLOY       := docs/deploy/verify
 
 .PHONY: help
 help: ## list the targets
@@ -105,6 +106,10 @@ measure-fleet: ## print the latency of waiters, invalidations and takeovers, and
 test-compare: ## run the tests of the comparisons with others, which are modules of their own
 	cd $(COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
 	cd $(HTTP_COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
+
+.PHONY: test-deploy
+test-deploy: ## check the files for Kubernetes against the types of its API, in a module of their own
+	cd $(DEPLOY) && go vet ./... && go test $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: ## vet and lint, layer rules included
