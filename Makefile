@@ -108,7 +108,7 @@ test-compare: ## run the tests of the comparisons with others, which are modules
 	cd $(HTTP_COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
 
 .PHONY: test-deploy
-test-deploy: ## check the files for Kubernetes against the types of its API, in a module of their own
+test-deploy: ## check the files for Kubernetes and Docker Compose against what these take, in a module of their own
 	cd $(DEPLOY) && go vet ./... && go test $(TESTFLAGS) ./...
 
 .PHONY: lint

@@ -1,4 +1,4 @@
-// Package verify checks the files for Kubernetes: each is what the API takes, to the last
+// Package verify checks the files for Kubernetes, and the one for Docker Compose: each is what the API takes, to the last
 // field, and together they say what docs/kubernetes.md promises. It needs no network.
 package verify
 
