@@ -19,11 +19,16 @@ type commands struct {
 	Serve       struct{}       `cmd:"" default:"withargs" help:"Run the service (the default)."`
 	Healthcheck struct{}       `cmd:"" help:"Ask the running service for its health; exit status 0 when it serves. It asks at --addr, else at the address of process 1 where that is this program, as in a container, else at $MLCACHE_ADMIN_ADDR or $MLCACHE_ADDR."`
 	Version     versionCommand `cmd:"" help:"Print the version."`
+	Completion  struct {
+		Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+	} `cmd:"" help:"Print a script with which a shell completes commands and flags."`
+	Man struct{} `cmd:"" help:"Print the page for man."`
 
 	VersionFlag kong.VersionFlag `name:"version" short:"v" help:"Print the version."`
 
 	name      string
 	addrGiven bool // on the command line
+	model     *kong.Application
 }
 
 // versionCommand prints the version whatever the settings are, as --version does.
@@ -146,7 +151,7 @@ func parseArgs(args []string, stdout io.Writer) (c commands, flags []*kong.Flag,
 	if err != nil {
 		return commands{}, nil, usageError{withoutSecrets(err)}
 	}
-	c.name = parsed.Command()
+	c.name, c.model = parsed.Command(), k.Model
 	c.addrGiven = slices.ContainsFunc(parsed.Path, func(p *kong.Path) bool {
 		return p.Flag != nil && p.Flag.Name == "addr" && !p.Resolved
 	})
