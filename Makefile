@@ -16,8 +16,9 @@ REDOCLY  := npx --yes @redocly/cli@2.77.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-# Gin's MessagePack, which nothing here speaks, would be a tenth of the program.
-TAGS := nomsgpack
+# Gin's MessagePack, which nothing here speaks, would be a tenth of the program; gRPC's
+# own traces, which nothing here shows, keep the linker from leaving out unused methods.
+TAGS := nomsgpack,grpcnotrace
 
 # What coverage is measured over: all but what is generated or only tests.
 COVERED    = $(shell go list ./... 2>/dev/null | grep -v -e /mocks -e /docs -e /portstest -e /redistest -e /sqltest | paste -sd, -)
