@@ -153,7 +153,7 @@ func parseArgs(args []string, stdout io.Writer) (c commands, flags []*kong.Flag,
 	}
 	c.name, c.model = parsed.Command(), k.Model
 	c.addrGiven = slices.ContainsFunc(parsed.Path, func(p *kong.Path) bool {
-		return p.Flag != nil && p.Flag.Name == "addr" && !p.Resolved
+		return p.Flag != nil && p.Flag.Name == flagAddr && !p.Resolved
 	})
 	return c, k.Model.Flags, nil
 }

@@ -24,9 +24,9 @@ type servedAt struct {
 
 func (c commands) servedAt() servedAt {
 	if c.AdminAddr != "" && !c.addrGiven {
-		return servedAt{"admin-addr", c.AdminAddr, c.TLSCert != ""}
+		return servedAt{flagAdminAddr, c.AdminAddr, c.TLSCert != ""}
 	}
-	return servedAt{"addr", c.Addr, c.TLSCert != ""}
+	return servedAt{flagAddr, c.Addr, c.TLSCert != ""}
 }
 
 // serviceAt returns where the service is that a healthcheck is for: at the --addr of

@@ -37,13 +37,13 @@ func openDoors(ctx context.Context, api *httpapi.API, cfg Config, log *slog.Logg
 	if o.TLS, err = certified(cfg, log); err != nil {
 		return nil, err
 	}
-	public, err := openDoor(ctx, "addr", cfg.Addr, api, o, cfg, log)
+	public, err := openDoor(ctx, flagAddr, cfg.Addr, api, o, cfg, log)
 	if err != nil || cfg.AdminAddr == "" {
 		return append(opened, public), err
 	}
 	opened = append(opened, public)
 	o.MaxConnections = adminConnections
-	admin, err := openDoor(ctx, "admin-addr", cfg.AdminAddr, api.Admin(), o, cfg, log)
+	admin, err := openDoor(ctx, flagAdminAddr, cfg.AdminAddr, api.Admin(), o, cfg, log)
 	return append(opened, admin), err
 }
 

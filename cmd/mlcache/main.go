@@ -45,10 +45,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listening
 	case "healthcheck":
 		return checkHealth(ctx, serviceAt(command, os.Args[0], "/proc/1/cmdline"))
 	case "completion <shell>":
-		complete(stdout, command.Completion.Shell, command.model)
+		fmt.Fprint(stdout, completion(command.Completion.Shell, command.model))
 		return nil
 	case "man":
-		manual(stdout, command.model)
+		fmt.Fprint(stdout, manual(command.model))
 		return nil
 	}
 	return serve(ctx, command.Config, stderr, listening)

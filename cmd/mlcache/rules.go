@@ -40,8 +40,10 @@ func (e settingError) Error() string {
 // Unwrap returns the reason.
 func (e settingError) Unwrap() error { return e.reason }
 
-// The flags that routes have names of their own for.
+// The flags that are named in more places than one.
 const (
+	flagAddr        = "addr"
+	flagAdminAddr   = "admin-addr"
 	flagSource      = "source"
 	flagSourceURL   = "source-url"
 	flagSourceDSN   = "source-dsn"
@@ -125,8 +127,8 @@ func (c *Config) rules() []rule {
 	_, _, addrErr := net.SplitHostPort(c.Addr)
 	_, _, adminErr := net.SplitHostPort(c.AdminAddr)
 	return []rule{
-		{"addr", c.Addr, addrErr == nil, "host:port or :port"},
-		{"admin-addr", c.AdminAddr, c.AdminAddr == "" || adminErr == nil && !samePort(c.AdminAddr, c.Addr), "host:port or :port, with another port than that of MLCACHE_ADDR"},
+		{flagAddr, c.Addr, addrErr == nil, "host:port or :port"},
+		{flagAdminAddr, c.AdminAddr, c.AdminAddr == "" || adminErr == nil && !samePort(c.AdminAddr, c.Addr), "host:port or :port, with another port than that of MLCACHE_ADDR"},
 		{"tls-key", c.TLSKey, (c.TLSKey == "") == (c.TLSCert == ""), "a file if and only if MLCACHE_TLS_CERT names one"},
 		{"redis-prefix", c.RedisPrefix, !strings.ContainsAny(c.RedisPrefix, "{}"), "no braces"},
 		{"redis-wait", c.RedisWait, c.RedisWait >= 0, "0 or more"},

@@ -41,7 +41,7 @@ func (p *program) encrypted() *tls.Conn {
 func (p *program) ask(request string) answer {
 	p.t.Helper()
 	conn := p.encrypted()
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_, err := io.WriteString(conn, request)
 	require.NoError(p.t, err)
 	method, _, _ := strings.Cut(request, " ")
@@ -96,7 +96,7 @@ func TestAHandshakeThatStopsIsClosed(t *testing.T) {
 	}
 	eventually(t, "there is room again", func() bool {
 		conn := tls.Client(p.dial(), &tls.Config{InsecureSkipVerify: true})
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		return conn.Handshake() == nil
 	})
 }
@@ -128,11 +128,11 @@ func TestOverTLSAReaderThatStopsIsClosedAndItsSlotIsFreed(t *testing.T) {
 			stalled++
 			continue
 		}
-		conn.Close()
+		_ = conn.Close()
 	}
 	eventually(t, "a connection has room again", func() bool {
 		conn := tls.Client(p.dial(), &tls.Config{InsecureSkipVerify: true})
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		return conn.Handshake() == nil
 	})
 }
@@ -151,7 +151,7 @@ func TestOverTLSAConnectionTooManyGetsAnAlert(t *testing.T) {
 	require.NoError(t, kept.Close())
 	eventually(t, "there is room again", func() bool {
 		conn := tls.Client(p.dial(), &tls.Config{InsecureSkipVerify: true})
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		return conn.Handshake() == nil
 	})
 }
