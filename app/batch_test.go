@@ -239,7 +239,7 @@ func TestABatchTrustsL1AsAGetDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
-		require.NoError(t, f.l2.Delete(context.Background(), key)) // and no word of it
+		require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{})) // and no word of it
 		f.bus(0).reconnect()
 		got := f.services[0].GetMany(context.Background(), []domain.Key{key}, nil)
 		require.NoError(t, got[0].Err)

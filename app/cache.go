@@ -127,6 +127,8 @@ func (s *Service) share(ctx context.Context, came time.Time, d domain.Constraint
 		case started:
 		case errors.Is(err, errNotRefreshed), err == nil && d.Strict() && !r.reaches(d, came), err == nil && unverified && r.lookedBefore(came):
 			continue
+		case err == nil && s.purges.isPurged(r.Entry) && r.loadBegan.Before(came):
+			continue
 		case r.Outcome == domain.Loaded:
 			r.Outcome = domain.Coalesced
 		}

@@ -37,6 +37,10 @@ type call struct {
 	// waitBegan and waitEnded are those of the first wait for another's lease.
 	waitBegan, waitEnded time.Time
 	lost                 bool // a lease, once
+	// outdated says that the source returned an older version than is known of, and lease
+	// is what the call kept then to load once more.
+	outdated bool
+	lease    ports.Lease
 
 	leased    atomic.Bool               // other instances may wait for what it loads
 	loadBegan atomic.Pointer[time.Time] // nil before that is known
@@ -94,7 +98,7 @@ func (r result) lookedBefore(t time.Time) bool { return !r.looked.IsZero() && r.
 // serves reports whether found, which another call stored, is what the call is for.
 func (c *call) serves(found domain.Copy) bool { return found.Fresh() && c.isLateEnough(found) }
 
-// isLateEnough reports whether the load of found began after the request came, or
+// isLateEnough reports whether found is what the request asks for, or its load began after the request came, or
 // d.Within before, if that is wanted. There are two ways to tell. If the call waited
 // for a lease and the copy is younger than the end of that wait, it was stored under a
 // later lease, which was not held yet when the wait began: so its load began after
@@ -102,7 +106,7 @@ func (c *call) serves(found domain.Copy) bool { return found.Fresh() && c.isLate
 // the time that the value took to reach L2.
 func (c *call) isLateEnough(found domain.Copy) bool {
 	switch {
-	case !c.d.Strict():
+	case !c.d.Strict(), c.d.Meets(found):
 		return true
 	case !c.waitEnded.IsZero() && found.Age() < time.Since(c.waitEnded):
 		c.begins(c.waitBegan)

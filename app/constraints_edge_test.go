@@ -38,7 +38,7 @@ func TestAnUnverifiedCopyMeetsNoConstraintsUntilL2VerifiesIt(t *testing.T) {
 		got, err := f.with(0, key, domain.Constraints{MaxAge: time.Hour})
 		require.NoError(t, err)
 		require.Equal(t, domain.L2Hit, got.Outcome)
-		require.NoError(t, f.l2.Delete(context.Background(), key)) // and no word of it
+		require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{})) // and no word of it
 		f.bus(0).reconnect()
 		_, err = f.with(0, key, domain.Constraints{OnlyIfCached: true})
 		require.ErrorIs(t, err, domain.ErrNotCached)
@@ -134,7 +134,7 @@ func TestADeleteVoidsALookInFlight(t *testing.T) {
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 		w.l1.EXPECT().Delete(w.key).Return().Once()
 		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(false).Once()
-		w.l2.EXPECT().Delete(mock.Anything, w.key).Return(nil).Once()
+		w.l2.EXPECT().Invalidate(mock.Anything, w.key, mock.Anything).Return(nil).Once()
 		w.l2.EXPECT().Get(mock.Anything, w.key).RunAndReturn(func(context.Context, domain.Key) (domain.Copy, bool, error) {
 			time.Sleep(time.Second)
 			return held("old", time.Second), true, nil
@@ -158,7 +158,7 @@ func TestACopyInL1ThatDidNotDoIsSaidToBeRefusedThoughL2HasNone(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
 		time.Sleep(10 * time.Second)
-		require.NoError(t, f.l2.Delete(context.Background(), key)) // evicted there, say
+		require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{})) // evicted there, say
 		got, err := f.with(0, key, domain.Constraints{MaxAge: time.Second})
 		require.NoError(t, err)
 		require.Equal(t, domain.Loaded, got.Outcome)
@@ -305,7 +305,7 @@ func TestAnUnverifiedCopyWasNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never), mustKey(t, "k")
 		f.get(t, 0, key)
-		require.NoError(t, f.l2.Delete(context.Background(), key))
+		require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{}))
 		f.bus(0).reconnect()
 		got, err := f.with(0, key, domain.Constraints{MaxStale: time.Second})
 		require.NoError(t, err)
@@ -327,7 +327,7 @@ func TestABatchThatReadBeforeADeleteBringsNothingOldBack(t *testing.T) {
 		})
 		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
 		w.l1.EXPECT().Delete(w.key).Run(func(domain.Key) { deleted.Store(true) }).Return()
-		w.l2.EXPECT().Delete(mock.Anything, w.key).Return(nil)
+		w.l2.EXPECT().Invalidate(mock.Anything, w.key, mock.Anything).Return(nil)
 		w.l2.EXPECT().GetMany(mock.Anything, []domain.Key{w.key}).RunAndReturn(func(context.Context, []domain.Key) []ports.Found {
 			time.Sleep(10 * time.Millisecond)
 			return []ports.Found{{Copy: held("old", -time.Second), OK: true}}

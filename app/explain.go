@@ -29,6 +29,7 @@ func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanatio
 	if nearest.Fresh() && !nearest.Entry.Missing() {
 		x.RefreshChance = nearest.RefreshChance(s.opts.RefreshAhead)
 	}
+	x.Purges = s.purges.mark()
 	x.Next = s.next(x)
 	return x
 }

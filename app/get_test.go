@@ -52,7 +52,7 @@ func newWorld(t *testing.T, change ...func(*app.Options)) *world {
 	}
 	var err error
 	w.svc, err = app.New(app.Ports{
-		L1: w.l1, L2: w.l2, Locker: w.locker, Bus: w.bus, Source: w.source, Recorder: w.count,
+		L1: w.l1, L2: w.l2, Locker: w.locker, Bus: w.bus, Purger: noPurges{}, Source: w.source, Recorder: w.count,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, o)
 	require.NoError(t, err)
@@ -536,4 +536,36 @@ func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 // refusing is an Acquire of a locker that cannot be used.
 func refusing(context.Context, domain.Key) (ports.Lease, error) {
 	return ports.Lease{}, errors.New("refused")
+}
+
+// What the holder of the lease stored travels with the end of the lease.
+func TestAWaiterThatReceivesWhatWasStoredDoesNotAskForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := held("v", 29*time.Second)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
+		w.leaseIsHeld(ports.Ending{Stored: c})
+		w.l1.EXPECT().Set(w.key, c, epoch).Return(true).Once()
+		got, err := w.get()
+		require.NoError(t, err)
+		require.Equal(t, domain.Coalesced, got.Outcome)
+		require.Equal(t, c, got.Copy)
+	})
+}
+
+func TestAWaiterLooksInL2WhenWhatItReceivesMayNotBeTheNewest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		newer := held("newer", 30*time.Second)
+		w.l1.EXPECT().Get(w.key).Return(domain.Copy{}, false)
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil).Once()
+		w.l2.EXPECT().Get(mock.Anything, w.key).Return(newer, true, nil).Once()
+		w.leaseIsHeld(ports.Ending{Stored: held("v", 29*time.Second)})
+		w.l1.EXPECT().Set(w.key, mock.Anything, epoch).Return(false).Once() // a write came
+		w.l1.EXPECT().Set(w.key, newer, epoch).Return(true).Once()
+		got, err := w.get()
+		require.NoError(t, err)
+		require.Equal(t, newer, got.Copy)
+	})
 }

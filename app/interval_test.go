@@ -302,7 +302,7 @@ func TestAForcedLoadBeginsAfterTheRequestCameHoweverFarL2Is(t *testing.T) {
 			l2, o := far{f.l2, way + time.Duration(i)*40*time.Millisecond}, app.DefaultOptions()
 			o.RefreshAhead = 0
 			s, err := app.New(app.Ports{
-				L1: l1, L2: l2, Locker: l2, Bus: newBus(), Source: &fakeSource{load: source.load},
+				L1: l1, L2: l2, Locker: l2, Bus: newBus(), Purger: l2, Source: &fakeSource{load: source.load},
 				Recorder: counters.New(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}, o)
 			require.NoError(t, err)
@@ -365,7 +365,7 @@ func TestTheAnswerSaysWhatCopyWasHeldThatDidNotDo(t *testing.T) {
 						reader = 0
 					}
 					if !c.l2 {
-						require.NoError(t, f.l2.Delete(context.Background(), key)) // evicted, say
+						require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{})) // evicted, say
 					}
 					time.Sleep(c.after)
 					c.d.StaleIfError = -1

@@ -57,7 +57,7 @@ func TestAResultWithoutTTLIsDeletedAlsoWhenTheLockerCannotBeUsed(t *testing.T) {
 		w.l2.EXPECT().Get(mockAny, w.key).Return(domain.Copy{}, false, nil)
 		w.locker.EXPECT().Acquire(mockAny, w.key).RunAndReturn(refusing)
 		w.sourceAnswers(domain.Value{}, domain.ErrNotFound)
-		w.l2.EXPECT().Delete(mockAny, w.key).Return(nil).Once()
+		w.l2.EXPECT().Invalidate(mockAny, w.key, mockAny).Return(nil).Once()
 		w.l1.EXPECT().Delete(w.key).Return().Once()
 		got, err := w.get()
 		require.NoError(t, err)

@@ -90,6 +90,9 @@ func (c *call) Run(ctx context.Context) (result, error) {
 func (c *call) load(ctx context.Context) (domain.Answer, error) {
 	for {
 		if err := c.enter(ctx); err != nil {
+			if c.lease != (ports.Lease{}) {
+				c.s.release(ctx, c.leaseKey(), c.lease, ports.Ending{})
+			}
 			return domain.Answer{}, err
 		}
 		if c.want == unstored && c.d.Within == 0 {
@@ -148,6 +151,10 @@ func (c *call) leaseKey() domain.Key {
 // acquire takes the lease. The zero Lease without an error says that the locker
 // cannot be used and that nothing known here speaks against a load.
 func (c *call) acquire(ctx context.Context) (ports.Lease, error) {
+	if kept := c.lease; kept != (ports.Lease{}) {
+		c.lease = ports.Lease{}
+		return kept, nil
+	}
 	lease, err := c.s.locker.Acquire(ctx, c.leaseKey())
 	switch {
 	case err == nil || errors.Is(err, domain.ErrLeaseHeld) || domain.IsLoadFailure(err) || ctx.Err() != nil:
@@ -169,12 +176,13 @@ func (c *call) awaitLease(ctx context.Context, asked time.Time) (answer domain.A
 		s.rec.Event(ports.LeaseWaited)
 		c.waitBegan = asked
 	}
+	since := s.l1.Epoch(c.key)
 	ending, err := s.locker.Await(ctx, c.leaseKey())
 	switch {
 	case err != nil: // Acquire tells what to do about it
 		s.l2Failed(ctx, "await", err)
 		return domain.Answer{}, ctx.Err() == nil, err
-	case ending.Entry != nil && c.isLateEnough(copyOf(ending.Entry)):
+	case ending.Entry != nil && c.isLateEnough(copyOf(ending.Entry)) && !s.purges.isPurged(ending.Entry):
 		return domain.Answer{Copy: copyOf(ending.Entry), Outcome: domain.Coalesced}, false, nil
 	case ending.Unshared && !c.refresh:
 		answer, err = c.loadBeside(ctx)
@@ -182,7 +190,10 @@ func (c *call) awaitLease(ctx context.Context, asked time.Time) (answer domain.A
 	case ending.Failure != nil && !errors.Is(ending.Failure, domain.ErrTooSoon):
 		return domain.Answer{}, false, ending.Failure
 	}
-	found, _ := c.look(ctx)
+	found := s.purges.judge(ending.Stored)
+	if !s.promote(c.key, found, since) { // else L2 may have something newer by now
+		found, _ = c.look(ctx)
+	}
 	switch {
 	case c.refresh: // what was found, if anything, has been promoted
 		return domain.Answer{}, false, errElsewhere

@@ -15,6 +15,7 @@ type Ports struct {
 	L2       ports.L2Store
 	Locker   ports.Locker
 	Bus      ports.Bus
+	Purger   ports.Purger
 	Source   ports.Source
 	Recorder ports.Recorder
 	Logger   *slog.Logger
@@ -38,6 +39,7 @@ type Options struct {
 	RequestTimeout    time.Duration // hard end of one request
 	MaxValueBytes     int           // a larger value from the source is a failure
 	MaxWaiters        int           // requests that wait for loads at once
+	TTLWithoutChanges time.Duration // how old a value may be while the feed of changes is down, if there is one
 	ReloadInterval    time.Duration // a load that nobody waits for any more is cancelled no sooner than this after it began
 	// Random returns uniform numbers in [0, 1) and is safe for concurrent use. It
 	// decides about refreshes ahead and TTL jitter. Nil is math/rand/v2.Float64.
@@ -68,6 +70,7 @@ func DefaultOptions() Options {
 		RequestTimeout:    10 * time.Second,
 		MaxValueBytes:     1 << 20,
 		MaxWaiters:        100_000,
+		TTLWithoutChanges: 30 * time.Second,
 		ReloadInterval:    time.Second,
 	}
 }
@@ -75,14 +78,24 @@ func DefaultOptions() Options {
 // KeepStale is how long an L1Store has to keep expired entries.
 func (o Options) KeepStale() time.Duration { return max(o.StaleIfError, o.StaleWhile) }
 
+// remembered is how long an invalidation is remembered: a load that began before it has
+// ended by then, and what that stored has expired.
+func (o Options) remembered() time.Duration {
+	ttl := o.TTL
+	if o.Freshness == FollowSource {
+		ttl = MaxTTL
+	}
+	return ttl + o.L2Stale + o.KeepStale() + o.SourceTimeout
+}
+
 func (o Options) validate() error {
 	switch {
 	case o.TTL < time.Millisecond:
 		return fmt.Errorf("app: TTL %v is below 1ms", o.TTL)
 	case o.TTLJitter < 0 || o.TTLJitter >= 1:
 		return fmt.Errorf("app: TTLJitter %v is not in [0, 1)", o.TTLJitter)
-	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.SoftTimeout, o.L1TTL, o.L2Stale, o.FailureCooldown, o.ReloadInterval) < 0 || o.RefreshAhead < 0:
-		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, SoftTimeout, L1TTL, L2Stale, FailureCooldown, ReloadInterval and RefreshAhead must not be negative")
+	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.SoftTimeout, o.L1TTL, o.L2Stale, o.FailureCooldown, o.TTLWithoutChanges, o.ReloadInterval) < 0 || o.RefreshAhead < 0:
+		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, SoftTimeout, L1TTL, L2Stale, FailureCooldown, TTLWithoutChanges, ReloadInterval and RefreshAhead must not be negative")
 	case o.SourceTimeout <= 0 || o.RequestTimeout <= 0:
 		return errors.New("app: SourceTimeout and RequestTimeout must be positive")
 	case o.SourceConcurrency < 1:

@@ -20,9 +20,13 @@ type Route struct {
 	Source ports.Source // is asked for keys without the prefix
 	// Check returns an error that wraps domain.ErrInvalidKey for a key, without the
 	// prefix, that Source cannot be asked for. Nil takes all keys.
-	Check    func(domain.Key) error
-	Recorder ports.Recorder
-	Options  Options
+	Check func(domain.Key) error
+	// Changes are those of Source, with keys without the prefix; nil: they are not known.
+	Changes ports.ChangeFeed
+	// ChangeVersions says that versions of changes compare with those of values.
+	ChangeVersions bool
+	Recorder       ports.Recorder
+	Options        Options
 }
 
 // Router reads and writes keys through the layers, which its routes share, as the
@@ -33,14 +37,16 @@ type Router struct {
 	l1     ports.L1Store
 	bus    ports.Bus
 	rec    ports.Recorder
+	purges *purges
 	routes []*routed // those with longer prefixes first
 }
 
 type routed struct {
 	*Service
-	name   string
-	prefix string
-	check  func(domain.Key) error
+	name    string
+	prefix  string
+	check   func(domain.Key) error
+	changes *follower // nil: there is no feed
 }
 
 // NewRouter returns a Router over p, which receives p.Bus' invalidations and counts
@@ -53,6 +59,8 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 	}
 	largest := slices.MaxFunc(routes, func(a, b Route) int { return a.Options.MaxValueBytes - b.Options.MaxValueBytes })
 	m := newMemory(largest.Options.MaxValueBytes, len(routes))
+	longest := slices.MaxFunc(routes, func(a, b Route) int { return cmp.Compare(a.Options.remembered(), b.Options.remembered()) })
+	r.purges = newPurges(p.Purger, p.Bus, longest.Options.remembered())
 	for _, route := range routes {
 		for _, known := range r.routes {
 			if known.prefix == route.Prefix || known.name == route.Name {
@@ -67,10 +75,16 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 		if route.Name != "" {
 			own.Logger = p.Logger.With("route", route.Name)
 		}
-		r.routes = append(r.routes, &routed{newService(own, route.Options, m), route.Name, route.Prefix, route.Check})
+		r.routes = append(r.routes, &routed{newService(own, route.Options, m, r.purges.of(route.Name)), route.Name, route.Prefix, route.Check, nil})
 	}
 	slices.SortFunc(r.routes, func(a, b *routed) int { return len(b.prefix) - len(a.prefix) })
 	r.bus.Listen(r)
+	for _, route := range routes {
+		if route.Changes != nil {
+			at := slices.IndexFunc(r.routes, func(known *routed) bool { return known.prefix == route.Prefix })
+			r.routes[at].changes = r.routes[at].follow(route)
+		}
+	}
 	return r, nil
 }
 
@@ -153,6 +167,17 @@ func (r *Router) Delete(ctx context.Context, key domain.Key) error {
 	return route.Delete(ctx, key)
 }
 
+// Purge is that of the keys' Services; tags, and All, are those of all routes.
+func (r *Router) Purge(ctx context.Context, p domain.PurgeRequest) error {
+	return purge(ctx, r.rec, r.purges, p, func(ctx context.Context, key domain.Key, i domain.Invalidation) error {
+		route, err := r.of(key)
+		if err != nil {
+			return err
+		}
+		return route.invalidate(ctx, key, i)
+	})
+}
+
 // Explain is that of the key's Service, and names the route.
 func (r *Router) Explain(ctx context.Context, key domain.Key) domain.Explanation {
 	route, err := r.of(key)
@@ -166,15 +191,19 @@ func (r *Router) Explain(ctx context.Context, key domain.Key) domain.Explanation
 
 // Activity returns what all services do now, and what each named route does.
 func (r *Router) Activity() ports.Activity {
-	all := ports.Activity{Subscribed: r.bus.Subscribed(), Available: r.bus.Available()}
+	all := ports.Activity{Subscribed: r.bus.Subscribed(), Available: r.bus.Available(), PurgedTags: int(r.purges.held.Load())}
 	for _, route := range r.routes {
 		one := route.Activity()
+		one.Changes = route.changes.activity()
 		all.SourceCalls += one.SourceCalls
 		all.SourceSlots += one.SourceSlots
 		all.Calls += one.Calls
 		all.Refreshes += one.Refreshes
 		all.Waiting += one.Waiting
 		all.Failing = all.Failing || one.Failing
+		if route.name == "" {
+			all.Changes = one.Changes
+		}
 		if route.name != "" {
 			all.Routes = append(all.Routes, ports.RouteActivity{Name: route.name, Activity: one})
 		}
@@ -186,8 +215,15 @@ func (r *Router) Activity() ports.Activity {
 // Drain is that of all services.
 func (r *Router) Drain(ctx context.Context) error { return r.each(ctx, (*Service).Drain) }
 
-// Close is that of all services.
-func (r *Router) Close(ctx context.Context) error { return r.each(ctx, (*Service).Close) }
+// Close is that of all services. It stops to follow changes first.
+func (r *Router) Close(ctx context.Context) error {
+	for _, route := range r.routes {
+		if route.changes != nil {
+			route.changes.end()
+		}
+	}
+	return r.each(ctx, (*Service).Close)
+}
 
 func (r *Router) each(ctx context.Context, do func(*Service, context.Context) error) error {
 	errs := make([]error, len(r.routes))
@@ -209,8 +245,16 @@ func (r *Router) Invalidate(key domain.Key) {
 	r.rec.Event(ports.InvalidationReceived)
 }
 
+// Purged takes note of a purge.
+func (r *Router) Purged(p domain.Purges) {
+	if !r.purges.merge(p, false) {
+		r.Gap()
+	}
+}
+
 // Gap makes all that was read before unverified.
 func (r *Router) Gap() {
+	r.purges.gap()
 	r.l1.Unverify()
 	for _, route := range r.routes {
 		route.calls.Reset()

@@ -61,7 +61,7 @@ func newCrossing(t *testing.T, routes ...app.Route) crossing {
 		routes[i].Recorder = c.count.Route(routes[i].Name)
 	}
 	c.Router, err = app.NewRouter(app.Ports{
-		L1: l1, L2: l2, Locker: l2, Bus: c.bus, Recorder: c.count, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		L1: l1, L2: l2, Locker: l2, Bus: c.bus, Purger: l2, Recorder: c.count, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, routes)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close(context.Background())) })

@@ -32,6 +32,7 @@ type Service struct {
 	batched    slots // of loads for batches
 	reads      slots // of batches' calls of L2
 	breaker    *breaker
+	purges     *routePurges
 
 	failed  *cooldown // leases that are not to be taken, for when L2 cannot tell
 	resting *cooldown // keys that are not refreshed for a while
@@ -58,13 +59,13 @@ func New(p Ports, o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := newService(p, o, newMemory(o.MaxValueBytes, 1))
+	s := newService(p, o, newMemory(o.MaxValueBytes, 1), newPurges(p.Purger, p.Bus, o.remembered()).of(""))
 	s.bus.Listen(listener{s})
 	return s, nil
 }
 
 // newService returns a Service that does not receive invalidations yet.
-func newService(p Ports, o Options, m memory) *Service {
+func newService(p Ports, o Options, m memory, purged *routePurges) *Service {
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
@@ -72,13 +73,14 @@ func newService(p Ports, o Options, m memory) *Service {
 		p.L1 = reconfirmed{p.L1, o.L1TTL}
 	}
 	s := &Service{
-		l1: p.L1, l2: p.L2, locker: p.Locker, bus: p.Bus, rec: p.Recorder, log: p.Logger,
+		l1: purgedL1{p.L1, purged}, l2: purgedL2{p.L2, purged}, locker: p.Locker, bus: p.Bus, rec: p.Recorder, log: p.Logger,
 		opts:       o,
 		calls:      flight.NewGroup[callKey, result](o.MaxWaiters, o.RequestTimeout),
 		slots:      make(slots, o.SourceConcurrency),
 		refreshing: make(slots, max(1, o.SourceConcurrency/2)),
 		reads:      m.reads,
 		breaker:    newBreaker(o),
+		purges:     purged,
 		failed:     newCooldown(),
 		resting:    newCooldown(),
 	}
@@ -101,6 +103,7 @@ func (s *Service) Activity() ports.Activity {
 		Subscribed:  s.bus.Subscribed(),
 		Available:   s.bus.Available(),
 		Failing:     s.breaker.failing(),
+		PurgedTags:  int(s.purges.held.Load()),
 	}
 }
 

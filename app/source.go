@@ -20,6 +20,8 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.SourceTimeout, domain.ErrTimeout)
 	defer cancel()
 	c.begins(time.Now())
+	_ = s.purges.current(ctx) // else a value with tags seems purged
+	mark := s.purges.mark()
 	held := c.validated()
 	probes, ok := s.breaker.admit()
 	if !ok {
@@ -41,6 +43,7 @@ func (c *call) callSource(ctx context.Context) (domain.Answer, error) {
 	}
 	if err == nil {
 		s.failed.forget(c.leaseKey())
+		answer.Entry = s.purges.marked(answer.Entry, mark)
 	}
 	if domain.IsLoadFailure(err) {
 		s.rec.Event(ports.SourceFailed)

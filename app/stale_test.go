@@ -73,7 +73,7 @@ func TestAMissedInvalidationLastsNoLongerThanTheL1TTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, slow, never, func(o *app.Options) { o.L1TTL = 10 * time.Second }), mustKey(t, "k")
 		f.get(t, 0, key)
-		require.NoError(t, f.l2.Delete(context.Background(), key)) // and no word of it
+		require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{})) // and no word of it
 		time.Sleep(10 * time.Second)
 		require.Equal(t, "value of call 2", f.get(t, 0, key).Entry.Body())
 	})

@@ -58,6 +58,7 @@ type fleet struct {
 	services []*app.Service
 	counts   []*counters.Recorder
 	source   *fakeSource
+	purger   *forgetful
 }
 
 func newFleet(t *testing.T, instances int, load func(context.Context, int64) (domain.Value, error), change ...func(*app.Options)) *fleet {
@@ -81,14 +82,14 @@ func newFleetOn(t *testing.T, instances int, source ports.Source, change ...func
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l2.Close()) })
-	f := &fleet{l2: l2}
+	f := &fleet{l2: l2, purger: &forgetful{Purger: l2}}
 	for range instances {
 		l1, err := lru.New(lru.Options{MaxEntries: 100, MaxBytes: 1 << 20, KeepStale: o.StaleIfError})
 		require.NoError(t, err)
 		t.Cleanup(l1.Close)
 		count, b := counters.New(), newBus()
 		s, err := app.New(app.Ports{
-			L1: l1, L2: l2, Locker: l2, Bus: b, Source: source, Recorder: count,
+			L1: l1, L2: l2, Locker: l2, Bus: b, Purger: f.purger, Source: source, Recorder: count,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}, o)
 		require.NoError(t, err)

@@ -44,7 +44,7 @@ func TestAStatementWaitsForKeysOfABatchThatAreOnTheirWay(t *testing.T) {
 		require.NoError(t, err)
 		defer l1.Close()
 		s, err := app.New(app.Ports{
-			L1: l1, L2: l2, Locker: l2, Bus: newBus(), Source: source, Recorder: counters.New(), Logger: slog.New(slog.DiscardHandler),
+			L1: l1, L2: l2, Locker: l2, Bus: newBus(), Purger: l2, Source: source, Recorder: counters.New(), Logger: slog.New(slog.DiscardHandler),
 		}, o)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, s.Close(context.Background())) }()

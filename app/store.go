@@ -13,7 +13,8 @@ import (
 // whose lease was lost is stored nowhere: it may be older than what ended the lease.
 // If that was a write whose invalidation was received here, nobody has joined the
 // call since, and those that had are answered with what was loaded. Otherwise the
-// call goes on once more.
+// call goes on once more. So it does when the source returned an older version than is
+// known of; the second time the older one is the answer, which no layer stores.
 func (c *call) store(ctx context.Context, answer domain.Answer, lease ports.Lease, since ports.Epoch) (_ domain.Answer, again bool, _ error) {
 	s, began := c.s, time.Now()
 	err := s.l2.Fill(context.WithoutCancel(ctx), c.key, answer.Entry, lease)
@@ -24,6 +25,12 @@ func (c *call) store(ctx context.Context, answer domain.Answer, lease ports.Leas
 		again = !c.lost && !c.voided.Load() && !c.refresh
 		c.lost = true
 		return answer, again, nil
+	case errors.Is(err, domain.ErrOutdated) && !c.outdated:
+		c.outdated, c.lease = true, lease
+		return answer, true, nil
+	case errors.Is(err, domain.ErrOutdated):
+		s.release(ctx, c.key, lease, ports.Ending{Entry: answer.Entry})
+		return answer, false, nil
 	case err != nil:
 		s.l2Failed(ctx, "fill", err)
 		s.release(ctx, c.key, lease, ports.Ending{})
@@ -38,6 +45,8 @@ func (c *call) store(ctx context.Context, answer domain.Answer, lease ports.Leas
 // confirmed by the source is kept as expired.
 func (c *call) keep(loaded domain.Copy, since ports.Epoch) bool {
 	switch {
+	case c.hasNewer(loaded.Entry):
+		return false
 	case loaded.Entry.TTL() > 0:
 		return c.s.promote(c.key, loaded, since)
 	case loaded.Entry.Validator() != (domain.Validator{}):
@@ -46,6 +55,15 @@ func (c *call) keep(loaded domain.Copy, since ports.Epoch) bool {
 		c.s.l1.Delete(c.key)
 	}
 	return false
+}
+
+// hasNewer reports whether L1 has a later version than e is.
+func (c *call) hasNewer(e *domain.Entry) bool {
+	if e.Version() == 0 {
+		return false
+	}
+	held, ok := c.s.l1.Peek(c.key)
+	return ok && held.Entry.Version() > e.Version()
 }
 
 // loadUnleased is for when the locker cannot be used: the call still makes it one

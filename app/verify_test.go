@@ -38,7 +38,7 @@ func TestAnUnverifiedCopyThatL2DoesNotHaveIsReloaded(t *testing.T) {
 		s := f.services[0]
 		_, err := s.Get(context.Background(), key)
 		require.NoError(t, err)
-		require.NoError(t, f.l2.Delete(context.Background(), key)) // and no word of it
+		require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{})) // and no word of it
 		f.bus(0).reconnect()
 		got, err := s.Get(context.Background(), key)
 		require.NoError(t, err)
@@ -203,7 +203,7 @@ func TestWithoutRedisAFailureIsRememberedForTheCooldownToo(t *testing.T) {
 		require.ErrorIs(t, err, domain.ErrSourceFailed)
 		require.Equal(t, 2, w.events(ports.SourceCalled), "it ends")
 
-		w.l2.EXPECT().Delete(mock.Anything, w.key).Return(down).Once()
+		w.l2.EXPECT().Invalidate(mock.Anything, w.key, mock.Anything).Return(down).Once()
 		w.l1.EXPECT().Delete(w.key).Return().Once()
 		require.Error(t, w.svc.Delete(w.ctx, w.key))
 		w.sourceAnswers(domain.Value{}, errors.New("ORA-03113"))

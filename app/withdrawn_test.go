@@ -81,7 +81,7 @@ func TestAWithdrawalWithoutALeaseIsADelete(t *testing.T) {
 		w.l2.EXPECT().Get(mock.Anything, w.key).Return(domain.Copy{}, false, nil)
 		w.locker.EXPECT().Acquire(mock.Anything, w.key).Return(ports.Lease{}, errors.New("redis is busy"))
 		w.sourceAnswers(domain.Value{}, errForbidden)
-		w.l2.EXPECT().Delete(mock.Anything, w.key).Return(nil).Once()
+		w.l2.EXPECT().Invalidate(mock.Anything, w.key, mock.Anything).Return(nil).Once()
 		w.l1.EXPECT().Delete(w.key).Return()
 
 		for range 2 { // the second during the cool-down

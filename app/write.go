@@ -22,16 +22,21 @@ const MaxTTL = 365 * 24 * time.Hour
 // of all values if it is negative; with a TTL of 0 no layer keeps it. The write is
 // done although ctx ends. The error wraps domain.ErrTooLarge, or
 // domain.ErrL2Unavailable when L2 did not answer: the value may then be there or
-// not, and this instance has dropped its own copy.
+// not, and this instance has dropped its own copy. It wraps domain.ErrOutdated, and nothing
+// has changed, when a higher version than v has is known of the key.
 func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value, ttl time.Duration) error {
 	if len(v.Body) > s.opts.MaxValueBytes {
 		return fmt.Errorf("%w: %d bytes, %d allowed", domain.ErrTooLarge, len(v.Body), s.opts.MaxValueBytes)
+	}
+	if err := s.purges.current(ctx); err != nil { // else the value could seem purged
+		s.l2Failed(ctx, "put", err)
+		return fmt.Errorf("%w: %w", domain.ErrL2Unavailable, err)
 	}
 	key = key.Clone()
 	if ttl < 0 {
 		ttl = s.ttl()
 	}
-	e := domain.NewEntry(v, min(ttl, MaxTTL), 0).Kept(s.opts.L2Stale)
+	e := s.purges.marked(domain.NewEntry(v, min(ttl, MaxTTL), 0).Kept(s.opts.L2Stale), s.purges.mark())
 	since := s.l1.Epoch(key)
 	if err := s.write(ctx, "put", key, func(ctx context.Context) error { return s.l2.Put(ctx, key, e) }); err != nil {
 		return err
@@ -44,8 +49,14 @@ func (s *Service) Put(ctx context.Context, key domain.Key, v domain.Value, ttl t
 
 // Delete removes key from every layer. The errors are those of Put.
 func (s *Service) Delete(ctx context.Context, key domain.Key) error {
+	return s.invalidate(ctx, key, domain.Invalidation{})
+}
+
+// invalidate removes key from every layer, or leaves a stale copy in L2 if i is Soft.
+func (s *Service) invalidate(ctx context.Context, key domain.Key, i domain.Invalidation) error {
 	key = key.Clone()
-	return s.write(ctx, "delete", key, func(ctx context.Context) error { return s.l2.Delete(ctx, key) })
+	i.Remembered = s.opts.remembered()
+	return s.write(ctx, "invalidate", key, func(ctx context.Context) error { return s.l2.Invalidate(ctx, key, i) })
 }
 
 func (s *Service) write(ctx context.Context, op string, key domain.Key, inL2 func(context.Context) error) error {
@@ -55,7 +66,7 @@ func (s *Service) write(ctx context.Context, op string, key domain.Key, inL2 fun
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, domain.ErrTooLarge) || errors.Is(err, domain.ErrClosed):
+	case errors.Is(err, domain.ErrTooLarge) || errors.Is(err, domain.ErrClosed) || errors.Is(err, domain.ErrOutdated):
 		return err
 	}
 	s.l2Failed(ctx, op, err)
@@ -114,8 +125,16 @@ func (l listener) Invalidate(key domain.Key) {
 	l.s.rec.Event(ports.InvalidationReceived)
 }
 
+// Purged takes note of a purge.
+func (l listener) Purged(p domain.Purges) {
+	if !l.s.purges.merge(p, false) {
+		l.Gap()
+	}
+}
+
 // Gap makes all that was read before unverified.
 func (l listener) Gap() {
+	l.s.purges.gap()
 	l.s.l1.Unverify()
 	l.s.calls.Reset()
 	l.s.rec.Event(ports.GapFound)

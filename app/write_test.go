@@ -20,7 +20,7 @@ import (
 
 func TestADeleteGoesFromFarToNear(t *testing.T) {
 	w := newWorld(t)
-	far := w.l2.EXPECT().Delete(mock.Anything, w.key).Return(nil).Once()
+	far := w.l2.EXPECT().Invalidate(mock.Anything, w.key, mock.Anything).Return(nil).Once()
 	w.l1.EXPECT().Delete(w.key).Return().Once().NotBefore(far)
 	require.NoError(t, w.svc.Delete(w.ctx, w.key))
 }
@@ -38,7 +38,7 @@ func TestAWriteIsDoneAlthoughItsCallerHasLeft(t *testing.T) {
 	w := newWorld(t)
 	gone, leave := context.WithCancel(w.ctx)
 	leave()
-	w.l2.EXPECT().Delete(mock.Anything, w.key).RunAndReturn(func(ctx context.Context, _ domain.Key) error { return ctx.Err() }).Once()
+	w.l2.EXPECT().Invalidate(mock.Anything, w.key, mock.Anything).RunAndReturn(func(ctx context.Context, _ domain.Key, _ domain.Invalidation) error { return ctx.Err() }).Once()
 	w.l1.EXPECT().Delete(w.key).Return().Once()
 	require.NoError(t, w.svc.Delete(gone, w.key))
 }
@@ -106,7 +106,7 @@ func TestAnInvalidationVoidsTheCopyAndTheCall(t *testing.T) {
 		b, s := f.bus(0), f.services[0]
 		_, err := s.Get(context.Background(), key)
 		require.NoError(t, err)
-		require.NoError(t, f.l2.Delete(context.Background(), key)) // by another instance
+		require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{})) // by another instance
 		b.Invalidate(key)
 		var all sync.WaitGroup
 		all.Go(func() { _, _ = s.Get(context.Background(), key) })

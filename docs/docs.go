@@ -249,13 +249,13 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age and min-fresh",
+                        "description": "no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age, min-fresh and Min-Version",
                         "name": "Cache-Control",
                         "in": "header"
                     },
                     {
                         "type": "string",
-                        "description": "Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age and min-fresh are obeyed to the letter",
+                        "description": "Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter",
                         "name": "Authorization",
                         "in": "header"
                     },
@@ -263,6 +263,13 @@ const docTemplate = `{
                         "type": "string",
                         "description": "wait=N: when the load takes longer than N seconds, answer with a stale value if there is one, else 202 (RFC 7240)",
                         "name": "Prefer",
+                        "in": "header"
+                    },
+                    {
+                        "minimum": 1,
+                        "type": "integer",
+                        "description": "A version, as PUT gives it or the source: a copy with a lower one is reloaded once",
+                        "name": "Min-Version",
                         "in": "header"
                     },
                     {
@@ -695,6 +702,22 @@ const docTemplate = `{
                             }
                         }
                     },
+                    "409": {
+                        "description": "A higher Version is known of the key",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
                     "413": {
                         "description": "The value is too large",
                         "schema": {
@@ -919,13 +942,13 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age and min-fresh",
+                        "description": "no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age, min-fresh and Min-Version",
                         "name": "Cache-Control",
                         "in": "header"
                     },
                     {
                         "type": "string",
-                        "description": "Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age and min-fresh are obeyed to the letter",
+                        "description": "Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter",
                         "name": "Authorization",
                         "in": "header"
                     },
@@ -933,6 +956,13 @@ const docTemplate = `{
                         "type": "string",
                         "description": "wait=N: when the load takes longer than N seconds, answer with a stale value if there is one, else 202 (RFC 7240)",
                         "name": "Prefer",
+                        "in": "header"
+                    },
+                    {
+                        "minimum": 1,
+                        "type": "integer",
+                        "description": "A version, as PUT gives it or the source: a copy with a lower one is reloaded once",
+                        "name": "Min-Version",
                         "in": "header"
                     },
                     {
@@ -1567,6 +1597,360 @@ const docTemplate = `{
                 }
             }
         },
+        "/purge": {
+            "post": {
+                "security": [
+                    {
+                        "Token": []
+                    }
+                ],
+                "description": "What is purged is absent from every layer, or stale if the purge is soft. A purge of a tag, or of everything, costs the same however much has it. Loads in flight are covered. After 200 this instance serves the old values no more, nor do the others once they have received the purge. With a version, values of the keys with a lower version are not stored any more. A purge can be repeated.",
+                "consumes": [
+                    "application/json"
+                ],
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "data"
+                ],
+                "summary": "Purge keys, tags, or everything",
+                "parameters": [
+                    {
+                        "description": "What is to be purged",
+                        "name": "purge",
+                        "in": "body",
+                        "required": true,
+                        "schema": {
+                            "$ref": "#/definitions/Purge"
+                        }
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "It is purged",
+                        "schema": {
+                            "$ref": "#/definitions/Purged"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "The body is not a purge, or a key or tag in it is not valid",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "Writing is not enabled",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "404": {
+                        "description": "No route has one of the keys",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "The body did not arrive in time",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "413": {
+                        "description": "The purge has too many keys, tags or bytes",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "415": {
+                        "description": "The body is not said to be application/json",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "503": {
+                        "description": "The shared layer did not answer: parts of the purge may or may not have been done",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            }
+        },
+        "/purge/debezium": {
+            "post": {
+                "security": [
+                    {
+                        "Token": []
+                    }
+                ],
+                "description": "Invalidates the keys of the rows that changed, by the table and the key that routes give under changes. Events come one by one, as a JSON array, or one per line, with or without schema; those of other tables are ignored. There is no such path unless a route has changes of the type debezium.",
+                "consumes": [
+                    "application/json"
+                ],
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "data"
+                ],
+                "summary": "Take Debezium's change events",
+                "parameters": [
+                    {
+                        "description": "Events, as Debezium's JSON converter writes them",
+                        "name": "events",
+                        "in": "body",
+                        "required": true,
+                        "schema": {
+                            "type": "object"
+                        }
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "How many keys are invalidated; all: a whole route is stale",
+                        "schema": {
+                            "$ref": "#/definitions/Purged"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "The body has no change events; nothing was done",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "Writing is not enabled",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "The body did not arrive in time",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "413": {
+                        "description": "The body is too large",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "415": {
+                        "description": "The body is not said to be application/json",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "503": {
+                        "description": "The shared layer did not answer: send the events again",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            }
+        },
         "/ready": {
             "get": {
                 "description": "200, or 503 when it is starting or shutting down. For load balancers.",
@@ -1751,6 +2135,11 @@ const docTemplate = `{
                     ],
                     "example": "l1-hit"
                 },
+                "purge_sequence": {
+                    "description": "number of the last purge that this instance knows of",
+                    "type": "integer",
+                    "example": 1732665600123
+                },
                 "refresh_chance": {
                     "description": "probability that the next hit starts a refresh",
                     "type": "number",
@@ -1760,6 +2149,11 @@ const docTemplate = `{
                     "description": "the one of MLCACHE_ROUTES that has the key",
                     "type": "string",
                     "example": "products"
+                },
+                "version_floor": {
+                    "description": "no value with a lower version is stored",
+                    "type": "integer",
+                    "example": 1732665600123
                 }
             }
         },
@@ -1779,6 +2173,13 @@ const docTemplate = `{
         "Health": {
             "type": "object",
             "properties": {
+                "changes": {
+                    "description": "for each route whose changes are followed: ok, or down while no instance follows them",
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "string"
+                    }
+                },
                 "l1": {
                     "description": "the memory of this instance",
                     "type": "string",
@@ -2051,6 +2452,10 @@ const docTemplate = `{
                     "type": "string",
                     "example": "/openapi.json"
                 },
+                "purge": {
+                    "type": "string",
+                    "example": "/purge"
+                },
                 "ready": {
                     "type": "string",
                     "example": "/ready"
@@ -2208,6 +2613,11 @@ const docTemplate = `{
                     "type": "integer",
                     "example": 0
                 },
+                "purged_tags": {
+                    "description": "purges of tags that are remembered",
+                    "type": "integer",
+                    "example": 0
+                },
                 "refreshes": {
                     "description": "loads in the background, before or after a value expired",
                     "type": "integer",
@@ -2301,6 +2711,68 @@ const docTemplate = `{
                     "description": "names the kind of problem, for programs",
                     "type": "string",
                     "example": "urn:mlcache:source-failed"
+                }
+            }
+        },
+        "Purge": {
+            "type": "object",
+            "properties": {
+                "all": {
+                    "description": "everything",
+                    "type": "boolean",
+                    "example": false
+                },
+                "keys": {
+                    "type": "array",
+                    "items": {
+                        "type": "string"
+                    },
+                    "example": [
+                        "product:7"
+                    ]
+                },
+                "soft": {
+                    "description": "what is purged is stale instead of absent",
+                    "type": "boolean",
+                    "example": false
+                },
+                "tags": {
+                    "description": "groups of values: Surrogate-Key, Cache-Tag, _tags",
+                    "type": "array",
+                    "items": {
+                        "type": "string"
+                    },
+                    "example": [
+                        "brand:9"
+                    ]
+                },
+                "version": {
+                    "description": "of the keys' values since then: no older one is stored any more",
+                    "type": "integer",
+                    "example": 42
+                }
+            }
+        },
+        "Purged": {
+            "type": "object",
+            "properties": {
+                "all": {
+                    "type": "boolean",
+                    "example": false
+                },
+                "keys": {
+                    "description": "how many",
+                    "type": "integer",
+                    "example": 1
+                },
+                "soft": {
+                    "type": "boolean",
+                    "example": false
+                },
+                "tags": {
+                    "description": "how many",
+                    "type": "integer",
+                    "example": 1
                 }
             }
         },

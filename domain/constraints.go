@@ -14,14 +14,17 @@ type Constraints struct {
 	MaxAge   time.Duration // no copy that was loaded longer ago
 	MinFresh time.Duration // no copy with a shorter remaining TTL
 	MaxStale time.Duration // also a copy that expired more recently
+	// MinVersion asks for a copy with this version at least. One with a lower version, or
+	// none, is reloaded once: what that brings is the answer.
+	MinVersion uint64
 	// StaleIfError is how long after it expired a copy may answer when the load
 	// fails, in place of what is usual; below 0: not at all.
 	StaleIfError time.Duration
 	// Wait is how long to wait for a load.
 	Wait time.Duration
 	// Within bounds how often such requests cause a load: a fresh copy whose load
-	// began at most this long before the request meets what NoCache, MaxAge and
-	// MinFresh ask for, and after a load for NoStore the next one begins no sooner.
+	// began at most this long before the request meets what NoCache, MaxAge, MinFresh
+	// and MinVersion ask for, and after a load for NoStore the next one begins no sooner.
 	Within time.Duration
 }
 
@@ -34,6 +37,8 @@ func (d Constraints) Meets(c Copy) bool {
 		return true
 	case d.NoCache:
 		return false
+	case c.Entry.Version() < d.MinVersion:
+		return false
 	case d.MaxAge > 0 && c.Age() > d.MaxAge:
 		return false
 	case !c.Fresh():
@@ -43,7 +48,9 @@ func (d Constraints) Meets(c Copy) bool {
 }
 
 // Strict reports whether a fresh copy may still not do.
-func (d Constraints) Strict() bool { return d.NoCache || d.MaxAge > 0 || d.MinFresh > 0 }
+func (d Constraints) Strict() bool {
+	return d.NoCache || d.MaxAge > 0 || d.MinFresh > 0 || d.MinVersion > 0
+}
 
 // ByLoadAlone reports whether no copy does that was loaded before the request came.
 func (d Constraints) ByLoadAlone() bool { return d.NoCache && d.Within == 0 && !d.OnlyIfCached }

@@ -49,19 +49,22 @@ type Entry struct {
 	missing     bool
 }
 
-// said is what a source said of a value besides. It is immutable.
+// said is what is known of a value besides. It is immutable.
 type said struct {
 	validator Validator
 	tags      Tags
 	version   uint64
+	mark      Mark
 }
 
 // saidOf returns s with bytes of its own, or nil if it says nothing.
 func saidOf(s said) *said {
-	if s.validator == (Validator{}) && len(s.tags) == 0 && s.version == 0 {
+	if s.validator == (Validator{}) && len(s.tags) == 0 && s.version == 0 && s.mark == (Mark{}) {
 		return nil
 	}
-	return &said{Validator{strings.Clone(s.validator.ETag), strings.Clone(s.validator.LastModified)}, s.tags.clone(), s.version}
+	s.validator = Validator{strings.Clone(s.validator.ETag), strings.Clone(s.validator.LastModified)}
+	s.tags = s.tags.clone()
+	return &s
 }
 
 // NewEntry returns an entry for a value that the source took loadTime to
@@ -71,7 +74,7 @@ func saidOf(s said) *said {
 func NewEntry(v Value, ttl, loadTime time.Duration) *Entry {
 	return &Entry{
 		body: v.Body, contentType: strings.Clone(v.ContentType), etag: strongTag(v),
-		said: saidOf(said{v.storedValidator(), v.Tags, v.Version}), ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime),
+		said: saidOf(said{validator: v.storedValidator(), tags: v.Tags, version: v.Version}), ttl: wholeMillis(ttl), loadTime: wholeMillis(loadTime),
 	}
 }
 
@@ -81,7 +84,7 @@ func (e *Entry) Renewed(v Value, ttl, loadTime time.Duration) *Entry {
 	renewed := *e
 	renewed.shortening = 0
 	renewed.ttl, renewed.loadTime = wholeMillis(ttl), wholeMillis(loadTime)
-	now := said{e.Validator(), e.Tags(), cmp.Or(v.Version, e.Version())}
+	now := said{validator: e.Validator(), tags: e.Tags(), version: cmp.Or(v.Version, e.Version())}
 	if v.NoStore || v.Validator != (Validator{}) {
 		now.validator = v.storedValidator()
 	}
@@ -123,6 +126,18 @@ func (e *Entry) Shortened(d time.Duration) *Entry {
 	return &shortened
 }
 
+// Marked returns the entry as one whose load began when the purges up to m were known.
+func (e *Entry) Marked(m Mark) *Entry {
+	marked := *e
+	var s said
+	if e.said != nil {
+		s = *e.said
+	}
+	s.mark = m
+	marked.said = saidOf(s)
+	return &marked
+}
+
 // Shortening returns by how much the TTL is longer than the layer knows that holds the
 // entry.
 func (e *Entry) Shortening() time.Duration { return e.shortening }
@@ -161,6 +176,14 @@ func (e *Entry) Version() uint64 {
 	return e.said.version
 }
 
+// Mark says which purges were known when the load of the entry began.
+func (e *Entry) Mark() Mark {
+	if e.said == nil {
+		return Mark{}
+	}
+	return e.said.mark
+}
+
 // Missing reports whether the entry says that the source has no such key.
 func (e *Entry) Missing() bool { return e.missing }
 
@@ -177,7 +200,7 @@ func (e *Entry) Keep() time.Duration { return e.keep }
 func (e *Entry) Size() int {
 	size := len(e.body) + len(e.contentType) + len(e.etag)
 	if s := e.said; s != nil {
-		const headers = 64 // of its strings and of itself
+		const headers = 80 // of its strings and of itself
 		size += headers + len(s.validator.ETag) + len(s.validator.LastModified) + s.tags.size()
 	}
 	return size

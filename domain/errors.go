@@ -70,6 +70,9 @@ var (
 	// ErrL2Unavailable: a write did not reach the shared layer, or may not have.
 	ErrL2Unavailable = errors.New("shared layer unavailable")
 
+	// ErrOutdated: a version is below one that is known of the key.
+	ErrOutdated = errors.New("outdated version")
+
 	// ErrUndecodable: a stored entry is not in a form that this version reads.
 	ErrUndecodable = errors.New("undecodable entry")
 )

@@ -14,6 +14,8 @@ type Explanation struct {
 	// again because of it. Nil when nothing is remembered.
 	Failure          error
 	FailureRemaining time.Duration
+	// Purges says which purges are known.
+	Purges Mark
 	// RefreshChance is how likely the next hit starts to reload the key before it
 	// expires.
 	RefreshChance float64
@@ -34,7 +36,8 @@ type LeaseState struct {
 	Remaining        time.Duration // until it runs out, unless it is renewed
 	Failure          error         // of the last load, while its cool-down lasts
 	FailureRemaining time.Duration
-	Err              error // why nothing is known
+	Floor            uint64 // the lowest version that may be stored; 0: any
+	Err              error  // why nothing is known
 }
 
 // CallState is the load of a key that is under way in this process.

@@ -56,6 +56,14 @@ func (k Key) Turn() Key { return Key{name: "\x1fturn\x1f" + k.name} }
 // control characters. No key that was parsed has it.
 func (k Key) In(cache string) Key { return Key{name: cache + "\x1f" + k.name} }
 
+// FeedKey returns the name under which instances elect the one that follows the changes
+// of a route's source. No key that was parsed has it.
+func FeedKey(route string) Key { return Key{name: "\x1ffeed\x1f" + route} }
+
+// Prefixed returns the key with prefix in front. The error wraps ErrInvalidKey when that
+// is too long.
+func (k Key) Prefixed(prefix string) (Key, error) { return ParseKey(prefix + k.name) }
+
 // Clone returns the key with bytes of its own. A key that was parsed shares those
 // of the text that it was cut from, such as a request line: clone it where it is
 // kept for longer than that.

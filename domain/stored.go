@@ -11,10 +11,10 @@ import (
 // The stored form of an entry, the same in every second layer:
 //
 //	"mlc" form flags ttl loadTime [keep] [version] [sourceETag lastModified]
-//	[tags] contentType etag body
+//	[tags] [generation number] contentType etag body
 //
 // form and flags are one byte each. ttl, loadTime and keep are unsigned varints of
-// milliseconds (encoding/binary), version is one, too; strings are preceded by their
+// milliseconds (encoding/binary), version and the mark's two numbers are, too; strings are preceded by their
 // length as a varint, and the tags by how many there are. What is in brackets is there
 // if a flag says so, and a reader that does not know a flag cannot decode the entry: to
 // such a reader it is a miss. So an entry that has nothing new is stored as it always
@@ -27,7 +27,8 @@ const (
 	versionFlag   = 1 << 2
 	validatorFlag = 1 << 3
 	tagsFlag      = 1 << 4
-	knownFlags    = missingFlag | keepFlag | versionFlag | validatorFlag | tagsFlag
+	markFlag      = 1 << 5
+	knownFlags    = missingFlag | keepFlag | versionFlag | validatorFlag | tagsFlag | markFlag
 	maxStoredTTL  = math.MaxInt64 / uint64(time.Millisecond)
 )
 
@@ -51,6 +52,10 @@ func AppendStored(dst []byte, e *Entry) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(e.said.tags)))
 		dst = appendText(dst, e.said.tags...)
 	}
+	if flags&markFlag != 0 {
+		dst = binary.AppendUvarint(dst, e.said.mark.Generation)
+		dst = binary.AppendUvarint(dst, e.said.mark.Number)
+	}
 	return appendText(dst, e.contentType, e.etag, e.body)
 }
 
@@ -69,6 +74,9 @@ func (e *Entry) storedFlags() (flags byte) {
 	}
 	if len(e.Tags()) > 0 {
 		flags |= tagsFlag
+	}
+	if e.Mark() != (Mark{}) {
+		flags |= markFlag
 	}
 	return flags
 }
@@ -93,7 +101,7 @@ func ParseStored(s string) (*Entry, error) {
 	if flags&keepFlag != 0 {
 		e.keep = r.millis()
 	}
-	if flags&(versionFlag|validatorFlag|tagsFlag) != 0 {
+	if flags&(versionFlag|validatorFlag|tagsFlag|markFlag) != 0 {
 		e.said = new(said)
 	}
 	if flags&versionFlag != 0 {
@@ -104,6 +112,9 @@ func ParseStored(s string) (*Entry, error) {
 	}
 	if flags&tagsFlag != 0 {
 		e.said.tags = r.tags()
+	}
+	if flags&markFlag != 0 {
+		e.said.mark = Mark{r.number(), r.number()}
 	}
 	e.contentType, e.etag, e.body = r.text(), r.text(), r.text()
 	// There is one form for each entry: what a flag announces is there.

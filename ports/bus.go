@@ -3,7 +3,8 @@ package ports
 import "github.com/multi-layer-cache/multi-layer-cache/domain"
 
 // Bus delivers the invalidations of keys that other instances replaced or deleted
-// in the shared layer. L2Store.Put and Delete send them. An instance does not
+// in the shared layer, and purges. L2Store.Put, L2Store.Invalidate and Purger.Purge send
+// them. An instance does not
 // receive its own, unless it does not know that its write succeeded.
 type Bus interface {
 	// Listen has l receive invalidations from now on. It is called once, before
@@ -25,6 +26,10 @@ type Bus interface {
 type Listener interface {
 	// Invalidate says that another instance replaced or deleted the key.
 	Invalidate(key domain.Key)
+
+	// Purged says what is new in the record of purges (Purger), which this instance
+	// may know already.
+	Purged(p domain.Purges)
 
 	// Gap says that invalidations may have been missed up to this moment, and that
 	// from now on all of them arrive.

@@ -22,6 +22,14 @@ type ChangeFeed interface {
 	Follow(ctx context.Context, apply func(context.Context, Change) error) error
 }
 
+// RetainingFeed is a ChangeFeed for which the database retains something.
+type RetainingFeed interface {
+	ChangeFeed
+
+	// Retained returns how many bytes the database retains for the feed now.
+	Retained(ctx context.Context) (int64, error)
+}
+
 // Change is what one or more transactions changed together.
 type Change struct {
 	// Keys are those whose values may differ now, each once, without the prefix of

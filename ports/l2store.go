@@ -28,6 +28,10 @@ type L2Store interface {
 	// nothing and the error wraps domain.ErrLeaseLost. After any other error the lease
 	// may still stand.
 	//
+	// An entry with a version below the floor of key (see Invalidate) is not stored: the
+	// error wraps domain.ErrOutdated and the lease stands. One with another version
+	// becomes the floor for as long as it is stored.
+	//
 	// An entry without TTL is not stored: what is stored for key is removed, the other
 	// instances are told (Bus), and callers that wait for the lease receive the entry
 	// (Ending).
@@ -37,11 +41,14 @@ type L2Store interface {
 	// lease: it ends the one that stands, and with it the right to fill, wakes
 	// who waits for it, forgets the last failure, and tells the other instances
 	// (see Bus). All of it happens at once. After an error the value may be
-	// stored or not. An entry without TTL is a Delete.
+	// stored or not. An entry without TTL removes what is stored. Versions are treated
+	// as by Fill, but that domain.ErrOutdated means that nothing has changed.
 	Put(ctx context.Context, key domain.Key, e *domain.Entry) error
 
-	// Delete removes what is stored, and else does what Put does.
-	Delete(ctx context.Context, key domain.Key) error
+	// Invalidate removes what is stored, or makes it stale if i is Soft, and else does
+	// what Put does. If i has a version, that becomes the floor of key for as long as i
+	// says, unless there is a higher one.
+	Invalidate(ctx context.Context, key domain.Key, i domain.Invalidation) error
 }
 
 // LargeBytes is the longest stored form that GetMany returns.

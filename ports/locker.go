@@ -69,4 +69,7 @@ type Ending struct {
 	// Unshared takes the place of an Entry of more than LargeBytes: waiters have to
 	// load it themselves.
 	Unshared bool
+	// Stored is what Fill stored in L2, with no more than its remaining TTL, if a waiter
+	// receives that. It need not look there.
+	Stored domain.Copy
 }

@@ -77,8 +77,20 @@ type Activity struct {
 	Subscribed  bool // whether all invalidations arrive
 	Available   bool // whether the shared layer can be asked
 	Failing     bool // whether the last load failed
+	PurgedTags  int  // purges of tags that are remembered
+	// Changes is how far the feed of changes is; nil if there is none.
+	Changes *ChangeActivity
 	// Routes is what each named route does. Their sum is above.
 	Routes []RouteActivity
+}
+
+// ChangeActivity is how far a feed of changes is.
+type ChangeActivity struct {
+	Up     bool          // some instance follows it
+	Leads  bool          // this one does
+	Behind time.Duration // how far behind the feed was when this instance last led
+	// Retained is how many bytes the database retains for the feed, if this instance leads.
+	Retained int64
 }
 
 // RouteActivity is what a service does for one route.

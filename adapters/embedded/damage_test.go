@@ -37,7 +37,7 @@ func whole(t *testing.T) []byte {
 		fill(t, l, name, e)
 	}
 	fill(t, l, "gone", entry(strings.Repeat("x", 10*page), time.Hour)) // leaves free pages
-	require.NoError(t, l.Delete(t.Context(), key(t, "gone")))
+	require.NoError(t, l.Invalidate(t.Context(), key(t, "gone"), domain.Invalidation{}))
 	require.NoError(t, l.Close())
 	raw, err := os.ReadFile(filepath.Join(o.Dir, "mlcache.db"))
 	require.NoError(t, err)

@@ -67,7 +67,7 @@ func TestOnAFullDiskNewValuesTakeTheRoomOfOldOnes(t *testing.T) {
 			time.Sleep(retryEvery / 10)
 		}
 		require.Equal(t, "degraded", l.Health(t.Context()))
-		require.NoError(t, l.Delete(t.Context(), keyOf(t, "299")))
+		require.NoError(t, l.Invalidate(t.Context(), keyOf(t, "299"), domain.Invalidation{}))
 		require.Equal(t, "degraded", l.Health(t.Context()))
 		require.Contains(t, log.String(), "the disk is full: the file has")
 		require.Equal(t, "the disk is full", l.Reason())

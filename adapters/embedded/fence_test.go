@@ -64,7 +64,7 @@ func TestWritesThatMeetAFillInProgressAllComeAfterIt(t *testing.T) {
 		l, k, end := fillUnderWay(t)
 		deleted := make(chan error, 10)
 		for range cap(deleted) {
-			go func() { deleted <- l.Delete(t.Context(), k) }()
+			go func() { deleted <- l.Invalidate(t.Context(), k, domain.Invalidation{}) }()
 		}
 		synctest.Wait()
 		end(true)
@@ -89,7 +89,7 @@ func TestTheWaitForAFillEndsWithTheContextAndChangesNothing(t *testing.T) {
 		require.Empty(t, put)
 		cancel()
 		require.ErrorIs(t, <-put, context.Canceled)
-		require.ErrorIs(t, l.Delete(ctx, k), context.Canceled)
+		require.ErrorIs(t, l.Invalidate(ctx, k, domain.Invalidation{}), context.Canceled)
 		end(true)
 		c, _, err := l.Get(t.Context(), k)
 		require.NoError(t, err)

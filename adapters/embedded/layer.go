@@ -12,6 +12,7 @@ import (
 type Layer struct {
 	store    store
 	leases   *leases
+	records  records
 	maxValue int
 	buffers  sync.Pool // of *[]byte, for stored forms
 	// opened carries the monotonic clock, see now.
@@ -43,7 +44,7 @@ func Open(o Options) (*Layer, error) {
 
 func newLayer(values store, o Options) *Layer {
 	return &Layer{
-		store: values, leases: newLeases(o.LockTTL),
+		store: values, leases: newLeases(o.LockTTL), records: records{caches: make(map[string]*record)},
 		maxValue: o.MaxValueBytes, opened: time.Now(),
 		close: sync.OnceValue(values.close),
 	}

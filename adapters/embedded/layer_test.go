@@ -42,7 +42,7 @@ func keepsTheContract(t *testing.T, dir func(*testing.T) string) {
 			o := options()
 			o.Dir, o.LockTTL = dir(t), limits.LockTTL
 			l := open(t, o)
-			both := portstest.Instance{L2: l, Locker: l, Bus: l}
+			both := portstest.Instance{L2: l, Locker: l, Bus: l, Purger: l}
 			return portstest.Harness{A: both, B: both, Advance: time.Sleep, Corrupt: embedded.Corrupter(t, l)}
 		},
 	}
@@ -69,7 +69,7 @@ func TestClosingTwiceIsClosingOnce(t *testing.T) {
 			_, _, err := l.Get(t.Context(), key(t, "k"))
 			require.ErrorIs(t, err, domain.ErrClosed)
 			require.ErrorIs(t, l.Put(t.Context(), key(t, "k"), entry("v", time.Hour)), domain.ErrClosed)
-			require.ErrorIs(t, l.Delete(t.Context(), key(t, "k")), domain.ErrClosed)
+			require.ErrorIs(t, l.Invalidate(t.Context(), key(t, "k"), domain.Invalidation{}), domain.ErrClosed)
 		})
 	}
 }

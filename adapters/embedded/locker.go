@@ -38,8 +38,10 @@ func (l *Layer) Awaited(_ context.Context, key domain.Key) (bool, error) {
 
 // State tells what is known of the lease of key. Whoever holds it is in this
 // process.
-func (l *Layer) State(_ context.Context, key domain.Key) domain.LeaseState {
-	return l.leases.state(key)
+func (l *Layer) State(ctx context.Context, key domain.Key) domain.LeaseState {
+	state := l.leases.state(key)
+	state.Floor, state.Err = l.floor(ctx, key)
+	return state
 }
 
 // Release ends the lease. A withdrawal removes what is stored first.

@@ -100,9 +100,9 @@ func TestDeletingGivesTheRoomBack(t *testing.T) {
 	for _, n := range []int{0, 1000, 1 << 20} {
 		fill(t, l, "k", entry(strings.Repeat("v", n), time.Hour).Kept(time.Hour))
 		require.Greater(t, embedded.InUse(l), int64(n))
-		require.NoError(t, l.Delete(t.Context(), key(t, "k")))
+		require.NoError(t, l.Invalidate(t.Context(), key(t, "k"), domain.Invalidation{}))
 		require.Zero(t, embedded.InUse(l))
-		require.NoError(t, l.Delete(t.Context(), key(t, "k")))
+		require.NoError(t, l.Invalidate(t.Context(), key(t, "k"), domain.Invalidation{}))
 		require.Zero(t, embedded.InUse(l))
 	}
 }
@@ -160,7 +160,7 @@ func TestForgottenLeasesAndFailuresDoNotPileUp(t *testing.T) {
 			_, err := l.Acquire(t.Context(), key(t, fmt.Sprint("forgotten", i)))
 			require.NoError(t, err)
 			fails(fmt.Sprint("failed", i))
-			require.NoError(t, l.Delete(t.Context(), key(t, fmt.Sprint("deleted", i))))
+			require.NoError(t, l.Invalidate(t.Context(), key(t, fmt.Sprint("deleted", i)), domain.Invalidation{}))
 		}
 		for i := range 20_000 {
 			fails(fmt.Sprint("at once", i))

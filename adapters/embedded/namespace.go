@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -10,6 +11,7 @@ import (
 var (
 	_ ports.L2Store = Namespace{}
 	_ ports.Locker  = Namespace{}
+	_ ports.Purger  = Namespace{}
 )
 
 // Namespace is what one of several caches in a program has of a Layer. Its keys and
@@ -47,9 +49,19 @@ func (n Namespace) Put(ctx context.Context, key domain.Key, e *domain.Entry) err
 	return n.layer.Put(ctx, key.In(n.name), e)
 }
 
-// Delete is that of the Layer.
-func (n Namespace) Delete(ctx context.Context, key domain.Key) error {
-	return n.layer.Delete(ctx, key.In(n.name))
+// Invalidate is that of the Layer.
+func (n Namespace) Invalidate(ctx context.Context, key domain.Key, i domain.Invalidation) error {
+	return n.layer.Invalidate(ctx, key.In(n.name), i)
+}
+
+// Purge records a purge for the cache.
+func (n Namespace) Purge(ctx context.Context, p domain.Purge, known domain.Mark, remembered time.Duration) (domain.Purges, error) {
+	return n.layer.purge(ctx, n.name, p, known, remembered)
+}
+
+// Purges returns those for the cache.
+func (n Namespace) Purges(ctx context.Context, known domain.Mark) (domain.Purges, error) {
+	return n.layer.purges(ctx, n.name, known)
 }
 
 // Acquire is that of the Layer.

@@ -22,7 +22,7 @@ func TestANamespaceKeepsTheContract(t *testing.T) {
 			o.LockTTL = limits.LockTTL
 			l := open(t, o)
 			n := l.Namespace("products")
-			both := portstest.Instance{L2: n, Locker: n, Bus: l}
+			both := portstest.Instance{L2: n, Locker: n, Bus: l, Purger: n}
 			corrupt := embedded.Corrupter(t, l)
 			return portstest.Harness{A: both, B: both, Advance: time.Sleep, Corrupt: func(k domain.Key, raw string) { corrupt(k.In("products"), raw) }}
 		},
@@ -44,7 +44,7 @@ func TestNamespacesOnOneLayerDoNotSeeEachOther(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, ok)
 		require.False(t, other.GetMany(t.Context(), []domain.Key{k})[0].OK)
-		require.NoError(t, other.Delete(t.Context(), k))
+		require.NoError(t, other.Invalidate(t.Context(), k, domain.Invalidation{}))
 	}
 	require.True(t, a.GetMany(t.Context(), []domain.Key{k})[0].OK)
 }

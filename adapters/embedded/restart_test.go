@@ -70,7 +70,7 @@ func TestWhatWasDeletedIsGoneAfterARestartToo(t *testing.T) {
 	o := disk(t)
 	l := open(t, o)
 	fill(t, l, "k", entry(strings.Repeat("x", 1<<20), time.Hour))
-	require.NoError(t, l.Delete(t.Context(), key(t, "k")))
+	require.NoError(t, l.Invalidate(t.Context(), key(t, "k"), domain.Invalidation{}))
 	require.NoError(t, l.Close())
 	require.Zero(t, get(t, open(t, o), "k"))
 }

@@ -85,7 +85,9 @@ func (l *Layer) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease
 	}
 	done := false // also when the store panics
 	defer func() { l.leases.endWrite(key, held, done, ending) }()
-	err = l.write(ctx, key, e)
+	if err = l.aboveFloor(ctx, key, e.Version()); err == nil {
+		err = l.write(ctx, key, e)
+	}
 	done = err == nil
 	return err
 }
@@ -99,17 +101,59 @@ func (l *Layer) Put(ctx context.Context, key domain.Key, e *domain.Entry) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := l.aboveFloor(ctx, key, e.Version()); err != nil {
+		return err
+	}
 	seized, err := l.leases.seize(ctx, key)
 	if err != nil {
 		return err
 	}
 	defer l.leases.endWrite(key, seized, true, ports.Ending{})
+	if err := l.aboveFloor(ctx, key, e.Version()); err != nil {
+		return err
+	}
 	return l.write(ctx, key, e)
 }
 
-// Delete puts an entry without TTL, which is not stored.
-func (l *Layer) Delete(ctx context.Context, key domain.Key) error {
-	return l.Put(ctx, key, domain.NewMissing(0, 0))
+// Invalidate removes what is stored, or lets it expire, as Put would replace it.
+func (l *Layer) Invalidate(ctx context.Context, key domain.Key, i domain.Invalidation) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	seized, err := l.leases.seize(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer l.leases.endWrite(key, seized, true, ports.Ending{})
+	if err := l.raiseFloor(ctx, key, i.Version, i.Remembered); err != nil {
+		return fmt.Errorf("embedded layer: invalidate: %w", err)
+	}
+	if i.Soft {
+		err = l.expire(ctx, key)
+	} else {
+		err = l.store.remove(ctx, key.String())
+	}
+	if err != nil {
+		return fmt.Errorf("embedded layer: invalidate: %w", err)
+	}
+	return nil
+}
+
+// expire makes what is stored for key stale, if it may be kept so.
+func (l *Layer) expire(ctx context.Context, key domain.Key) error {
+	r, ok, err := l.store.get(ctx, key.String())
+	if err != nil || !ok {
+		return err
+	}
+	now := l.now()
+	c, ok, err := decode(r, now)
+	switch {
+	case err != nil || !ok || c.Entry.Keep() == 0:
+		return l.store.remove(ctx, key.String())
+	case !c.Fresh():
+		return nil
+	}
+	return l.store.put(ctx, key.String(), []byte(r.form), now.Add(c.Entry.Keep()).UnixMilli(), now.UnixMilli())
 }
 
 // write stores e for key in place of what was there. The caller has reserved the
@@ -123,6 +167,9 @@ func (l *Layer) write(ctx context.Context, key domain.Key, e *domain.Entry) erro
 		err = l.store.remove(ctx, key.String())
 	default:
 		err = l.put(ctx, key, e)
+		if err == nil {
+			err = l.raiseFloor(ctx, key, e.Version(), e.TTL()+e.Keep())
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("embedded layer: write: %w", err)

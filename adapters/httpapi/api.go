@@ -21,9 +21,14 @@ type Cache interface {
 	GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result
 	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error
+	Purge(ctx context.Context, p domain.PurgeRequest) error
 	Explain(ctx context.Context, key domain.Key) domain.Explanation
 	Activity() ports.Activity
 }
+
+// ChangeEvents returns what change events of a database purge. Its error is one line
+// that any client may read.
+type ChangeEvents func(events []byte) ([]domain.PurgeRequest, error)
 
 // Counter tells what was counted.
 type Counter = monitor.Counter
@@ -60,7 +65,8 @@ type Limits struct {
 	MaxBatchBytes  int64         // of the values in one answer to a batch
 }
 
-// Parts are what the API stands on. All are required but KeyCheck and Tracing.
+// Parts are what the API stands on. All are required but KeyCheck, Tracing and
+// ChangeEvents.
 type Parts struct {
 	Cache      Cache
 	KeyCheck   KeyCheck
@@ -70,8 +76,10 @@ type Parts struct {
 	Answers    Answers
 	Exposition Exposition
 	Tracing    Tracing
-	Logger     *slog.Logger
-	Limits     Limits
+	// ChangeEvents reads the bodies of POST /purge/debezium; nil: there is no such path.
+	ChangeEvents ChangeEvents
+	Logger       *slog.Logger
+	Limits       Limits
 }
 
 // API answers HTTP requests. It is safe for concurrent use.
@@ -139,6 +147,10 @@ func (a *API) route() {
 	all.on(http.MethodPut, dataRoute, a.put)
 	all.on(http.MethodDelete, dataRoute, a.remove)
 	all.on(http.MethodPost, "/batch", acceptsJSON, a.batch)
+	admin.on(http.MethodPost, "/purge", a.writes, acceptsJSON, a.purge)
+	if a.parts.ChangeEvents != nil {
+		admin.on(http.MethodPost, "/purge/debezium", a.writes, acceptsJSON, a.purgeChanged)
+	}
 	admin.get("/explain/*key", a.explain)
 	admin.get("/metrics", a.metrics)
 	a.routeIndex()

@@ -58,6 +58,8 @@ type parts struct {
 
 	mu   sync.Mutex
 	took []ports.RouteDurations
+
+	purged []domain.PurgeRequest
 }
 
 func (p *parts) GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error) {
@@ -114,6 +116,11 @@ func (p *parts) Durations() []ports.RouteDurations {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.took)
+}
+
+func (p *parts) Purge(_ context.Context, request domain.PurgeRequest) error {
+	p.purged = append(p.purged, request)
+	return p.err
 }
 
 func (p *parts) Delete(_ context.Context, key domain.Key) error {
@@ -487,9 +494,9 @@ func TestMetricsShowEachCounterUnderItsName(t *testing.T) {
 	p.l1 = ports.L1Stats{Entries: 7, Bytes: 700, EvictedForEntries: 31, EvictedForBytes: 32, EvictedExpired: 33}
 	want := map[string]float64{"l1_entries": 7, "l1_bytes": 700, "l1_misses": 2 + 3 + 4 + 5 + 6 + 7 + 8,
 		"l1_evictions": 96, "l1_evictions_entries": 31, "l1_evictions_bytes": 32, "l1_evictions_expired": 33, "source_seconds": 1.5, "requests": 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8,
-		"source_calls_under_way": 41, "source_places": 42, "flights": 43, "refreshes_under_way": 44, "waiting": 45,
+		"source_calls_under_way": 41, "source_places": 42, "flights": 43, "refreshes_under_way": 44, "waiting": 45, "purged_tags": 46,
 		"bus_up": 1, "l2_up": 0, "breaker_open": 1}
-	p.now = ports.Activity{SourceCalls: 41, SourceSlots: 42, Calls: 43, Refreshes: 44, Waiting: 45, Subscribed: true}
+	p.now = ports.Activity{SourceCalls: 41, SourceSlots: 42, Calls: 43, Refreshes: 44, Waiting: 45, PurgedTags: 46, Subscribed: true}
 	p.breaker = "half-open"
 	p.counts.SourceTook.Sum = 1500 * time.Millisecond
 	for i, name := range []string{"l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed", "deferred", "abandoned"} {

@@ -201,7 +201,8 @@ func TestAnExplanationTellsWhatEachPartKnows(t *testing.T) {
 	}
 	p := &parts{x: domain.Explanation{
 		L1: domain.Held{Copy: held}, L2: domain.Held{Copy: held.After(25 * time.Second)},
-		Lease:   domain.LeaseState{Held: true, Holder: "other", Remaining: 4200 * time.Millisecond},
+		Lease:   domain.LeaseState{Held: true, Holder: "other", Remaining: 4200 * time.Millisecond, Floor: 7},
+		Purges:  domain.Mark{Generation: 1, Number: 8},
 		Call:    domain.CallState{Under: true, Waiters: 3, Since: 1500 * time.Millisecond},
 		Failure: fmt.Errorf("%w: secret", domain.ErrSourceFailed), FailureRemaining: 800 * time.Millisecond,
 		RefreshChance: 0.25, Next: domain.StepL1Hit,
@@ -209,7 +210,7 @@ func TestAnExplanationTellsWhatEachPartKnows(t *testing.T) {
 	w := p.ask(t, "/explain/a%2Fb")
 	require.Equal(t, 200, w.Code)
 	require.Equal(t, []string{"a/b"}, p.asked)
-	require.JSONEq(t, `{"key":"a/b","next":"l1-hit","refresh_chance":0.25,
+	require.JSONEq(t, `{"key":"a/b","next":"l1-hit","refresh_chance":0.25,"version_floor":7,"purge_sequence":8,
 		"l1":{"state":"fresh","doubtful":true,"age":10,"ttl":20,"load_seconds":2,"bytes":1,"etag":`+quoted(held.Entry.ETag())+`,"content_type":"text/plain"},
 		"l2":{"state":"stale","doubtful":true,"age":35,"ttl":-5,"load_seconds":2,"bytes":1,"etag":`+quoted(held.Entry.ETag())+`,"content_type":"text/plain"},
 		"lease":{"state":"held","holder":"other","seconds_left":4.2},
@@ -217,7 +218,7 @@ func TestAnExplanationTellsWhatEachPartKnows(t *testing.T) {
 		"failure":{"kind":"source-failed","seconds_left":0.8}}`, w.Body.String())
 
 	p.x = domain.Explanation{L2: domain.Held{Err: errors.New("secret")}, Lease: domain.LeaseState{Err: errors.New("secret")}, Next: domain.StepLoad}
-	require.JSONEq(t, `{"key":"k","next":"load","refresh_chance":0,"l1":{"state":"none"},"l2":{"state":"unknown"},
+	require.JSONEq(t, `{"key":"k","next":"load","refresh_chance":0,"purge_sequence":0,"l1":{"state":"none"},"l2":{"state":"unknown"},
 		"lease":{"state":"unknown","seconds_left":0},"flight":{"under_way":false,"waiters":0,"seconds":0}}`, p.ask(t, "/explain/k").Body.String())
 	requireProblem(t, p.ask(t, "/explain/%00"), 400, "invalid-key")
 
@@ -225,7 +226,7 @@ func TestAnExplanationTellsWhatEachPartKnows(t *testing.T) {
 	p.x = domain.Explanation{L1: domain.Held{Copy: missing}, Lease: domain.LeaseState{Held: true, Holder: "me", Here: true, Remaining: time.Second}, Next: domain.StepL1Hit}
 	w = p.ask(t, "/explain/k")
 	require.Equal(t, "no-store", w.Header().Get("Cache-Control"), "it is of one moment")
-	require.JSONEq(t, `{"key":"k","next":"l1-hit","refresh_chance":0,
+	require.JSONEq(t, `{"key":"k","next":"l1-hit","refresh_chance":0,"purge_sequence":0,
 		"l1":{"state":"fresh","missing":true,"age":0.001,"ttl":4.999,"load_seconds":0,"bytes":0},"l2":{"state":"none"},
 		"lease":{"state":"held","holder":"me","here":true,"seconds_left":1},"flight":{"under_way":false,"waiters":0,"seconds":0}}`, w.Body.String())
 

@@ -23,6 +23,11 @@ func (a *API) demandOf(h http.Header) (d domain.Constraints, wait string) {
 	if given := h["Prefer"]; given != nil {
 		wait, d.Wait = preferredWait(given)
 	}
+	if given := h["Min-Version"]; given != nil {
+		if version, err := strconv.ParseUint(strings.Join(given, ","), 10, 64); err == nil {
+			d.MinVersion = version
+		}
+	}
 	if (d.Strict() || d.NoStore) && !a.trusts(h) {
 		d.Within = a.access.ReloadInterval
 	}

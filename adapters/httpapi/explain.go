@@ -21,6 +21,8 @@ type Explanation struct {
 	L2      HeldIn     `json:"l2"`
 	Lease   LeaseState `json:"lease"`
 	Flight  CallState  `json:"flight"`
+	Floor   uint64     `json:"version_floor,omitempty" example:"1732665600123"` // no value with a lower version is stored
+	Purges  uint64     `json:"purge_sequence" example:"1732665600123"`          // number of the last purge that this instance knows of
 	Failure *Failure   `json:"failure,omitempty"`
 } //	@name	Explanation
 
@@ -84,6 +86,7 @@ func (a *API) explain(c *gin.Context) {
 	shown := Explanation{
 		Key: key.String(), Route: x.Route, Next: string(x.Next), RefreshChance: x.RefreshChance,
 		L1: heldIn(x.L1), L2: heldIn(x.L2), Lease: leaseState(x.Lease),
+		Floor: x.Lease.Floor, Purges: x.Purges.Number,
 		Flight: CallState{x.Call.Under, x.Call.Waiters, x.Call.Since.Seconds()},
 	}
 	if x.Failure != nil {

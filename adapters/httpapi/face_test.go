@@ -26,6 +26,8 @@ func TestWhatIsForThoseThatRunTheServiceIsServedAtTheAdminAddressAlone(t *testin
 		requireProblem(t, do(t, api, "GET", "/"+target), 404, "no-route")
 		requireProblem(t, do(t, api, "GET", strings.Replace(target, "/", "/%2e%2e/", 1)), 404, "no-route")
 	}
+	requireProblem(t, do(t, api, "POST", "/purge"), 404, "no-route")
+	requireProblem(t, do(t, api.Admin(), "POST", "/purge"), 403, "writing-disabled")
 	for _, target := range []string{"/", "/health", "/data/k", "/docs", "/redoc", "/openapi.json"} {
 		for name, h := range map[string]http.Handler{"public": api, "admin": api.Admin()} {
 			require.Equal(t, 200, do(t, h, "GET", target).Code, name+target)

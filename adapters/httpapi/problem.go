@@ -65,6 +65,11 @@ var (
 	problemRange       = kind("partial-value", http.StatusBadRequest, "A part of a value cannot be written", "Send the whole value, without Content-Range.")
 	problemTags        = kind("invalid-tags", http.StatusBadRequest, "Surrogate-Key is not a list of tags", "")
 	problemVersion     = kind("invalid-version", http.StatusBadRequest, "Version is not a version", "It must be a whole number from 1 to 18446744073709551615.")
+	problemOutdated    = kind("outdated-version", http.StatusConflict, "A higher version of the key is known", "Nothing was changed.")
+	problemPurge       = kind("invalid-purge", http.StatusBadRequest, "The body is not a purge", `It must have keys, tags or all: {"tags":["brand:9"],"soft":true}.`)
+	problemEvents      = kind("invalid-events", http.StatusBadRequest, "The body has no change events", "")
+	problemPurgeLarge  = kind("purge-too-large", http.StatusRequestEntityTooLarge, "The purge is too large", "")
+	problemMinVersion  = kind("invalid-version", http.StatusBadRequest, "Min-Version is not a version", "It must be a whole number from 1 to 18446744073709551615.")
 	problemCoding      = kind("content-coding", http.StatusUnsupportedMediaType, "The body has a content coding", "Send the value as it is, without Content-Encoding.")
 	problemValueType   = kind("media-type", http.StatusUnsupportedMediaType, "Content-Type is not a media type", "It must be type/subtype, with parameters or not: text/plain; charset=utf-8.")
 	problemForm        = kind("media-type", http.StatusUnsupportedMediaType, "A form is not a value", "Say what the body is: curl -H 'Content-Type: text/plain' --data-binary @file, for example. Without a Content-Type of its own, curl -d sends a form.")
@@ -92,6 +97,7 @@ var problems = []struct {
 	{domain.ErrSourceTooLarge, problemSourceSize}, // before what it wraps
 	{domain.ErrSourceFailed, problemSource},
 	{domain.ErrTooLarge, problemTooLarge},
+	{domain.ErrOutdated, problemOutdated},
 	{domain.ErrAnswerTooLarge, problemAnswer},
 	{domain.ErrOverloaded, problemOverloaded},
 	{domain.ErrClosed, problemClosed},

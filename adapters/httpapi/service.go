@@ -19,6 +19,7 @@ type Index struct {
 type Links struct {
 	Data      string `json:"data" example:"/data/{key}"`
 	Batch     string `json:"batch" example:"/batch"`
+	Purge     string `json:"purge,omitempty" example:"/purge"`
 	Explain   string `json:"explain,omitempty" example:"/explain/{key}"`
 	Health    string `json:"health" example:"/health"`
 	Ready     string `json:"ready" example:"/ready"`
@@ -50,7 +51,7 @@ func (a *API) index(links Links) gin.HandlerFunc {
 func (a *API) routeIndex() {
 	links := Links{Data: "/data/{key}", Batch: "/batch", Health: "/health", Ready: "/ready", Docs: "/docs", Redoc: "/redoc", OpenAPI: "/openapi.json"}
 	admin := links
-	admin.Explain, admin.Dashboard, admin.Metrics = "/explain/{key}", "/dashboard", "/metrics"
+	admin.Purge, admin.Explain, admin.Dashboard, admin.Metrics = "/purge", "/explain/{key}", "/dashboard", "/metrics"
 	if a.own == nil {
 		faces{a.public}.get("/", a.index(admin))
 		return
@@ -69,6 +70,8 @@ type Health struct {
 
 	SourceState string            `json:"source_state" enums:"ok,failing,saturated" example:"ok"` // failing: the last load failed; saturated: no more calls may begin
 	Routes      map[string]string `json:"routes,omitempty"`                                       // the same for each route, if MLCACHE_ROUTES is set
+
+	Changes map[string]string `json:"changes,omitempty"` // for each route whose changes are followed: ok, or down while no instance follows them
 
 	Version string `json:"version" example:"v1.0.0"`
 } //	@name	Health
@@ -95,8 +98,21 @@ func (a *API) health(c *gin.Context) {
 	}
 	for _, route := range now.Routes {
 		h.Routes[route.Name] = sourceState(route.Activity)
+		if feed := route.Changes; feed != nil {
+			if h.Changes == nil {
+				h.Changes = make(map[string]string)
+			}
+			h.Changes[route.Name] = feedState(feed)
+		}
 	}
 	c.JSON(http.StatusOK, h)
+}
+
+func feedState(feed *ports.ChangeActivity) string {
+	if feed.Up {
+		return "ok"
+	}
+	return "down"
 }
 
 // sourceState is the state of a source, or the worst of several.

@@ -43,6 +43,7 @@ type Access struct {
 //	@Header			401				{string}	WWW-Authenticate	"Bearer"
 //	@Failure		403				{object}	Problem				"Writing is not enabled"
 //	@Failure		408				{object}	Problem				"The body did not arrive in time"
+//	@Failure		409				{object}	Problem				"A higher Version is known of the key"
 //	@Failure		413				{object}	Problem				"The value is too large"
 //	@Failure		415				{object}	Problem				"The body has a content coding, is a form, or Content-Type is no media type"
 //	@Header			415				{string}	Accept-Encoding		"identity, when it is the coding"
@@ -166,14 +167,19 @@ func (a *API) remove(c *gin.Context) {
 	}
 }
 
-// writable returns the key of a request that may write it; any other is answered.
-func (a *API) writable(c *gin.Context) (key domain.Key, ok bool) {
+// writes lets only requests through that may write.
+func (a *API) writes(c *gin.Context) {
 	switch {
 	case a.access.Token == "":
 		problem(c, problemNoToken)
-		return key, false
 	case !a.trusts(c.Request.Header):
 		unauthorized(c)
+	}
+}
+
+// writable returns the key of a request that may write it; any other is answered.
+func (a *API) writable(c *gin.Context) (key domain.Key, ok bool) {
+	if a.writes(c); c.IsAborted() {
 		return key, false
 	}
 	key, err := a.key(c)

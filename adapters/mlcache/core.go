@@ -54,7 +54,7 @@ func newCore(name string, s *settings, source ports.Source) (*core, error) {
 	c.open, c.end = context.WithCancel(context.Background())
 	c.monitor = sync.OnceValue(c.newMonitor)
 	c.service, err = app.New(app.Ports{
-		L1: l1, L2: l2.Store, Locker: l2.Locker, Bus: c.hooks.bus(l2.Bus), Source: c.hooks.source(source),
+		L1: l1, L2: l2.Store, Locker: l2.Locker, Purger: l2.Purger, Bus: c.hooks.bus(l2.Bus), Source: c.hooks.source(source),
 		Recorder: counts.Route(name), Logger: s.log,
 	}, s.app)
 	if err != nil {

@@ -191,6 +191,13 @@ func (l toldListener) Invalidate(key domain.Key) {
 	l.hooks.tell(l.hooks.onInvalidate, Event{Key: key.String()})
 }
 
+func (l toldListener) Purged(p domain.Purges) {
+	l.Listener.Purged(p)
+	if len(p.Tags) > 0 || p.All > 0 || p.AllSoft > 0 {
+		l.hooks.tell(l.hooks.onInvalidate, Event{})
+	}
+}
+
 func (l toldListener) Gap() {
 	l.Listener.Gap()
 	l.hooks.tell(l.hooks.onInvalidate, Event{})

@@ -41,6 +41,7 @@ func (b *bus) Listen(l ports.Listener) { b.listener = l }
 type listener struct{ got []string }
 
 func (l *listener) Invalidate(key domain.Key) { l.got = append(l.got, key.String()) }
+func (l *listener) Purged(domain.Purges)      { l.got = append(l.got, "purged") }
 func (l *listener) Gap()                      { l.got = append(l.got, "gap") }
 
 func TestAHookTakesNoInvalidationAway(t *testing.T) {
@@ -51,6 +52,8 @@ func TestAHookTakesNoInvalidationAway(t *testing.T) {
 	key, _ := domain.ParseKey("7")
 	b.listener.Invalidate(key)
 	b.listener.Gap()
-	require.Equal(t, []string{"7", "gap"}, l.got)
+	b.listener.Purged(domain.Purges{All: 1})
+	b.listener.Purged(domain.Purges{})
+	require.Equal(t, []string{"7", "gap", "purged", "purged"}, l.got)
 	require.NoError(t, h.close(t.Context()))
 }

@@ -82,7 +82,7 @@ func TestTheServiceCanHaveTheValuesOfACache(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.Equal(t, `{"name":"7.1"}`, found.Entry.Body())
-	require.NoError(t, l2.Store.Delete(t.Context(), key))
+	require.NoError(t, l2.Store.Invalidate(t.Context(), key, domain.Invalidation{}))
 	eventually(t, func() bool { return name(t, c) == "7.2" }, "the invalidation arrives")
 }
 

@@ -61,9 +61,9 @@ func (s l2Store) Put(ctx context.Context, key domain.Key, e *domain.Entry) (err 
 	return err
 }
 
-func (s l2Store) Delete(ctx context.Context, key domain.Key) (err error) {
-	s.t.during(ctx, "l2 delete", func(ctx context.Context, _ trace.Span) error {
-		err = s.next.Delete(ctx, key)
+func (s l2Store) Invalidate(ctx context.Context, key domain.Key, i domain.Invalidation) (err error) {
+	s.t.during(ctx, "l2 invalidate", func(ctx context.Context, _ trace.Span) error {
+		err = s.next.Invalidate(ctx, key, i)
 		return err
 	})
 	return err
@@ -189,6 +189,7 @@ type Cache interface {
 	GetMany(ctx context.Context, keys []domain.Key, admit func(*domain.Entry) error) []domain.Result
 	Put(ctx context.Context, key domain.Key, v domain.Value, life time.Duration) error
 	Delete(ctx context.Context, key domain.Key) error
+	Purge(ctx context.Context, p domain.PurgeRequest) error
 	Explain(ctx context.Context, key domain.Key) domain.Explanation
 	Activity() ports.Activity
 }

@@ -126,7 +126,7 @@ func TestEachCallIsASpanThatSaysHowItWent(t *testing.T) {
 	store.EXPECT().GetMany(mock.Anything, []domain.Key{k, k}).Return(make([]ports.Found, 2))
 	store.EXPECT().Fill(mock.Anything, k, e, lease).Return(domain.ErrLeaseLost)
 	store.EXPECT().Put(mock.Anything, k, e).Return(boom)
-	store.EXPECT().Delete(mock.Anything, k).Return(nil)
+	store.EXPECT().Invalidate(mock.Anything, k, mock.Anything).Return(nil)
 	failed := ports.Ending{Failure: boom}
 	locker.EXPECT().Acquire(mock.Anything, k).Return(ports.Lease{}, domain.ErrLeaseHeld).Once()
 	locker.EXPECT().Acquire(mock.Anything, k).Return(ports.Lease{}, domain.ErrTimeout).Once()
@@ -145,7 +145,7 @@ func TestEachCallIsASpanThatSaysHowItWent(t *testing.T) {
 	require.Len(t, s.GetMany(t.Context(), []domain.Key{k, k}), 2)
 	require.ErrorIs(t, s.Fill(t.Context(), k, e, lease), domain.ErrLeaseLost)
 	require.ErrorIs(t, s.Put(t.Context(), k, e), boom)
-	require.NoError(t, s.Delete(t.Context(), k))
+	require.NoError(t, s.Invalidate(t.Context(), k, domain.Invalidation{}))
 	_, err = l.Acquire(t.Context(), k)
 	require.ErrorIs(t, err, domain.ErrLeaseHeld)
 	_, err = l.Acquire(t.Context(), k)
@@ -166,7 +166,7 @@ func TestEachCallIsASpanThatSaysHowItWent(t *testing.T) {
 		names = append(names, span.Name())
 		require.Equal(t, span.Name() == "l2 put", span.Status().Code == codes.Error, span.Name())
 	}
-	require.Equal(t, []string{"l2 get", "l2 get many", "l2 fill", "l2 put", "l2 delete", "lease acquire", "lease acquire", "lease wait", "lease wait", "lease release", "source call", "source call"}, names)
+	require.Equal(t, []string{"l2 get", "l2 get many", "l2 fill", "l2 put", "l2 invalidate", "lease acquire", "lease acquire", "lease wait", "lease wait", "lease release", "source call", "source call"}, names)
 	for i, want := range []string{"", "timeout", "entry", "unshared", "failed"} {
 		require.Equal(t, want, attributeOf(spans.Ended()[5+i], "mlcache.ending").AsString())
 	}

@@ -53,28 +53,33 @@ func ofRoutes(name, help string, labels ...string) routed {
 }
 
 var (
-	requests  = ofRoutes("requests_total", "Requests for keys, by how they were answered.", "outcome")
-	loads     = ofRoutes("source_calls_total", "Calls of the source that began.")
-	failures  = ofRoutes("source_failures_total", "Calls of the source that failed.")
-	source    = ofRoutes("source_duration_seconds", "How long calls of the source took.")
-	leases    = ofRoutes("leases_total", "Leases, by outcome.", "outcome")
-	refreshes = ofRoutes("refreshes_total", "Loads in the background, before or after a value expired.")
-	l2Failed  = desc("l2_failures_total", "Calls of the shared layer that failed.")
-	l2Broken  = desc("l2_undecodable_total", "Entries in the shared layer that could not be decoded.")
-	changes   = desc("bus_changes_total", "Invalidations received: keys that other instances replaced or deleted.")
-	gaps      = desc("bus_gaps_total", "Times when invalidations may have been missed; the start is one.")
-	evictions = desc("l1_evictions_total", "Entries evicted from memory, by cause.", "cause")
-	entries   = desc("l1_entries", "Entries in memory.")
-	bytes     = desc("l1_bytes", "Bytes that the entries in memory occupy.")
-	calls     = ofRoutes("source_calls_in_flight", "Calls of the source in flight.")
-	places    = ofRoutes("source_calls_limit", "Calls of the source that may be in flight.")
-	flights   = ofRoutes("loads_in_flight", "Loads in flight, for requests or in the background.", "for")
-	waiting   = ofRoutes("waiting_requests", "Requests that wait for loads.")
-	l2Up      = desc("l2_up", "1 while the shared layer is used.")
-	busUp     = desc("bus_up", "1 while invalidations are received.")
-	breaker   = desc("l2_breaker_state", "1 for the state that the circuit breaker of the shared layer is in.", "state")
-	answers   = desc("http_request_duration_seconds", "How long answers took, by route and status.", "route", "status")
-	build     = desc("build_info", "1; the version that runs.", "version")
+	requests     = ofRoutes("requests_total", "Requests for keys, by how they were answered.", "outcome")
+	loads        = ofRoutes("source_calls_total", "Calls of the source that began.")
+	failures     = ofRoutes("source_failures_total", "Calls of the source that failed.")
+	source       = ofRoutes("source_duration_seconds", "How long calls of the source took.")
+	leases       = ofRoutes("leases_total", "Leases, by outcome.", "outcome")
+	refreshes    = ofRoutes("refreshes_total", "Loads in the background, before or after a value expired.")
+	l2Failed     = desc("l2_failures_total", "Calls of the shared layer that failed.")
+	l2Broken     = desc("l2_undecodable_total", "Entries in the shared layer that could not be decoded.")
+	changes      = desc("bus_changes_total", "Invalidations received: keys that other instances replaced or deleted.")
+	gaps         = desc("bus_gaps_total", "Times when invalidations may have been missed; the start is one.")
+	evictions    = desc("l1_evictions_total", "Entries evicted from memory, by cause.", "cause")
+	entries      = desc("l1_entries", "Entries in memory.")
+	bytes        = desc("l1_bytes", "Bytes that the entries in memory occupy.")
+	calls        = ofRoutes("source_calls_in_flight", "Calls of the source in flight.")
+	places       = ofRoutes("source_calls_limit", "Calls of the source that may be in flight.")
+	flights      = ofRoutes("loads_in_flight", "Loads in flight, for requests or in the background.", "for")
+	waiting      = ofRoutes("waiting_requests", "Requests that wait for loads.")
+	l2Up         = desc("l2_up", "1 while the shared layer is used.")
+	busUp        = desc("bus_up", "1 while invalidations are received.")
+	feedUp       = ofRoutes("changes_up", "1 while some instance follows the changes of the route's source.")
+	feedLeads    = ofRoutes("changes_leader", "1 while this instance does.")
+	feedBehind   = ofRoutes("changes_behind_seconds", "How far behind the feed of changes is, if this instance follows it.")
+	feedRetained = ofRoutes("changes_retained_bytes", "What the database retains for the feed of changes, if this instance follows it.")
+	purgedTags   = desc("purged_tags", "Purges of tags that are remembered.")
+	breaker      = desc("l2_breaker_state", "1 for the state that the circuit breaker of the shared layer is in.", "state")
+	answers      = desc("http_request_duration_seconds", "How long answers took, by route and status.", "route", "status")
+	build        = desc("build_info", "1; the version that runs.", "version")
 )
 
 // Describe is for the registry.
@@ -169,6 +174,14 @@ func (r route) now(now ports.Activity) {
 	r.gauges(flights, now.Calls, "requests")
 	r.gauges(flights, now.Refreshes, "refresh")
 	r.gauges(waiting, now.Waiting)
+	if feed := now.Changes; feed != nil {
+		r.gauges(feedUp, int(flag(feed.Up)))
+		r.gauges(feedLeads, int(flag(feed.Leads)))
+		one, labels := r.of(feedBehind, nil)
+		r.gauge(one, feed.Behind.Seconds(), labels...)
+		one, labels = r.of(feedRetained, nil)
+		r.gauge(one, float64(feed.Retained), labels...)
+	}
 }
 
 func (c collector) now(s sink) {
@@ -181,6 +194,7 @@ func (c collector) now(s sink) {
 	}
 	s.gauge(l2Up, flag(now.Available))
 	s.gauge(busUp, flag(now.Subscribed))
+	s.gauge(purgedTags, float64(now.PurgedTags))
 	state := c.parts.L2.Breaker()
 	for _, known := range []string{"closed", "half-open", "open"} {
 		s.gauge(breaker, flag(known == state), known)

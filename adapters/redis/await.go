@@ -15,8 +15,9 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 	// Before asking, so that no wake-up can come in between.
 	woken, forget := l.bus.wakes.await(key)
 	defer forget()
-	lease := ""
+	lease, stood := "", time.Time{}
 	for ctx.Err() == nil {
+		asked := time.Now()
 		held, left, err := l.leaveWord(context.WithoutCancel(ctx), key)
 		switch {
 		case ctx.Err() != nil:
@@ -24,14 +25,14 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 		case err != nil:
 			return ports.Ending{}, err
 		case held == "":
-			return woken.endingOf(lease), nil
+			return woken.endingOf(lease, stood), nil
 		}
-		lease = held
+		lease, stood = held, asked
 		poll := time.NewTimer(pollAfter(left))
 		select {
 		case <-woken.called:
 			poll.Stop()
-			return woken.endingOf(lease), nil
+			return woken.endingOf(lease, stood), nil
 		case <-ctx.Done():
 			poll.Stop()
 		case <-poll.C:
@@ -57,7 +58,7 @@ func (l *Locker) leaveWord(ctx context.Context, key domain.Key) (held string, le
 		return held, time.Duration(ms) * time.Millisecond, nil
 	case len(reply) == 1 && reply[0] == "free":
 		return "", 0, nil
-	case len(reply) == 1 && reply[0] == "late":
+	case isLate(reply):
 		return "", 0, fmt.Errorf("redis await: %w", errNotSent)
 	}
 	return "", 0, fmt.Errorf("redis await: unexpected reply %v", reply)

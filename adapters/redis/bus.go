@@ -119,7 +119,13 @@ func (b *Bus) cut() {
 
 func (b *Bus) received(channel, message string) {
 	if channel == b.client.own() {
-		b.wakes.call(parseWakeUp(message))
+		b.wakes.call(b.client.forms.parseWakeUp(message))
+		return
+	}
+	if purges, ok := parsePurges(message); ok {
+		for _, l := range b.listening() {
+			l.Purged(purges)
+		}
 		return
 	}
 	sender, nonce, key, err := parseInvalidation(message)

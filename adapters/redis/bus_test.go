@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
 func TestInvalidationsStayInTheirDatabase(t *testing.T) {
@@ -15,8 +16,8 @@ func TestInvalidationsStayInTheirDatabase(t *testing.T) {
 		here := join(t, server.URL()+databases[0])
 		same, other := open(t, server.URL()+databases[0], times), open(t, server.URL()+databases[1], times)
 		elsewhere, mine := parse(t, "elsewhere"), parse(t, "mine")
-		require.NoError(t, other.store.Delete(t.Context(), elsewhere))
-		require.NoError(t, same.store.Delete(t.Context(), mine))
+		require.NoError(t, other.store.Invalidate(t.Context(), elsewhere, domain.Invalidation{}))
+		require.NoError(t, same.store.Invalidate(t.Context(), mine, domain.Invalidation{}))
 		require.Equal(t, mine, <-here.news.changed, "the server delivers in order, and this came second")
 	}
 }

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,20 +59,17 @@ func TestACallThatWaitsBehindASilentServerFailsUnsent(t *testing.T) {
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr())
 	in := instanceOf(t, options(proxy.URL()), times)
-	var all sync.WaitGroup
-	for i := range lanesPerNode - bulkLanes - leaseLanes { // each lane for reads
-		key := parse(t, fmt.Sprint("silent ", i))
-		silent := proxy.FreezeReply("{" + key.String() + "}")
-		all.Go(func() {
-			_, _, err := in.store.Get(t.Context(), key)
-			assert.ErrorIs(t, err, errNoReply)
-		})
-		awaitClosed(t, silent.Begun)
+	l := in.client.nodes.(single).node.lanes[lanesPerNode-1] // one for reads
+	get := func(key string) error {
+		return l.do(t.Context(), &call{cmds: []redis.Cmder{redis.NewStringCmd(t.Context(), "get", key)}})
 	}
-	_, _, err := in.store.Get(t.Context(), parse(t, "k"))
-	require.NotErrorIs(t, err, errNoReply)
-	if err != nil { // else there was a new connection within the budget
+	eventually(t, "the lane is connected", func() bool { _, connected := l.load(); return connected })
+	silent := proxy.FreezeReply("silent")
+	var first sync.WaitGroup
+	first.Go(func() { assert.ErrorIs(t, get("silent"), errNoReply) })
+	awaitClosed(t, silent.Begun)
+	if err := get("k"); err != nil { // else there was a new connection by then
 		require.ErrorIs(t, err, errNotSent)
 	}
-	all.Wait()
+	first.Wait()
 }

@@ -218,8 +218,8 @@ func contractsOn(t *testing.T, direct string, members func(t *testing.T, name st
 			awaitListening(t, a)
 			awaitListening(t, b)
 			return portstest.Harness{
-				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus},
-				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus},
+				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus, Purger: a.store},
+				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus, Purger: b.store},
 				Advance: func(d time.Duration) { olderOnAll(t, rdb, own, d) },
 				Waiting: func(k domain.Key) int { return waiting(k, a, b) },
 				Corrupt: func(k domain.Key, raw string) { corrupt(t, rdb, own, k, raw) },

@@ -84,7 +84,7 @@ func (l *Locker) ask(ctx context.Context, key domain.Key, token string) (ports.L
 		return ports.Lease{}, recalled(reply[1])
 	case len(reply) == 1 && reply[0] == "held":
 		return ports.Lease{}, domain.ErrLeaseHeld
-	case len(reply) == 1 && reply[0] == "late":
+	case isLate(reply):
 		return ports.Lease{}, fmt.Errorf("redis acquire: %w", errNotSent)
 	}
 	return ports.Lease{}, fmt.Errorf("redis acquire: unexpected reply %v", reply)
@@ -154,11 +154,12 @@ func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseS
 	n := namesOf(l.client.prefix, key)
 	lock, lockLeft := redis.NewStringCmd(ctx, "get", n.lock), redis.NewDurationCmd(ctx, time.Millisecond, "pttl", n.lock)
 	failure, failureLeft := redis.NewStringCmd(ctx, "get", n.failure), redis.NewDurationCmd(ctx, time.Millisecond, "pttl", n.failure)
-	err := l.client.do(ctx, n.lock, leases, lock, lockLeft, failure, failureLeft)
+	floor := redis.NewStringCmd(ctx, "get", n.floor)
+	err := l.client.do(ctx, n.lock, leases, lock, lockLeft, failure, failureLeft, floor)
 	if err != nil {
 		return domain.LeaseState{Err: fmt.Errorf("redis lease state: %w", err)}
 	}
-	for _, cmd := range []redis.Cmder{lock, failure} {
+	for _, cmd := range []redis.Cmder{lock, failure, floor} {
 		if err == nil && cmd.Err() != nil && !errors.Is(cmd.Err(), redis.Nil) {
 			err = cmd.Err()
 		}
@@ -166,6 +167,7 @@ func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseS
 	if err != nil {
 		return domain.LeaseState{Err: fmt.Errorf("redis lease state: %w", err)}
 	}
+	state.Floor, _ = strconv.ParseUint(floor.Val(), 10, 64)
 	if lock.Err() == nil {
 		state.Held, state.Remaining = true, max(0, lockLeft.Val())
 		state.Holder, _, _ = strings.Cut(lock.Val(), holderEnds)

@@ -10,7 +10,7 @@ import (
 )
 
 // names are the Redis keys of one cache key.
-type names struct{ value, lock, failure, waiters, grant string }
+type names struct{ value, lock, failure, waiters, grant, floor string }
 
 // namesOf puts the key into a hash tag, so that Redis Cluster keeps all names
 // in one slot. A tag ends at the first closing brace; for a key that begins
@@ -23,7 +23,7 @@ func namesOf(prefix string, key domain.Key) names {
 		open = "!{!"
 	}
 	value := prefix + open + key.String() + "}"
-	return names{value: value, lock: value + ":lock", failure: value + ":failure", waiters: value + ":waiters", grant: value + ":grant"}
+	return names{value: value, lock: value + ":lock", failure: value + ":failure", waiters: value + ":waiters", grant: value + ":grant", floor: value + ":floor"}
 }
 
 // probeNames are the keys that an instance probes a server with. The tag, if there

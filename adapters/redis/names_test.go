@@ -34,7 +34,7 @@ func TestAllNamesOfAKeyShareAHashSlotAndNoTwoKeysShareAName(t *testing.T) {
 		n := namesOf("mlc:", key)
 		tag := hashTag(n.value)
 		require.NotEmpty(t, tag, "%q: an empty tag is no tag", text)
-		for _, name := range []string{n.value, n.lock, n.failure, n.waiters, n.grant} {
+		for _, name := range []string{n.value, n.lock, n.failure, n.waiters, n.grant, n.floor} {
 			require.Equal(t, tag, hashTag(name), "%q", text)
 			require.Empty(t, seen[name], "%q and %q share %q", text, seen[name], name)
 			seen[name] = text
@@ -46,7 +46,7 @@ func TestNamesAreWhatTheDocumentationSays(t *testing.T) {
 	key, err := domain.ParseKey("test")
 	require.NoError(t, err)
 	require.Equal(t, names{
-		value: "mlc:{test}", lock: "mlc:{test}:lock", failure: "mlc:{test}:failure", waiters: "mlc:{test}:waiters", grant: "mlc:{test}:grant",
+		value: "mlc:{test}", lock: "mlc:{test}:lock", failure: "mlc:{test}:failure", waiters: "mlc:{test}:waiters", grant: "mlc:{test}:grant", floor: "mlc:{test}:floor",
 	}, namesOf("mlc:", key))
 }
 

@@ -91,7 +91,7 @@ func separate(t *testing.T, key domain.Key, here, there []member) {
 		require.ErrorIs(t, err, kind)
 	}
 	for i, m := range here {
-		require.NoError(t, m.store.Delete(ctx, key))
+		require.NoError(t, m.store.Invalidate(ctx, key, domain.Invalidation{}))
 		require.Equal(t, key, <-there[i].news.changed)
 		for j, other := range there {
 			require.Empty(t, other.news.changed)
@@ -117,7 +117,7 @@ func TestANamespaceThatComesLaterHasItsOwnGap(t *testing.T) {
 	require.True(t, root.bus.Subscribed())
 	again := root.in(t, "a")
 	other := join(t, server.URL()).in(t, "a")
-	require.NoError(t, other.store.Delete(t.Context(), parse(t, "k")))
+	require.NoError(t, other.store.Invalidate(t.Context(), parse(t, "k"), domain.Invalidation{}))
 	require.Equal(t, parse(t, "k"), <-again.news.changed)
 }
 
@@ -142,7 +142,7 @@ func TestTwoCachesInOneNamespaceAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Same(t, in.client, same)
 	require.NoError(t, view.Close())
-	require.NoError(t, in.store.Delete(t.Context(), parse(t, "k")), "the client is still open")
+	require.NoError(t, in.store.Invalidate(t.Context(), parse(t, "k"), domain.Invalidation{}), "the client is still open")
 }
 
 // A second listener must not leave the first without invalidations, nor be without.
@@ -153,7 +153,7 @@ func TestSeveralListenersAllReceive(t *testing.T) {
 	second := &news{changed: make(chan domain.Key, 10)}
 	in.bus.Listen(second)
 	for _, m := range []member{other, in} { // one of the two may have made the change
-		require.NoError(t, m.store.Delete(t.Context(), parse(t, "k")))
+		require.NoError(t, m.store.Invalidate(t.Context(), parse(t, "k"), domain.Invalidation{}))
 		require.Equal(t, parse(t, "k"), <-in.news.changed)
 		require.Equal(t, parse(t, "k"), <-second.changed)
 	}

@@ -63,7 +63,7 @@ func TestFleetAPutThatFailedNeverShowsAfterADelete(t *testing.T) {
 			}
 			all.Go(func() {
 				failed[i] = a.store.Put(t.Context(), keys[i], domain.NewEntry(domain.Value{Body: text}, time.Minute, 0)) != nil
-				assert.NoError(t, b.store.Delete(t.Context(), keys[i]))
+				assert.NoError(t, b.store.Invalidate(t.Context(), keys[i], domain.Invalidation{}))
 			})
 		}
 		all.Wait()

@@ -72,15 +72,15 @@ func far(t *testing.T, n network, proxy *redistest.Proxy) member {
 }
 
 // To connect takes five round trips or more, a call has three. The network is slower
-// than any real one, and there are no more calls at once than lanes, so that a busy
+// than any real one, and there are no more calls at once than lanes for them, so a busy
 // machine makes no difference.
 func TestConnectingSpendsNoBudgetFromTheFirstCallOn(t *testing.T) {
 	t.Parallel()
-	n := network{rtt: 500 * time.Millisecond, secure: true}
+	n := network{rtt: time.Second, secure: true}
 	server, proxy := n.start(t)
 	a, b := far(t, n, proxy), join(t, server.URL())
 	var all sync.WaitGroup
-	for i := range lanesPerNode - bulkLanes {
+	for i := range leaseLanes {
 		all.Go(func() {
 			key := parse(t, fmt.Sprintf("cold %d", i))
 			lease, err := a.locker.Acquire(t.Context(), key)
@@ -212,12 +212,12 @@ func TestAWriteThatFailedDoesNotTakeEffectLater(t *testing.T) {
 	a, b := far(t, network{}, proxy), join(t, server.URL())
 	key := parse(t, "k")
 	for trial := range 20 {
-		require.NoError(t, b.store.Delete(t.Context(), key)) // knows the script
+		require.NoError(t, b.store.Invalidate(t.Context(), key, domain.Invalidation{})) // knows the script
 		late := proxy.HoldRequest("late value")
 		require.Error(t, has(t, late, func() error {
 			return a.store.Put(t.Context(), key, domain.NewEntry(domain.Value{Body: "late value"}, time.Minute, 0))
 		}))
-		require.NoError(t, b.store.Delete(t.Context(), key))
+		require.NoError(t, b.store.Invalidate(t.Context(), key, domain.Invalidation{}))
 		late.Deliver() // although the connection is closed, what was sent on it arrives
 		awaitClosed(t, late.Over)
 		for range 3 {

@@ -20,6 +20,11 @@ type parting struct {
 	// removes says that the value is removed, and all instances are told.
 	removes bool
 	ending  ports.Ending
+	// told says that waiters receive the text, which L2 stores from then on.
+	told bool
+	// version is that of the value, which is the floor from then on for so long; 0: none.
+	version    uint64
+	remembered time.Duration
 }
 
 func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease ports.Lease, left parting) error {
@@ -27,13 +32,16 @@ func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease po
 		return domain.ErrLeaseLost
 	}
 	form, _ := left.text.([]byte)
-	nonce, changes := "", ""
+	message, nonce, changes := wakeUpFor(key, lease, left.ending), "", ""
+	if left.told {
+		message = storedWakeUp(key, lease)
+	}
 	if left.removes {
 		nonce, changes = c.writes.begin(), c.changes()
 	}
-	cmd, err := c.run(ctx, endScript, trafficOf(form), []string{n.lock, n.waiters, left.name, n.grant, n.value},
-		lease.Token, wakeUpFor(key, lease, left.ending), left.text, left.ttl.Milliseconds(), left.wonAt,
-		changes, invalidation(c.id, nonce, key))
+	cmd, err := c.run(ctx, endScript, trafficOf(form), []string{n.lock, n.waiters, left.name, n.grant, n.value, n.floor},
+		lease.Token, message, left.text, left.ttl.Milliseconds(), left.wonAt,
+		changes, invalidation(c.id, nonce, key), left.told, versionText(left.version), left.remembered.Milliseconds())
 	if err == nil {
 		err = inTime(cmd)
 	}
@@ -43,8 +51,11 @@ func (c *Client) endLease(ctx context.Context, n names, key domain.Key, lease po
 	}
 	ended, _ := cmd.Int()
 	c.writes.end(nonce, ended == 1)
-	if ended == 0 {
+	switch ended {
+	case 0:
 		return domain.ErrLeaseLost
+	case 3:
+		return domain.ErrOutdated
 	}
 	return nil
 }

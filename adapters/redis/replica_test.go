@@ -34,14 +34,14 @@ func TestAWriteThatTooFewReplicasHaveFails(t *testing.T) {
 	large := domain.NewEntry(domain.Value{Body: strings.Repeat("x", 2*bulky)}, time.Hour, 0)
 	for _, e := range []*domain.Entry{entry, large} {
 		require.NoError(t, in.store.Put(ctx, key, e))
-		require.NoError(t, in.store.Delete(ctx, key))
+		require.NoError(t, in.store.Invalidate(ctx, key, domain.Invalidation{}))
 		require.ErrorIs(t, two.store.Put(ctx, key, e), errNotReplicated)
 	}
 	pair.Replica.Pause()
 	for _, e := range []*domain.Entry{entry, large} {
 		require.ErrorIs(t, in.store.Put(ctx, key, e), errNotReplicated)
 	}
-	require.ErrorIs(t, in.store.Delete(ctx, key), errNotReplicated)
+	require.ErrorIs(t, in.store.Invalidate(ctx, key, domain.Invalidation{}), errNotReplicated)
 	lease, err := in.locker.Acquire(ctx, key)
 	require.NoError(t, err)
 	require.NoError(t, in.store.Fill(ctx, key, entry, lease), "a load waits for nobody")
@@ -54,7 +54,7 @@ func TestAnInstanceKnowsThatAWriteOfItsOwnMayBeLost(t *testing.T) {
 	t.Parallel()
 	pair := redistest.StartPair(t)
 	in := waitingFor(t, pair.Master.URL(), 2, 2*time.Second)
-	require.ErrorIs(t, in.store.Delete(t.Context(), parse(t, "k")), errNotReplicated)
+	require.ErrorIs(t, in.store.Invalidate(t.Context(), parse(t, "k"), domain.Invalidation{}), errNotReplicated)
 	require.Empty(t, in.client.writes.open)
 }
 
@@ -67,7 +67,7 @@ func TestWritesThatWaitHoldUpNothingElse(t *testing.T) {
 	written := make(chan struct{})
 	for i := range 100 {
 		writing.Go(func() {
-			assert.NoError(t, in.store.Delete(context.Background(), parse(t, strconv.Itoa(i))))
+			assert.NoError(t, in.store.Invalidate(context.Background(), parse(t, strconv.Itoa(i)), domain.Invalidation{}))
 		})
 	}
 	go func() {
@@ -135,13 +135,13 @@ func TestAFailoverBringsBackADeletedValueUnlessTheDeleteWaited(t *testing.T) {
 			require.NoError(t, in.store.Put(t.Context(), key, entry))
 			awaitReplicated(t, pair.Replica, key)
 			pair.Hold()
-			err := in.store.Delete(t.Context(), key)
+			err := in.store.Invalidate(t.Context(), key, domain.Invalidation{})
 			if replicas == 0 {
 				require.NoError(t, err)
 			} else {
 				require.ErrorIs(t, err, errNotReplicated)
 				pair.Release()
-				require.NoError(t, in.store.Delete(t.Context(), key))
+				require.NoError(t, in.store.Invalidate(t.Context(), key, domain.Invalidation{}))
 			}
 			pair.Promote()
 			require.Equal(t, comesBack, pair.Master.Command("EXISTS", namesOf(prefix, key).value))
@@ -200,7 +200,9 @@ func writeUntil(ctx context.Context, in instance, key domain.Key, random *rand.R
 			return exists
 		}
 		exists = "0"
-		write := in.store.Delete
+		write := func(ctx context.Context, key domain.Key) error {
+			return in.store.Invalidate(ctx, key, domain.Invalidation{})
+		}
 		if random.IntN(2) == 0 {
 			exists = "1"
 			write = func(ctx context.Context, key domain.Key) error { return in.store.Put(ctx, key, entry) }

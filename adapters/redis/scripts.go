@@ -8,7 +8,7 @@ import (
 )
 
 // Each script is one step of the protocol, atomic on the server and confined
-// to the names of one cache key. They are sent by their digest (EVALSHA).
+// to the names of one cache key, or to the record of purges. They are sent by their digest (EVALSHA).
 var (
 	//go:embed acquire.lua
 	acquireSource string
@@ -20,6 +20,8 @@ var (
 	endSource string
 	//go:embed write.lua
 	writeSource string
+	//go:embed purge.lua
+	purgeSource string
 	//go:embed probe.lua
 	probeSource string
 
@@ -28,6 +30,7 @@ var (
 	renewScript   = newScript(renewSource)
 	endScript     = newScript(endSource)
 	writeScript   = newScript(writeSource)
+	purgeScript   = newScript(purgeSource)
 	probeScript   = newScript(probeSource)
 )
 

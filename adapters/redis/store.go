@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -148,9 +149,16 @@ func (s *Store) Fill(ctx context.Context, key domain.Key, e *domain.Entry, lease
 	if e.TTL() == 0 {
 		left.removes, left.ending = true, ports.Ending{Entry: e}
 	} else {
-		left.text, left.wonAt = s.client.forms.of(e), wonAt(lease)
+		form := s.client.forms.of(e)
+		left.text, left.wonAt, left.told = form, wonAt(lease), isSmall(form)
+		left.version, left.remembered = e.Version(), storedTTL(e)
 	}
 	return s.client.endLease(ctx, n, key, lease, left)
+}
+
+// isSmall reports whether waiters may receive a form.
+func isSmall(form []byte) bool {
+	return len(form) <= ports.LargeBytes && lengthOf(string(form[:min(len(form), 2*binary.MaxVarintLen64)])) <= ports.LargeBytes
 }
 
 // storedTTL is how long the server holds e: for its TTL and for as long as it is kept
@@ -164,12 +172,28 @@ func storedTTL(e *domain.Entry) time.Duration {
 
 // Put stores e whoever holds the lease.
 func (s *Store) Put(ctx context.Context, key domain.Key, e *domain.Entry) error {
-	return s.write(ctx, key, s.client.forms.of(e), storedTTL(e))
+	return s.write(ctx, key, writing{form: s.client.forms.of(e), ttl: storedTTL(e), version: e.Version(), remembered: storedTTL(e)})
 }
 
-// Delete removes what is stored whoever holds the lease.
-func (s *Store) Delete(ctx context.Context, key domain.Key) error {
-	return s.write(ctx, key, nil, 0)
+// Invalidate removes or expires what is stored whoever holds the lease.
+func (s *Store) Invalidate(ctx context.Context, key domain.Key, i domain.Invalidation) error {
+	w := writing{version: i.Version, remembered: i.Remembered}
+	if !i.Soft {
+		return s.write(ctx, key, w)
+	}
+	for {
+		asked, r := time.Now(), s.reading(ctx, key)
+		if err := s.client.do(ctx, namesOf(s.client.prefix, key).value, reads, r.life, r.value); err != nil {
+			return fmt.Errorf("redis write: %w", err)
+		}
+		w.form, w.ttl = nil, 0 // unless something is there that can be stale
+		if found, ok, _ := s.found(r, asked); ok && found.Entry.Keep() > 0 {
+			w.form, w.ttl = []byte(r.value.Val()), -found.Entry.Keep()
+		}
+		if err := s.write(ctx, key, w); !errors.Is(err, errOther) {
+			return err
+		}
+	}
 }
 
 // bulky is from how many bytes on a command goes where it holds up no others.
@@ -194,21 +218,51 @@ func (c *Client) trafficOfWrite(form []byte) traffic {
 	}
 }
 
-func (s *Store) write(ctx context.Context, key domain.Key, form []byte, ttl time.Duration) error {
+// writing is what a write does.
+type writing struct {
+	form       []byte        // what is stored from then on, or what it begins with when it expires
+	ttl        time.Duration // 0: nothing is stored; below 0: what is there is stale for so long
+	version    uint64
+	remembered time.Duration
+}
+
+// errOther: another value is there than the one that was to expire.
+var errOther = errors.New("redis: the value has changed")
+
+func (s *Store) write(ctx context.Context, key domain.Key, w writing) error {
 	c := s.client
 	n := namesOf(c.prefix, key)
 	nonce := c.writes.begin()
-	cmd, err := c.run(ctx, writeScript, c.trafficOfWrite(form), []string{n.value, n.lock, n.failure, n.waiters, n.grant},
-		key.String(), form, ttl.Milliseconds(), c.changes(), invalidation(c.id, nonce, key))
+	cmd, err := c.run(ctx, writeScript, c.trafficOfWrite(w.form), []string{n.value, n.lock, n.failure, n.waiters, n.grant, n.floor},
+		key.String(), w.form, w.ttl.Milliseconds(), c.changes(), invalidation(c.id, nonce, key), versionText(w.version), w.remembered.Milliseconds())
 	if err == nil {
 		err = inTime(cmd)
 	}
-	c.writes.end(nonce, err == nil)
 	if err != nil {
+		c.writes.end(nonce, false)
 		return fmt.Errorf("redis write: %w", err)
+	}
+	done, _ := cmd.Int()
+	c.writes.end(nonce, done == 1)
+	switch done {
+	case 0:
+		return domain.ErrOutdated
+	case 2:
+		return errOther
 	}
 	return nil
 }
+
+// versionText is how a version is compared: all are of one length. None is empty.
+func versionText(version uint64) string {
+	if version == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%020d", version)
+}
+
+// isLate reports whether a script says by a list that it came too late.
+func isLate(reply []any) bool { return len(reply) == 1 && reply[0] == "late" }
 
 // inTime returns an error if a script says that it came too late and did nothing.
 func inTime(cmd *redis.Cmd) error {

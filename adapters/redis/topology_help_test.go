@@ -27,6 +27,8 @@ func (n *news) Invalidate(key domain.Key) {
 	}
 }
 
+func (n *news) Purged(domain.Purges) {}
+
 func (n *news) Gap() { n.gaps.Add(1) }
 
 // member is an instance whose bus is listened to.
@@ -134,7 +136,7 @@ func write(ctx context.Context, a, b member, key domain.Key) error {
 	if err := stored(ctx, b, key, true); err != nil {
 		return err
 	}
-	if err := a.store.Delete(ctx, key); err != nil {
+	if err := a.store.Invalidate(ctx, key, domain.Invalidation{}); err != nil {
 		return err
 	}
 	for range 2 {

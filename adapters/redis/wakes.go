@@ -2,6 +2,7 @@ package redis
 
 import (
 	"sync"
+	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -20,17 +21,22 @@ type wake struct {
 	says    wakeUp        // set before called is closed
 }
 
-// endingOf returns how lease ended, if that is what the wake-up says. A wake-up that
-// came late may be of a lease before.
-func (w *wake) endingOf(lease string) ports.Ending {
+// endingOf returns how lease, which stood at the time given, ended, if that is what the
+// wake-up says. A wake-up that came late may be of a lease before.
+func (w *wake) endingOf(lease string, stood time.Time) ports.Ending {
 	select {
 	case <-w.called:
-		if w.says.lease == lease {
-			return w.says.ending
-		}
 	default:
+		return ports.Ending{}
 	}
-	return ports.Ending{}
+	if w.says.lease != lease {
+		return ports.Ending{}
+	}
+	ending := w.says.ending
+	if e := w.says.stored; e != nil { // since then, or later
+		ending.Stored = domain.Copy{Entry: e, Remaining: e.TTL() - time.Since(stood)}
+	}
+	return ending
 }
 
 // await registers for the next wake-up for key. The caller calls forget when it waits

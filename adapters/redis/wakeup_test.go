@@ -1,8 +1,10 @@
 package redis
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,10 +13,18 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
+// plain returns forms that compress nothing.
+func plain(t testing.TB) *forms {
+	t.Helper()
+	f, err := newForms(0)
+	require.NoError(t, err)
+	return f
+}
+
 func TestAWakeUpWithNothingToTellIsTheKeyAlone(t *testing.T) {
 	key, lease := parse(t, "a b/{c}"), ports.Lease{Token: "id/token@1"}
 	require.Equal(t, "a b/{c}", wakeUpFor(key, lease, ports.Ending{}))
-	require.Equal(t, wakeUp{key: "a b/{c}"}, parseWakeUp("a b/{c}"))
+	require.Equal(t, wakeUp{key: "a b/{c}"}, plain(t).parseWakeUp("a b/{c}"))
 }
 
 func TestWakeUpsTellEndings(t *testing.T) {
@@ -28,26 +38,71 @@ func TestWakeUpsTellEndings(t *testing.T) {
 		"k\x00id/token@1\x00\x00" + string(domain.AppendStored(nil, text)): {Entry: text},
 	} {
 		require.Equal(t, message, wakeUpFor(key, lease, ending))
-		require.Equal(t, wakeUp{key: "k", lease: lease.Token, ending: ending}, parseWakeUp(message))
+		require.Equal(t, wakeUp{key: "k", lease: lease.Token, ending: ending}, plain(t).parseWakeUp(message))
+	}
+}
+
+// What a fill stores travels with the wake-up, as far as that is no more than a waiter
+// may receive: it need not ask for it.
+func TestWaitersReceiveWhatAFillStores(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for name, c := range map[string]struct {
+		bytes, compressAbove int
+		told                 bool
+	}{
+		"small":                        {bytes: 100, told: true},
+		"compressed":                   {bytes: 20_000, compressAbove: 100, told: true},
+		"large":                        {bytes: ports.LargeBytes + 1},
+		"compressed to little of much": {bytes: ports.LargeBytes + 1, compressAbove: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(server.URL())
+			o.Timeout, o.CompressAbove = patience, c.compressAbove
+			there, here := instanceOf(t, o, times), join(t, server.URL())
+			e := domain.NewEntry(domain.Value{Body: strings.Repeat("v", c.bytes)}, time.Minute, 0)
+			// A waiter that asks just as the lease ends may not be told.
+			for attempt := range 10 {
+				key := parse(t, fmt.Sprint(name, attempt))
+				lease, err := there.locker.Acquire(t.Context(), key)
+				require.NoError(t, err)
+				began := time.Now()
+				waiting := waitFor(t, here.instance, key)
+				require.NoError(t, there.store.Fill(t.Context(), key, e, lease))
+				switch ending := <-waiting; {
+				case c.told && ending.Stored.Entry == nil && attempt < 9:
+					continue
+				case c.told:
+					require.Equal(t, e, ending.Stored.Entry)
+					require.Greater(t, ending.Stored.Remaining, time.Minute-time.Since(began))
+					require.LessOrEqual(t, ending.Stored.Remaining, time.Minute)
+				default:
+					require.Zero(t, ending)
+				}
+				return
+			}
+		})
 	}
 }
 
 // Later versions may know more kinds of failures and another stored form.
 func TestWakeUpsOfLaterVersionsAreUnderstoodAsFarAsPossible(t *testing.T) {
 	for message, want := range map[string]wakeUp{
-		"k\x00l\x00thirsty":         {"k", "l", ports.Ending{Failure: domain.ErrSourceFailed}},
-		"k\x00l\x00\x00mlc\x02more": {"k", "l", ports.Ending{Unshared: true}},
-		"k\x00l":                    {"k", "l", ports.Ending{}},
+		"k\x00l\x00thirsty":         {key: "k", lease: "l", ending: ports.Ending{Failure: domain.ErrSourceFailed}},
+		"k\x00l\x00\x00mlc\x02more": {key: "k", lease: "l", ending: ports.Ending{Unshared: true}},
+		"k\x00l":                    {key: "k", lease: "l"},
 		"":                          {},
 	} {
-		require.Equal(t, want, parseWakeUp(message))
+		require.Equal(t, want, plain(t).parseWakeUp(message))
 	}
 }
 
 func FuzzParseWakeUp(f *testing.F) {
+	forms := plain(f)
 	f.Add("k\x00l\x00\x00mlc\x01\x01\x00\x00\x00\x00\x00")
 	f.Fuzz(func(t *testing.T, message string) {
-		w := parseWakeUp(message)
+		w := forms.parseWakeUp(message)
 		require.True(t, strings.HasPrefix(message, w.key))
 		require.NotContains(t, w.key+w.lease, nul)
 	})

@@ -45,7 +45,11 @@ func openMySQL(o Options) (database, *sql.DB, syntax, []string, error) {
 	killer := sql.OpenDB(base)
 	killer.SetMaxOpenConns(1)
 	killer.SetMaxIdleConns(-1)
-	d := &mysqlDB{pool: sql.OpenDB(sessions{base, serverTimeout(o.Timeout)}), killer: killer}
+	connector := base
+	if !o.writes {
+		connector = sessions{base, serverTimeout(o.Timeout)}
+	}
+	d := &mysqlDB{pool: sql.OpenDB(connector), killer: killer}
 	return d, d.pool, mysqlSyntax, []string{config.Passwd, url.QueryEscape(config.Passwd)}, nil
 }
 

@@ -42,6 +42,8 @@ type Options struct {
 	// Repeated is called before each statement of a load but the first: a batch that
 	// fails because of a key is asked for in parts. Nil: nobody is told.
 	Repeated func()
+	// writes is set for a Pool, whose statements change something.
+	writes bool
 	// Logger receives what the driver says of failures, without the password. Nil:
 	// nobody does.
 	Logger *slog.Logger

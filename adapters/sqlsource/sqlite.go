@@ -16,7 +16,7 @@ var sqliteSyntax = syntax{backticks: true, brackets: true}
 
 type sqliteDB struct{ pool *sql.DB }
 
-// openSQLite opens a file for reading: sqlite:///absolute/path, sqlite:relative/path.
+// openSQLite opens a file that is there, for reading unless o says otherwise: sqlite:///absolute/path, sqlite:relative/path.
 func openSQLite(o Options) (database, *sql.DB, syntax, []string, error) {
 	_, rest, _ := strings.Cut(o.DSN, ":")
 	path, params, _ := strings.Cut(rest, "?")
@@ -27,8 +27,11 @@ func openSQLite(o Options) (database, *sql.DB, syntax, []string, error) {
 	case strings.HasPrefix(path, ":memory:"):
 		return nil, nil, syntax{}, nil, fmt.Errorf("%w must name a file, in :memory: there is nothing to read", ErrDSN)
 	}
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		fmt.Sprintf("?mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(%d)", o.Timeout.Milliseconds())
+	mode := "mode=ro&_pragma=query_only(1)"
+	if o.writes {
+		mode = "mode=rw"
+	}
+	dsn := fmt.Sprintf("file:%s?%s&_pragma=busy_timeout(%d)", (&url.URL{Path: path}).EscapedPath(), mode, o.Timeout.Milliseconds())
 	if params != "" {
 		dsn += "&" + params
 	}

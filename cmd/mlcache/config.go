@@ -45,7 +45,7 @@ func (versionCommand) BeforeReset(c *kong.Context, vars kong.Vars) error {
 // Config is every setting of the service.
 type Config struct {
 	Addr      string `default:":8000" env:"MLCACHE_ADDR" help:"Address to listen on."`
-	AdminAddr string `default:"" env:"MLCACHE_ADMIN_ADDR" help:"Address for those that run the service: /metrics, /dashboard, /explain and /debug/pprof are served there only. Empty: they are served at the other address, and there are no profiles."`
+	AdminAddr string `default:"" env:"MLCACHE_ADMIN_ADDR" help:"Address for those that run the service: /metrics, /dashboard, /explain, /purge and /debug/pprof are served there only. Empty: they are served at the other address, and there are no profiles."`
 	TLSCert   string `name:"tls-cert" default:"" env:"MLCACHE_TLS_CERT" help:"File of the certificate, with its chain, in PEM; with it, both addresses take TLS only. Read again when it changes."`
 	TLSKey    string `name:"tls-key" default:"" env:"MLCACHE_TLS_KEY" help:"File of the key of the certificate."`
 
@@ -58,7 +58,11 @@ type Config struct {
 	L1MaxBytes   size   `name:"l1-max-bytes" default:"64MiB" env:"MLCACHE_L1_MAX_BYTES" help:"Bytes of these entries, at most."`
 	L1Admission  string `name:"l1-admission" default:"none" env:"MLCACHE_L1_ADMISSION" help:"Which entries a full L1 admits: none (all) or tinylfu (those requested more often than what they would evict)."`
 
-	TTL             time.Duration `name:"ttl" default:"30s" env:"MLCACHE_TTL" help:"TTL of a value in both layers."`
+	TTL time.Duration `name:"ttl" default:"30s" env:"MLCACHE_TTL" help:"TTL of a value in both layers."`
+	// What only routes of MLCACHE_ROUTES have.
+	Changes           changesConfig `kong:"-"`
+	TTLWithoutChanges time.Duration `kong:"-"`
+
 	TTLJitter       float64       `name:"ttl-jitter" default:"0" env:"MLCACHE_TTL_JITTER" help:"Up to this fraction of the TTL is subtracted, at random."`
 	NegativeTTL     time.Duration `name:"negative-ttl" default:"5s" env:"MLCACHE_NEGATIVE_TTL" help:"How long it is remembered that the source has no such key; 0: not remembered."`
 	StaleIfError    time.Duration `default:"5m" env:"MLCACHE_STALE_IF_ERROR" help:"How long L1 keeps expired values, to serve them when the source fails."`

@@ -29,7 +29,7 @@ const farAway = 20 * time.Millisecond
 
 func TestFleetUsesARedisThatIsFarAwayFromTheFirstRequestOn(t *testing.T) {
 	t.Parallel()
-	f, _ := startFarFleet(t, farAway, 3)
+	f, _ := startFarFleet(t, farAway, 3, "--l2-timeout=10s") // a busy machine is late, too
 	release := f.origin.hold("cold", plan{})
 	replies := make(chan []reply, 1)
 	go func() { replies <- f.ask(200, "cold") }()

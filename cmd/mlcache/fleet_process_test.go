@@ -181,8 +181,12 @@ func (p *process) remove(key string) {
 // send sends a request with the token and with headers, given as names and values in
 // turn.
 func (p *process) send(method, key, body string, headers ...string) reply {
+	return p.do(method, "/data/"+key, body, headers...)
+}
+
+func (p *process) do(method, path, body string, headers ...string) reply {
 	began := time.Now()
-	req, err := http.NewRequest(method, p.base+"/data/"+key, strings.NewReader(body))
+	req, err := http.NewRequest(method, p.base+path, strings.NewReader(body))
 	if err != nil {
 		return reply{body: err.Error()}
 	}

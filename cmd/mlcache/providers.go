@@ -41,6 +41,7 @@ type sharedLayer struct {
 	Store  ports.L2Store
 	Locker ports.Locker
 	Bus    ports.Bus
+	Purger ports.Purger
 	Health httpapi.SharedLayer
 }
 
@@ -89,7 +90,7 @@ func traced(shared *layers.Shared, tracing *otel.Tracing, failed func(error)) (s
 		closeLayer()
 		return sharedLayer{}, nil, err
 	}
-	return sharedLayer{Store: tracing.L2Store(l2.Store), Locker: tracing.Locker(l2.Locker), Bus: l2.Bus, Health: shared}, closeLayer, nil
+	return sharedLayer{Store: tracing.L2Store(l2.Store), Locker: tracing.Locker(l2.Locker), Bus: l2.Bus, Purger: l2.Purger, Health: shared}, closeLayer, nil
 }
 
 // tracingTimeout is how long the end of the program waits for the last spans to

@@ -100,6 +100,11 @@ func (f *routesFile) route(node ast.Node) (routeConfig, error) {
 		case flagSource:
 			sourced = true
 			err = f.each(value, func(key string, value ast.Node) error { return f.set(&r.Config, sourceSettings, key, value) })
+		case "changes":
+			err = f.each(value, func(key string, value ast.Node) error { return f.set(&r.Config, changesSettings, key, value) })
+			if _, bad := r.template(); err == nil && bad != nil {
+				err = f.at(value, "changes: %w", bad)
+			}
 		default:
 			err = f.set(&r.Config, routeSettings, key, value)
 		}
@@ -125,7 +130,7 @@ func (f *routesFile) set(c *Config, settings map[string]routeSetting, key string
 	if !ok {
 		names := slices.Collect(maps.Keys(settings))
 		if _, isSource := settings["type"]; !isSource {
-			names = append(names, "prefix", "name", flagSource)
+			names = append(names, "prefix", "name", flagSource, "changes")
 		}
 		return f.at(value, "%q is not a setting here, did you mean %s?", key, nearest(key, names))
 	}
@@ -133,7 +138,9 @@ func (f *routesFile) set(c *Config, settings map[string]routeSetting, key string
 	if err != nil {
 		return err
 	}
-	f.lines[setting.flag] = value.GetToken().Position.Line
+	if setting.flag != "" {
+		f.lines[setting.flag] = value.GetToken().Position.Line
+	}
 	if err := setting.set(c, text); err != nil {
 		return f.at(value, "%s: %w", key, err)
 	}

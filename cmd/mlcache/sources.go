@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -34,8 +36,14 @@ func newSources(configs []routeConfig, rec *counters.Recorder, tracing *otel.Tra
 			return nil, nil, cfg.refused(err)
 		}
 		opened = append(opened, closeSource)
+		feed, closeFeed, err := newFeed(cfg, log)
+		if err != nil {
+			closeAll()
+			return nil, nil, usageError{fmt.Errorf("%s: the changes of %s: %w", cfg.at, cfg.name, err)}
+		}
+		opened = append(opened, closeFeed)
 		routes = append(routes, app.Route{
-			Name: cfg.name, Prefix: cfg.prefix, Source: tracing.Source(b.source), Check: b.check, Recorder: own, Options: appOptions(cfg.Config),
+			Name: cfg.name, Prefix: cfg.prefix, Source: tracing.Source(b.source), Check: b.check, Changes: feed, ChangeVersions: cfg.Changes.Versions, Recorder: own, Options: appOptions(cfg.Config),
 		})
 	}
 	return routes, closeAll, nil
@@ -139,6 +147,7 @@ func appOptions(cfg Config) app.Options {
 		RequestTimeout:    cfg.RequestTimeout,
 		MaxValueBytes:     int(cfg.MaxValueBytes),
 		MaxWaiters:        app.DefaultOptions().MaxWaiters,
+		TTLWithoutChanges: cmp.Or(cfg.TTLWithoutChanges, app.DefaultOptions().TTLWithoutChanges),
 		ReloadInterval:    cfg.ReloadInterval,
 	}
 }

@@ -40,12 +40,14 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	l2Store := mainSharedLayer.Store
 	locker := mainSharedLayer.Locker
 	bus := mainSharedLayer.Bus
+	purger := mainSharedLayer.Purger
 	recorder := counters.New()
 	ports := app.Ports{
 		L1:       cache,
 		L2:       l2Store,
 		Locker:   locker,
 		Bus:      bus,
+		Purger:   purger,
 		Recorder: recorder,
 		Logger:   log,
 	}
@@ -70,18 +72,27 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	answers := counters.NewAnswers()
 	exposition := newExposition(recorder, cache, router, monitorSharedLayer, answers)
 	httpapiTracing := newMiddleware(tracing)
+	changeEvents, err := newChangeEvents(v)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	httpapiLimits := limits(cfg)
 	parts := httpapi.Parts{
-		Cache:      httpapiCache,
-		KeyCheck:   httpapiKeyCheck,
-		Counter:    recorder,
-		L1:         cache,
-		L2:         monitorSharedLayer,
-		Answers:    answers,
-		Exposition: exposition,
-		Tracing:    httpapiTracing,
-		Logger:     log,
-		Limits:     httpapiLimits,
+		Cache:        httpapiCache,
+		KeyCheck:     httpapiKeyCheck,
+		Counter:      recorder,
+		L1:           cache,
+		L2:           monitorSharedLayer,
+		Answers:      answers,
+		Exposition:   exposition,
+		Tracing:      httpapiTracing,
+		ChangeEvents: changeEvents,
+		Logger:       log,
+		Limits:       httpapiLimits,
 	}
 	monitorLabels := labels(cfg)
 	httpapiAccess := access(cfg, v)

@@ -74,7 +74,7 @@ func (b *bench) fill(in Instance, k domain.Key, e *domain.Entry) {
 func (b *bench) write(in Instance, k domain.Key, e *domain.Entry) {
 	b.Helper()
 	if e == nil {
-		require.NoError(b, in.L2.Delete(b.soon(), k))
+		require.NoError(b, in.L2.Invalidate(b.soon(), k, domain.Invalidation{}))
 	} else {
 		require.NoError(b, in.L2.Put(b.soon(), k, e))
 	}

@@ -22,7 +22,7 @@ func Bus(t *testing.T, layer Layer) {
 	if layer.Alone {
 		layer.check(t, aloneContracts())
 	} else {
-		layer.check(t, busContracts())
+		layer.check(t, busContracts(), toldPurgeContracts())
 	}
 }
 
@@ -48,16 +48,17 @@ func busContracts() []contract {
 // ear is a listener that remembers what it was told.
 type ear struct {
 	*bench
-	news  chan domain.Key
-	inUse atomic.Bool
-	gaps  atomic.Int64
+	news   chan domain.Key
+	purges chan domain.Purges
+	inUse  atomic.Bool
+	gaps   atomic.Int64
 }
 
 // listen gives the instance, which has a bus, its one listener.
 func (b *bench) listen(in Instance) *ear {
 	b.Helper()
 	require.NotNil(b, in.Bus, "the harness has no bus")
-	e := &ear{bench: b, news: make(chan domain.Key, 1<<13)}
+	e := &ear{bench: b, news: make(chan domain.Key, 1<<13), purges: make(chan domain.Purges, 1<<10)}
 	in.Bus.Listen(e)
 	return e
 }
@@ -69,6 +70,14 @@ func (e *ear) Invalidate(k domain.Key) {
 	case e.news <- k:
 	default:
 		assert.Fail(e, "told more often than anything was written")
+	}
+}
+
+func (e *ear) Purged(p domain.Purges) {
+	select {
+	case e.purges <- p:
+	default:
+		assert.Fail(e, "told more often than anything was purged")
 	}
 }
 
@@ -184,7 +193,7 @@ func toldWhenDone(b *bench) {
 			e = value(strconv.Itoa(i))
 			go func() { done <- b.A.L2.Put(b.Context(), k, e) }()
 		} else {
-			go func() { done <- b.A.L2.Delete(b.Context(), k) }()
+			go func() { done <- b.A.L2.Invalidate(b.Context(), k, domain.Invalidation{}) }()
 		}
 		at.hears(k)
 		b.has(k, e)

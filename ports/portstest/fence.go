@@ -69,7 +69,7 @@ func fillAfterAnother(b *bench) {
 
 func fillAfterVoid(b *bench) {
 	for name, write := range map[string]func(k domain.Key){
-		"deleted": func(k domain.Key) { require.NoError(b, b.B.L2.Delete(b.soon(), k)) },
+		"deleted": func(k domain.Key) { require.NoError(b, b.B.L2.Invalidate(b.soon(), k, domain.Invalidation{})) },
 		"put and gone": func(k domain.Key) {
 			require.NoError(b, b.B.L2.Put(b.soon(), k, domain.NewEntry(domain.Value{}, time.Second, 0)))
 			b.Advance(time.Second)

@@ -75,7 +75,7 @@ func writesAtOnce(b *bench) {
 	for i := range 2 * rounds {
 		in := []Instance{b.A, b.B}[i%2]
 		underWay.Go(func() { assert.NoError(b, in.L2.Put(b.Context(), k, all[2*i])) })
-		underWay.Go(func() { assert.NoError(b, in.L2.Delete(b.Context(), k)) })
+		underWay.Go(func() { assert.NoError(b, in.L2.Invalidate(b.Context(), k, domain.Invalidation{})) })
 		underWay.Go(func() { assert.NoError(b, load(b.Context(), in, k, all[2*i+1])) })
 		underWay.Go(func() {
 			c, ok, err := in.L2.Get(b.Context(), k)

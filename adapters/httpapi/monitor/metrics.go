@@ -33,6 +33,7 @@ type Metrics struct {
 
 	L2Up        int `json:"l2_up" example:"1"`        // 1 when the shared layer can be asked
 	BusUp       int `json:"bus_up" example:"1"`       // 1 while invalidations are received
+	PurgedTags  int `json:"purged_tags" example:"0"`  // purges of tags that are remembered
 	BreakerOpen int `json:"breaker_open" example:"0"` // 1 when the shared layer is not asked, since it failed
 
 	Routes map[string]RouteMetrics `json:"routes,omitempty"` // by name, if MLCACHE_ROUTES is set; their sum is above
@@ -122,6 +123,7 @@ func (m *Monitor) measure() Metrics {
 
 		L2Up:        flag(now.Available),
 		BusUp:       flag(now.Subscribed),
+		PurgedTags:  now.PurgedTags,
 		BreakerOpen: flag(m.parts.L2.Breaker() != "closed"),
 	}
 	shown.L1Misses = shown.Requests - shown.L1Hits

@@ -21,6 +21,7 @@ type L2 struct {
 	Store  ports.L2Store
 	Locker ports.Locker
 	Bus    ports.Bus
+	Purger ports.Purger
 }
 
 // Shared is an open second layer. It is safe for concurrent use and must be closed.
@@ -96,10 +97,10 @@ func OpenEmbedded(o embedded.Options) (*Shared, error) {
 	}
 	view := func(name string) (L2, func(), error) {
 		if name == "" {
-			return L2{layer, layer, layer}, func() {}, nil
+			return L2{layer, layer, layer, layer}, func() {}, nil
 		}
 		own := layer.Namespace(name)
-		return L2{own, own, layer}, func() {}, nil
+		return L2{own, own, layer, own}, func() {}, nil
 	}
 	return newShared(layer, view, layer.Close), nil
 }
@@ -145,7 +146,8 @@ func (c connection) in(name string) (l2 L2, leave func(), err error) {
 		leave()
 		return L2{}, nil, err
 	}
-	return L2{redis.NewStore(client), locker, bus}, leave, nil
+	store := redis.NewStore(client)
+	return L2{store, locker, bus, store}, leave, nil
 }
 
 func (c connection) close() error {

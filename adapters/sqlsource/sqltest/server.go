@@ -38,6 +38,7 @@ type Server struct {
 func (s *Server) Exec(statements ...string) {
 	s.t.Helper()
 	db := s.Open()
+	defer func() { _ = db.Close() }()
 	for _, statement := range statements {
 		_, err := db.ExecContext(s.t.Context(), statement)
 		require.NoError(s.t, err, statement)

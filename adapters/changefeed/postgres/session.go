@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+const (
+	// heartbeat is how often an idle feed calls apply.
+	heartbeat = time.Second
+	// usualCheck is after how many heartbeats the catalog is read again.
+	usualCheck = 10
+)
+
+var errSilent = errors.New("the server has not answered for too long")
+
+// session is one stream.
+type session struct {
+	feed     *Feed
+	conn     *pgx.Conn
+	stream   *pgconn.PgConn
+	shape    string // of the tables, see Feed.check
+	inbox    *inbox
+	receiver *receiver
+	applied  atomic.Uint64 // LSN up to which the server need not repeat anything
+}
+
+func newSession(f *Feed, conn *pgx.Conn, stream *pgconn.PgConn, shape string) *session {
+	in := newInbox()
+	return &session{feed: f, conn: conn, stream: stream, shape: shape, inbox: in, receiver: newReceiver(f, stream, in)}
+}
+
+// run follows the stream to its end, and acknowledges at last what was applied.
+func (s *session) run(ctx context.Context, apply applyFunc) error {
+	running, cancel := context.WithCancelCause(ctx)
+	var helpers sync.WaitGroup
+	for _, help := range []func(context.Context) error{s.receiver.run, s.watch} {
+		helpers.Go(func() { cancel(help(running)) })
+	}
+	err := s.applyAll(ctx, running, apply)
+	cancel(err)
+	helpers.Wait()
+	_ = s.report(false) // if the connection is left
+	return err
+}
+
+// applyAll calls apply with each batch, until running ends, for whose cause it does.
+func (s *session) applyAll(ctx, running context.Context, apply applyFunc) error {
+	for {
+		select {
+		case <-running.Done():
+			return context.Cause(running)
+		case <-s.inbox.ready:
+		}
+		b, ok := s.inbox.take()
+		if !ok {
+			continue
+		}
+		if err := apply(ctx, b.change()); err != nil {
+			return err
+		}
+		s.applied.Store(max(s.applied.Load(), uint64(b.upTo)))
+		if b.failed != nil {
+			return b.failed
+		}
+	}
+}
+
+// watch writes to the stream each second, whatever apply does, so that the server never
+// has to ask for a reply.
+func (s *session) watch(ctx context.Context) error {
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
+	for n := 0; ; n++ {
+		if err := s.sample(ctx, n); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
+// sample finds out where the WAL ends, before it asks the server how far the stream is.
+func (s *session) sample(ctx context.Context, n int) error {
+	if time.Since(*s.receiver.received.Load()) > s.feed.opts.Timeout {
+		return errSilent
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.feed.opts.Timeout/2)
+	defer cancel()
+	m := mark{at: time.Now()}
+	if err := s.conn.QueryRow(ctx, "SELECT "+walEnd).Scan(&m.lsn); err != nil {
+		return err
+	}
+	if n++; n%s.feed.checkEvery == 0 {
+		if err := s.look(ctx, &m); err != nil {
+			return err
+		}
+	}
+	s.receiver.newest.Store(&m)
+	return s.report(true)
+}
+
+// look reads the catalog again. A table that has become another, is not published any
+// more, or was written by ALTER TABLE, has no row in the stream that says so.
+func (s *session) look(ctx context.Context, m *mark) error {
+	shape, err := s.feed.check(ctx, s.conn)
+	if err != nil {
+		return err
+	}
+	todo, err := s.feed.unpublished(ctx, s.conn)
+	if err != nil {
+		return err
+	}
+	if todo != "" {
+		return fmt.Errorf("the publication %s does not have all changes any more, which needs: %s", s.feed.opts.Publication, todo)
+	}
+	if shape != s.shape {
+		s.shape = shape
+		s.inbox.put(s.receiver.everything(m.at))
+	}
+	return nil
+}
+
+// report tells the server what it need not repeat, and may want an answer. It writes
+// past pgconn, which another goroutine reads from, and may close.
+func (s *session) report(answer bool) error {
+	applied := s.applied.Load()
+	update := []byte{pglogrepl.StandbyStatusUpdateByteID}
+	for range 3 { // written, flushed and applied
+		update = binary.BigEndian.AppendUint64(update, applied)
+	}
+	update = append(binary.BigEndian.AppendUint64(update, 0), 0) // the server ignores this clock
+	if answer {
+		update[len(update)-1] = 1
+	}
+	message, err := (&pgproto3.CopyData{Data: update}).Encode(nil)
+	if err != nil {
+		return err
+	}
+	_, err = s.stream.Conn().Write(message)
+	return err
+}

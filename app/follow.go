@@ -1,0 +1,247 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+const (
+	// feedPatience is after how long without a sign of the feed its changes may have
+	// been missed, and how far behind it may be.
+	feedPatience = 15 * time.Second
+	// feedProof is after how long the leader's lease proves that the feed is followed: one
+	// that fails at once gives it back.
+	feedProof = 2 * time.Second
+	// feedPause is how long to wait before a feed that has failed is tried again.
+	feedPause = time.Second
+)
+
+var errFeedSilent = errors.New("the feed of changes is silent")
+
+// follower applies the changes of a route's source. All instances have one; the one
+// with the lease of the feed leads, which means that it follows the feed, and the
+// others wait for that lease.
+type follower struct {
+	s     *Service
+	route Route
+	lease domain.Key
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	leads   atomic.Bool
+	behind  atomic.Int64 // ns, of the feed when it was last heard of
+	kept    atomic.Int64 // bytes that the database retains for the feed
+	healthy atomic.Int64 // ns since began, when the feed was last known to be followed; 0: never
+	waits   atomic.Int64 // ns since began, since when another instance leads; 0: none does
+	began   time.Time
+	swept   time.Time // when all was purged because the feed was far behind
+}
+
+// follow begins to follow the changes of the route, until end.
+func (s *Service) follow(route Route) *follower {
+	ctx, stop := context.WithCancel(context.Background())
+	f := &follower{s: s, route: route, lease: domain.FeedKey(route.Name), stop: stop, began: time.Now()}
+	f.judge()
+	f.running.Go(func() { f.run(ctx) })
+	f.running.Go(func() { f.watch(ctx) })
+	return f
+}
+
+// end stops to follow, and waits for that.
+func (f *follower) end() {
+	f.stop()
+	f.running.Wait()
+}
+
+func (f *follower) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		lease, err := f.s.locker.Acquire(ctx, f.lease)
+		switch {
+		case err == nil:
+			err = f.lead(ctx, lease)
+			f.s.log.WarnContext(ctx, "changes are not followed any more", "err", err)
+		case errors.Is(err, domain.ErrLeaseHeld):
+			if f.await(ctx) == nil {
+				continue // at once: the leader has gone
+			}
+		}
+		sleep(ctx, feedPause)
+	}
+}
+
+// await waits until no other instance leads.
+func (f *follower) await(ctx context.Context) error {
+	f.waits.Store(f.age())
+	defer func() {
+		if f.othersFollow() {
+			f.seen()
+		}
+		f.waits.Store(0)
+	}()
+	_, err := f.s.locker.Await(ctx, f.lease)
+	return err
+}
+
+// lead follows the feed for as long as the lease stands.
+func (f *follower) lead(ctx context.Context, lease ports.Lease) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	heard := time.Now()
+	renewing.Go(func() { f.renew(ctx, cancel, lease, heard) })
+	f.leads.Store(true)
+	if measured, ok := f.route.Changes.(ports.RetainingFeed); ok {
+		renewing.Go(func() { f.measure(ctx, measured) })
+	}
+	err := f.route.Changes.Follow(ctx, f.apply)
+	f.leads.Store(false)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	cancel(nil)
+	renewing.Wait()
+	f.s.release(ctx, f.lease, lease, ports.Ending{})
+	return err
+}
+
+// renew keeps the lease while the feed is heard of, and ends the leadership else.
+func (f *follower) renew(ctx context.Context, end context.CancelCauseFunc, lease ports.Lease, began time.Time) {
+	tick := time.NewTicker(max(lease.TTL/3, time.Millisecond))
+	defer tick.Stop()
+	for renewed := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if time.Since(began) > feedPatience && f.silence() > feedPatience {
+			end(errFeedSilent)
+			return
+		}
+		err := f.s.locker.Renew(ctx, f.lease, lease)
+		switch {
+		case err == nil:
+			renewed = time.Now()
+		case errors.Is(err, domain.ErrLeaseLost), time.Since(renewed) > lease.TTL:
+			end(fmt.Errorf("the lease of the feed: %w", err))
+			return
+		}
+	}
+}
+
+// measureEvery is how often the leader asks what the database retains for the feed.
+const measureEvery = 15 * time.Second
+
+func (f *follower) measure(ctx context.Context, feed ports.RetainingFeed) {
+	defer f.kept.Store(0)
+	for ctx.Err() == nil {
+		if bytes, err := feed.Retained(ctx); err == nil {
+			f.kept.Store(bytes)
+		}
+		sleep(ctx, measureEvery)
+	}
+}
+
+// apply invalidates what has changed. After an error the change is not acknowledged.
+func (f *follower) apply(ctx context.Context, c ports.Change) error {
+	ctx = context.WithoutCancel(ctx)
+	err := f.invalidate(ctx, c)
+	if err != nil {
+		return err
+	}
+	f.behind.Store(int64(c.Behind))
+	f.seen()
+	if c.Behind > feedPatience && time.Since(f.swept) > f.s.opts.TTLWithoutChanges {
+		f.swept = time.Now()
+		return f.purgeRoute(ctx)
+	}
+	return nil
+}
+
+func (f *follower) invalidate(ctx context.Context, c ports.Change) error {
+	if c.All {
+		return f.purgeRoute(ctx)
+	}
+	keys := make([]domain.Key, 0, len(c.Keys))
+	for _, key := range c.Keys {
+		if whole, err := key.Prefixed(f.route.Prefix); err == nil { // else there is no such key here
+			keys = append(keys, whole)
+		}
+	}
+	if !f.route.ChangeVersions {
+		c.Version = 0
+	}
+	return f.s.Purge(ctx, domain.PurgeRequest{Keys: keys, Version: c.Version})
+}
+
+// purgeRoute makes all values of the route stale.
+func (f *follower) purgeRoute(ctx context.Context) error {
+	return f.s.Purge(ctx, domain.PurgeRequest{Purge: domain.Purge{Tags: domain.Tags{domain.RouteTag(f.route.Name)}, Soft: true}})
+}
+
+// age is how long ago the follower began, in ns, never 0.
+func (f *follower) age() int64 { return int64(max(1, time.Since(f.began))) }
+
+// seen notes that the feed is followed.
+func (f *follower) seen() { f.healthy.Store(f.age()) }
+
+// othersFollow reports whether another instance leads, and has for long enough.
+func (f *follower) othersFollow() bool {
+	since := f.waits.Load()
+	return since != 0 && f.age()-since >= int64(feedProof)
+}
+
+// silence is how long ago the feed was known to be followed.
+func (f *follower) silence() time.Duration {
+	return time.Since(f.began) - time.Duration(f.healthy.Load())
+}
+
+// isDown reports whether changes may have been missed for too long.
+func (f *follower) isDown() bool {
+	return !f.othersFollow() && (f.healthy.Load() == 0 || f.silence() > feedPatience)
+}
+
+// watch bounds how old values may be while the feed is down.
+func (f *follower) watch(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		f.judge()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (f *follower) judge() {
+	limit := time.Duration(0)
+	if f.isDown() {
+		limit = f.s.opts.TTLWithoutChanges
+	}
+	f.s.purges.limit.Store(int64(limit))
+}
+
+// activity returns how far the feed is.
+func (f *follower) activity() *ports.ChangeActivity {
+	if f == nil {
+		return nil
+	}
+	return &ports.ChangeActivity{Up: !f.isDown(), Leads: f.leads.Load(), Behind: time.Duration(f.behind.Load()), Retained: f.kept.Load()}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

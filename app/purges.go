@@ -1,0 +1,251 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// mostTagPurges is how many purges of tags an instance remembers; it forgets the
+// older half beyond that. One takes some 200 bytes.
+const mostTagPurges = 64 << 10
+
+// purges is what this instance knows of the purges of all instances. It is read by
+// each request without a lock. Entries are judged by it when they are read, so a purge
+// costs the same however many entries it makes absent.
+type purges struct {
+	shared     ports.Purger
+	bus        ports.Bus
+	remembered time.Duration // the longest that an entry lives
+
+	head atomic.Pointer[purgeHead]
+	tags sync.Map     // of *tagPurges, by tag
+	held atomic.Int64 // tags
+	// gaps counts how often purges may have been missed, and read is the count as of
+	// when the record was last read.
+	gaps, read atomic.Uint64
+
+	mu     sync.Mutex // of changes
+	routes map[string]*routePurges
+}
+
+// purgeHead is what concerns all entries.
+type purgeHead struct {
+	domain.Purges // without Tags
+	softAt        time.Time
+}
+
+// tagPurges are the last purges of one tag.
+type tagPurges struct {
+	hard, soft uint64
+	softAt     time.Time // when the soft one was received
+}
+
+// routePurges is the part of purges that concerns the entries of one route.
+type routePurges struct {
+	*purges
+	own atomic.Pointer[tagPurges]
+	// limit is how old copies may be in ns while changes are not known; 0: any.
+	limit atomic.Int64
+}
+
+func newPurges(p ports.Purger, b ports.Bus, remembered time.Duration) *purges {
+	all := &purges{
+		shared: p, bus: b, remembered: remembered,
+		routes: make(map[string]*routePurges),
+	}
+	all.head.Store(&purgeHead{})
+	all.gaps.Store(1)
+	return all
+}
+
+// of returns the part for a route. It is called before purges are used.
+func (p *purges) of(route string) *routePurges {
+	r := &routePurges{purges: p}
+	r.own.Store(&tagPurges{})
+	p.routes[domain.RouteTag(route)] = r
+	return r
+}
+
+// mark returns the mark of an entry whose load begins now.
+func (p *purges) mark() domain.Mark { return p.head.Load().Mark }
+
+// marked returns e with the mark, if that may ever decide: a purge of everything
+// counts for entries without one until it is forgotten.
+func (r *routePurges) marked(e *domain.Entry, m domain.Mark) *domain.Entry {
+	head, own := r.head.Load(), r.own.Load()
+	if len(e.Tags()) == 0 && max(head.All, head.AllSoft, own.hard, own.soft) == 0 {
+		return e
+	}
+	return e.Marked(m)
+}
+
+// judge returns the copy as the purges, and changes that are not known, leave it: as it
+// is, stale, or none.
+func (r *routePurges) judge(c domain.Copy) domain.Copy {
+	if c.Entry == nil {
+		return c
+	}
+	if limit := time.Duration(r.limit.Load()); limit > 0 {
+		c.Remaining = min(c.Remaining, limit-c.Age())
+	}
+	head, mark := r.head.Load(), c.Entry.Mark()
+	if mark.Generation == head.Generation && mark.Number >= head.Number {
+		return c // all that is known was known when its load began
+	}
+	own, tags := r.own.Load(), c.Entry.Tags()
+	switch {
+	case mark.Generation != head.Generation && (mark != domain.Mark{} || len(tags) > 0),
+		mark.Number < max(head.All, own.hard),
+		mark.Number < head.Floor && len(tags) > 0:
+		return domain.Copy{}
+	}
+	soft := latest(time.Time{}, mark.Number < head.AllSoft, head.softAt)
+	soft = latest(soft, mark.Number < own.soft, own.softAt)
+	for _, tag := range tags {
+		t := r.ofTag(tag)
+		if mark.Number < t.hard {
+			return domain.Copy{}
+		}
+		soft = latest(soft, mark.Number < t.soft, t.softAt)
+	}
+	if !soft.IsZero() {
+		c.Remaining = min(c.Remaining, -time.Since(soft))
+	}
+	return c
+}
+
+// latest returns the later of both times, or before if the other does not count.
+func latest(before time.Time, counts bool, t time.Time) time.Time {
+	if counts && t.After(before) {
+		return t
+	}
+	return before
+}
+
+// isPurged reports whether an entry is neither fresh nor stale any more.
+func (r *routePurges) isPurged(e *domain.Entry) bool {
+	return e != nil && r.judge(domain.Copy{Entry: e, Remaining: time.Hour}).Remaining <= 0
+}
+
+// purge records a purge.
+func (p *purges) purge(ctx context.Context, one domain.Purge) error {
+	learned, err := p.shared.Purge(ctx, one, p.mark(), p.remembered)
+	if err == nil {
+		p.merge(learned, false)
+	}
+	return err
+}
+
+// current makes sure that all purges are known that had succeeded when it was called.
+func (p *purges) current(ctx context.Context) error {
+	gaps := p.gaps.Load()
+	if gaps == p.read.Load() && p.bus.Subscribed() {
+		return nil
+	}
+	learned, err := p.shared.Purges(ctx, p.mark())
+	if err != nil {
+		return err
+	}
+	p.merge(learned, true)
+	p.read.Store(gaps)
+	return nil
+}
+
+// gap says that purges may have been missed.
+func (p *purges) gap() { p.gaps.Add(1) }
+
+// merge takes note of what is new, and reports false for a part of another generation
+// than what is known. whole says that nothing is missing.
+func (p *purges) merge(learned domain.Purges, whole bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := p.head.Load()
+	next := purgeHead{Purges: learned, softAt: old.softAt}
+	next.Tags = nil
+	now := time.Now()
+	if learned.Generation != old.Generation {
+		if !whole && old.Generation != 0 {
+			return false
+		}
+		p.tags.Clear()
+		p.held.Store(0)
+		for _, r := range p.routes {
+			r.own.Store(&tagPurges{})
+		}
+	} else {
+		next.Number, next.All, next.AllSoft, next.Floor = max(next.Number, old.Number), max(next.All, old.All), max(next.AllSoft, old.AllSoft), max(next.Floor, old.Floor)
+	}
+	if next.AllSoft > old.AllSoft {
+		next.softAt = now
+	}
+	for _, tag := range learned.Tags {
+		p.noteLocked(tag, now)
+	}
+	p.forgetLocked(&next)
+	p.head.Store(&next) // last: whoever sees a number sees what was purged up to it
+	return true
+}
+
+// ofTag returns the purges of a tag.
+func (p *purges) ofTag(tag string) tagPurges {
+	if t, ok := p.tags.Load(tag); ok {
+		return *t.(*tagPurges)
+	}
+	return tagPurges{}
+}
+
+func (t tagPurges) last() uint64 { return max(t.hard, t.soft) }
+
+func (p *purges) noteLocked(tag domain.TagPurge, now time.Time) {
+	r := p.routes[tag.Tag]
+	var t tagPurges
+	switch {
+	case r != nil:
+		t = *r.own.Load()
+	case domain.IsRouteTag(tag.Tag): // of a route that other instances have
+		return
+	default:
+		t = p.ofTag(tag.Tag)
+	}
+	switch {
+	case !tag.Soft:
+		t.hard = max(t.hard, tag.Number)
+	case tag.Number > t.soft:
+		t.soft, t.softAt = tag.Number, now
+	}
+	if r != nil {
+		r.own.Store(&t)
+	} else {
+		if _, known := p.tags.Swap(tag.Tag, &t); !known {
+			p.held.Add(1)
+		}
+	}
+}
+
+// forgetLocked forgets the purges of tags below the floor, and raises it when there
+// are too many.
+func (p *purges) forgetLocked(next *purgeHead) {
+	if p.held.Load() > mostTagPurges {
+		var numbers []uint64
+		for _, t := range p.tags.Range {
+			numbers = append(numbers, t.(*tagPurges).last())
+		}
+		slices.Sort(numbers)
+		next.Floor = max(next.Floor, numbers[len(numbers)/2])
+	}
+	if next.Floor == p.head.Load().Floor {
+		return
+	}
+	for tag, t := range p.tags.Range {
+		if t.(*tagPurges).last() <= next.Floor {
+			p.tags.Delete(tag)
+			p.held.Add(-1)
+		}
+	}
+}
