@@ -28,7 +28,7 @@ type commands struct {
 
 	name      string
 	addrGiven bool // on the command line
-	model     *kong.Application
+	model     *kong.Application // for what is printed of it; nil for serve
 }
 
 // versionCommand prints the version whatever the settings are, as --version does.
@@ -155,7 +155,9 @@ func parseArgs(args []string, stdout io.Writer) (c commands, flags []*kong.Flag,
 	if err != nil {
 		return commands{}, nil, usageError{withoutSecrets(err)}
 	}
-	c.name, c.model = parsed.Command(), k.Model
+	if c.name = parsed.Command(); c.name != "serve" {
+		c.model = k.Model
+	}
 	c.addrGiven = slices.ContainsFunc(parsed.Path, func(p *kong.Path) bool {
 		return p.Flag != nil && p.Flag.Name == flagAddr && !p.Resolved
 	})
