@@ -27,7 +27,7 @@ type commands struct {
 	VersionFlag kong.VersionFlag `name:"version" short:"v" help:"Print the version."`
 
 	name      string
-	addrGiven bool // on the command line
+	addrGiven bool              // on the command line
 	model     *kong.Application // for what is printed of it; nil for serve
 }
 
