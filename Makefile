@@ -10,12 +10,15 @@ MOCKERY  := go run github.com/vektra/mockery/v3@v3.9.0
 LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LICENSES := go run github.com/google/go-licenses@v1.6.0
 VULN     := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+SBOM     := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+RELEASER := go run github.com/goreleaser/goreleaser/v2@v2.14.3
 REDOCLY  := npx --yes @redocly/cli@2.77.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-# Gin's MessagePack, which nothing here speaks, would be a tenth of the program.
-TAGS := nomsgpack
+# Gin's MessagePack, which nothing here speaks, would be a tenth of the program; gRPC's
+# own traces, which nothing here shows, keep the linker from leaving out unused methods.
+TAGS := nomsgpack,grpcnotrace
 
 # What coverage is measured over: all but what is generated or only tests.
 COVERED    = $(shell go list ./... 2>/dev/null | grep -v -e /mocks -e /docs -e /portstest -e /redistest -e /sqltest | paste -sd, -)
@@ -35,6 +38,7 @@ prove = @$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -run $(1) $
 # is a dependency of this one.
 COMPARE      := adapters/lru/compare
 HTTP_COMPARE := adapters/httpapi/compare
+DEPLOY       := docs/deploy/verify
 
 .PHONY: help
 help: ## list the targets
@@ -106,6 +110,10 @@ test-compare: ## run the tests of the comparisons with others, which are modules
 	cd $(COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
 	cd $(HTTP_COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
 
+.PHONY: test-deploy
+test-deploy: ## check the files for Kubernetes and Docker Compose against what these take, in a module of their own
+	cd $(DEPLOY) && go vet ./... && go test $(TESTFLAGS) ./...
+
 .PHONY: lint
 lint: ## vet and lint, layer rules included
 	go vet ./...
@@ -152,6 +160,28 @@ licenses: assets ## put the licences of all that bin/mlcache contains into bin/l
 			grep -qE 'MIT License|Apache License' $$f || { echo "$$f: neither MIT nor Apache-2.0"; exit 1; }; done; \
 	fi
 
+.PHONY: sbom
+sbom: build ## put a list of all that bin/mlcache contains into bin/mlcache.cdx.json (CycloneDX)
+	$(SBOM) bin -json -licenses -output bin/mlcache.cdx.json bin/mlcache
+
+.PHONY: manuals
+manuals: ## put the completions for bash, zsh and fish, and the page for man, into bin
+	@mkdir -p bin/completions bin/man
+	go build -o bin/printer -tags $(TAGS) -ldflags '$(LDFLAGS)' ./cmd/mlcache
+	for shell in bash zsh fish; do bin/printer completion $$shell >bin/completions/mlcache.$$shell || exit 1; done
+	bin/printer man >bin/man/mlcache.1 && rm bin/printer
+
+.PHONY: cross
+cross: ## compile for another system: make cross TARGET=windows/amd64
+	@test -n "$(TARGET)" || { echo "usage: make cross TARGET=os/arch"; exit 1; }
+	CGO_ENABLED=0 GOOS=$(firstword $(subst /, ,$(TARGET))) GOARCH=$(lastword $(subst /, ,$(TARGET))) \
+		go build -trimpath -tags $(TAGS) -o /dev/null ./cmd/mlcache
+
+.PHONY: release-check
+release-check: ## check the configuration of goreleaser, and build what a release has, without publishing it (10 minutes)
+	$(RELEASER) check
+	$(RELEASER) release --clean --snapshot --skip=publish
+
 .PHONY: vulnerabilities
 vulnerabilities: ## look for known vulnerabilities in what is called; says so when the database is out of reach
 	@if ! out=$$($(VULN) ./cmd/mlcache 2>&1); then \
@@ -174,9 +204,12 @@ bench-http: ## compare the service with nginx, Varnish and bare Gin over HTTP, a
 bench-sql: ## compare a thousand cold rows of PostgreSQL through the cache with one statement written by hand (1 minute)
 	go test -run '^$$' -bench Rows -benchtime 200x ./adapters/sqlsource ./cmd/mlcache
 
+# The tests in files that are not built with the race detector.
+NORACE = $(shell grep -rl --include='*_test.go' 'go:build !race' . | xargs grep -oh '^func Test[A-Za-z0-9]*' | cut -d ' ' -f 2 | paste -sd '|' -)
+
 .PHONY: bench-smoke
-bench-smoke: ## run the benchmarks of the hot path briefly, and its tests, which fail if it allocates more than it should
-	go test -count=1 -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./app ./adapters/httpapi
+bench-smoke: ## run the benchmarks of the hot path briefly, and the tests that the race detector leaves out, which fail if it allocates more than it should
+	go test -count=1 -run '^($(NORACE))$$' -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./adapters/mlcache ./app ./adapters/httpapi
 
 .PHONY: replay
 replay: ## print hit ratios over a trace: make replay TRACE=file CAPACITY=n[,n...]

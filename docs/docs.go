@@ -134,6 +134,26 @@ const docTemplate = `{
                             }
                         }
                     },
+                    "401": {
+                        "description": "The token is wrong or missing, and no key can be read without",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
                     "408": {
                         "description": "The body did not arrive in time",
                         "schema": {
@@ -235,7 +255,7 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "Bearer and the token: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter",
+                        "description": "Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter",
                         "name": "Authorization",
                         "in": "header"
                     },
@@ -378,6 +398,34 @@ const docTemplate = `{
                             "Preference-Applied": {
                                 "type": "string",
                                 "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: the id that it brought, or a new one"
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing, and MLCACHE_READ_TOKEN or the route of the key wants one",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
                             },
                             "X-Request-Id": {
                                 "type": "string",
@@ -900,7 +948,7 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "Bearer and the token: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter",
+                        "description": "Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter",
                         "name": "Authorization",
                         "in": "header"
                     },
@@ -1043,6 +1091,34 @@ const docTemplate = `{
                             "Preference-Applied": {
                                 "type": "string",
                                 "description": "wait=N, if Prefer said so"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request: the id that it brought, or a new one"
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing, and MLCACHE_READ_TOKEN or the route of the key wants one",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-cache with a value: clients revalidate with the ETag; else no-store"
+                            },
+                            "Cache-Status": {
+                                "type": "string",
+                                "description": "Where the answer came from (RFC 9211): mlcache; hit; ttl=N; detail=l1, l2 or stale, or mlcache; fwd=uri-miss; fwd-status=S; stored; ttl=N; detail=source, with collapsed when another request's load was joined fwd=stale when an expired copy was held and fwd=request when Cache-Control refused a fresh one. Without a value, detail says why"
+                            },
+                            "Preference-Applied": {
+                                "type": "string",
+                                "description": "wait=N, if Prefer said so"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
                             },
                             "X-Request-Id": {
                                 "type": "string",
@@ -1231,6 +1307,26 @@ const docTemplate = `{
                                 "description": "Names this request"
                             }
                         }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing, and MLCACHE_READ_TOKEN or the route of the key wants one",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
                     }
                 }
             },
@@ -1281,6 +1377,26 @@ const docTemplate = `{
                             "Cache-Control": {
                                 "type": "string",
                                 "description": "no-store, with a problem"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing, and MLCACHE_READ_TOKEN or the route of the key wants one",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store, with a problem"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
                             },
                             "X-Request-Id": {
                                 "type": "string",
@@ -2772,7 +2888,7 @@ const docTemplate = `{
     },
     "securityDefinitions": {
         "Token": {
-            "description": "\"Bearer\" and the token that MLCACHE_TOKEN says.",
+            "description": "\"Bearer\" and the token that MLCACHE_TOKEN says, or for reading that of MLCACHE_READ_TOKEN.",
             "type": "apiKey",
             "name": "Authorization",
             "in": "header"

@@ -2,10 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -86,11 +84,12 @@ type Parts struct {
 
 // API answers HTTP requests. It is safe for concurrent use.
 type API struct {
-	engine   *gin.Engine
-	slashed  map[string]bool // routes that end with a slash
+	public   *face
+	own      *face // for the admin address, if there is one
 	parts    Parts
 	labels   Labels
 	access   Access
+	readers  readers
 	ids      requestIDs
 	inert    inert
 	vendored map[string]assets.Vendored
@@ -115,7 +114,7 @@ const (
 // New returns an API that is not ready yet.
 func New(p Parts, l Labels, access Access) *API {
 	a := &API{
-		engine: gin.New(), slashed: make(map[string]bool), parts: p, labels: l, access: access, ids: newRequestIDs(),
+		parts: p, labels: l, access: access, readers: newReaders(access), ids: newRequestIDs(),
 		inert: newInert(), vendored: assets.Pinned(),
 		debug: p.Logger.Enabled(context.Background(), slog.LevelDebug),
 	}
@@ -126,44 +125,37 @@ func New(p Parts, l Labels, access Access) *API {
 	}, l)
 	a.bodies.limit = max(bodiesBytes, 2*access.MaxValueBytes)
 	a.held = newHeld(answersBatches * max(p.Limits.MaxBatchBytes, access.MaxValueBytes))
-	a.engine.HandleMethodNotAllowed = true
-	// No redirects: a key is a name as it stands, other paths see ServeHTTP.
-	a.engine.RedirectTrailingSlash = false
-	if p.Tracing != nil {
-		a.engine.Use(gin.HandlerFunc(p.Tracing))
-	}
-	a.engine.Use(a.around, gin.CustomRecoveryWithWriter(io.Discard, a.panicked))
-	a.engine.NoRoute(func(c *gin.Context) { problem(c, problemNoRoute) })
-	a.engine.NoMethod(func(c *gin.Context) { problem(c, problemNoMethod) })
 	a.route()
 	return a
 }
 
 const dataRoute = "/data/*key"
 
+// route says what is where. The routes for those that run the service are served at
+// the admin address alone, if there is one.
 func (a *API) route() {
-	a.get("/", a.index)
-	a.get("/health", a.health)
-	a.get("/ready", a.readiness)
-	a.get(dataRoute, a.data)
-	a.engine.PUT(dataRoute, a.put)
-	a.engine.DELETE(dataRoute, a.remove)
-	a.engine.POST("/batch", acceptsJSON, a.batch)
-	a.engine.POST("/purge", a.writes, acceptsJSON, a.purge)
-	if a.parts.ChangeEvents != nil {
-		a.engine.POST("/purge/debezium", a.writes, acceptsJSON, a.purgeChanged)
+	a.public = a.newFace()
+	all, admin := faces{a.public}, faces{a.public}
+	if a.access.AdminApart {
+		a.own = a.newFace()
+		all, admin = faces{a.public, a.own}, faces{a.own}
+		admin.routeProfiles()
 	}
-	a.get("/explain/*key", a.explain)
-	a.get("/metrics", a.metrics)
-	a.routePages()
-	a.routeDashboard()
-}
-
-// get routes HEAD as well: net/http leaves the body out. A path with a slash at the
-// end is a page of its own.
-func (a *API) get(path string, h gin.HandlerFunc) {
-	a.slashed[path] = path[len(path)-1] == '/'
-	a.engine.Match([]string{http.MethodGet, http.MethodHead}, path, h)
+	all.get("/health", a.health)
+	all.get("/ready", a.readiness)
+	all.get(dataRoute, a.data)
+	all.on(http.MethodPut, dataRoute, a.put)
+	all.on(http.MethodDelete, dataRoute, a.remove)
+	all.on(http.MethodPost, "/batch", acceptsJSON, a.batch)
+	admin.on(http.MethodPost, "/purge", a.writes, acceptsJSON, a.purge)
+	if a.parts.ChangeEvents != nil {
+		admin.on(http.MethodPost, "/purge/debezium", a.writes, acceptsJSON, a.purgeChanged)
+	}
+	admin.get("/explain/*key", a.explain)
+	admin.get("/metrics", a.metrics)
+	a.routeIndex()
+	a.routePages(all)
+	a.routeDashboard(admin)
 }
 
 // SetReady says whether the instance wants new traffic.
@@ -173,14 +165,16 @@ func (a *API) SetReady(ready bool) { a.ready.Store(ready) }
 // listen. No new ones begin.
 func (a *API) EndStreams() { a.end() }
 
-// ServeHTTP answers one request. Paths mean the same with and without a slash at
-// the end, but for keys, which may have some, and for pages, whose relative links
-// differ.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if path := r.URL.Path; len(path) > 1 && path[len(path)-1] == '/' && !a.slashed[path] && !strings.HasPrefix(path, "/data/") && !strings.HasPrefix(path, "/explain/") {
-		r.URL.Path = "/" + strings.Trim(path, "/")
+// ServeHTTP answers one request that came to the public address.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.public.ServeHTTP(w, r) }
+
+// Admin returns the handler of requests that came to the admin address, which serves
+// all that there is; nil if Access says that there is none.
+func (a *API) Admin() http.Handler {
+	if a.own == nil {
+		return nil
 	}
-	a.engine.ServeHTTP(w, r)
+	return a.own
 }
 
 // around is what each request goes through: it gets an id, is refused if nothing

@@ -62,18 +62,25 @@ type KeyAnswer struct {
 //	@Tags			data
 //	@Accept			json
 //	@Produce		json
-//	@Param			batch	body		Batch			true	"The keys"
-//	@Success		200		{object}	Batched			"An answer for each key"
-//	@Failure		400		{object}	Problem			"The body is not a batch"
-//	@Failure		408		{object}	Problem			"The body did not arrive in time"
-//	@Failure		413		{object}	Problem			"The batch has too many keys or bytes"
-//	@Failure		415		{object}	Problem			"The body is not said to be application/json"
-//	@Failure		503		{object}	Problem			"Too many bodies of requests are in memory"
-//	@Header			503		{integer}	Retry-After		"Seconds after which to try again"
-//	@Header			all		{string}	X-Request-Id	"Names this request"
-//	@Header			all		{string}	Cache-Control	"no-store, with a problem"
+//	@Param			batch	body		Batch				true	"The keys"
+//	@Success		200		{object}	Batched				"An answer for each key"
+//	@Failure		400		{object}	Problem				"The body is not a batch"
+//	@Failure		401		{object}	Problem				"The token is wrong or missing, and no key can be read without"
+//	@Header			401		{string}	WWW-Authenticate	"Bearer"
+//	@Failure		408		{object}	Problem				"The body did not arrive in time"
+//	@Failure		413		{object}	Problem				"The batch has too many keys or bytes"
+//	@Failure		415		{object}	Problem				"The body is not said to be application/json"
+//	@Failure		503		{object}	Problem				"Too many bodies of requests are in memory"
+//	@Header			503		{integer}	Retry-After			"Seconds after which to try again"
+//	@Header			all		{string}	X-Request-Id		"Names this request"
+//	@Header			all		{string}	Cache-Control		"no-store, with a problem"
 //	@Router			/batch [post]
 func (a *API) batch(c *gin.Context) {
+	given := bearer(c.Request.Header)
+	if !a.readers.admitSome(given) {
+		unauthorized(c)
+		return
+	}
 	body, p, ok := a.receive(c, maxBatchBody, problemBatchLarge)
 	defer body.release()
 	if !ok {
@@ -92,7 +99,7 @@ func (a *API) batch(c *gin.Context) {
 	admission := &admission{held: a.held, left: a.parts.Limits.MaxBatchBytes}
 	defer admission.release()
 	ctx := a.context(c)
-	results := a.getMany(ctx, names, admission.admit)
+	results := a.getMany(ctx, names, given, admission.admit)
 	if ctx.Err() != nil {
 		c.Status(clientClosed)
 		return
@@ -153,13 +160,17 @@ func writeAnswer(w io.Writer, answer KeyAnswer, r domain.Result) error {
 // bytesOf returns the bytes of s, which must not be changed.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// getMany returns a result for each name, also for those that are no keys.
-func (a *API) getMany(ctx context.Context, names []string, admit func(*domain.Entry) error) []domain.Result {
+// getMany returns a result for each name, also for those that are no keys, or none that
+// a request with this token may read.
+func (a *API) getMany(ctx context.Context, names []string, given digest, admit func(*domain.Entry) error) []domain.Result {
 	results := make([]domain.Result, len(names))
 	keys := make([]domain.Key, 0, len(names))
 	places := make([]int, 0, len(names))
 	for i, name := range names {
 		key, err := a.parseKey(name)
+		if err == nil && a.readers.closed && !a.readers.admit(given, key) {
+			err = errToken
+		}
 		if err != nil {
 			results[i].Err = err
 			continue

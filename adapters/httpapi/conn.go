@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,12 +22,15 @@ const (
 // slowly. The deadline moves on with what is read; it is set again only when a
 // quarter of it is over, so that short answers cost nothing.
 //
-// One goroutine at a time writes, as net/http does.
+// One goroutine at a time writes: net/http, or crypto/tls, which may answer what it reads.
 type conn struct {
 	net.Conn // a *net.TCPConn
 	listener *Listener
 	closing  atomic.Bool
 	patience atomic.Int64 // a time.Duration: how long a write may make no progress
+
+	mu     sync.Mutex
+	failed error // of a write: no later one is tried, since the client misses bytes
 
 	// Of the answer under way.
 	until   time.Time     // the deadline that is set
@@ -38,25 +42,37 @@ type conn struct {
 func (c *conn) Write(b []byte) (n int, err error) {
 	for part := range slices.Chunk(b, atOnce) {
 		began := time.Now()
-		c.extend(began)
-		m, err := c.Conn.Write(part)
-		n += m
-		c.written += int64(m)
-		if err != nil {
+		if err := c.extend(began); err != nil {
 			return n, err
 		}
-		if c.written > atOnce { // up to there it is in the buffer of the kernel
-			c.waited += time.Since(began)
+		m, err := c.Conn.Write(part)
+		n += m
+		if c.count(m, began, err); err != nil {
+			return n, err
 		}
 	}
 	return n, nil
 }
 
-// extend moves the deadline of writes on, unless it is far enough away.
-func (c *conn) extend(now time.Time) {
+// count counts what was written since then.
+func (c *conn) count(bytes int, began time.Time, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failed = err
+	c.written += int64(bytes)
+	if c.written > atOnce { // up to there it is in the buffer of the kernel
+		c.waited += time.Since(began)
+	}
+}
+
+// extend moves the deadline of writes on, unless it is far enough away. It returns the
+// error that an earlier write ended with.
+func (c *conn) extend(now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	patience := time.Duration(c.patience.Load())
-	if c.until.Sub(now) > patience*3/4 {
-		return
+	if c.failed != nil || c.until.Sub(now) > patience*3/4 {
+		return c.failed
 	}
 	owed := time.Duration(c.written) * time.Second / slowest
 	c.until = now.Add(min(patience, patience+owed-c.waited))
@@ -64,11 +80,14 @@ func (c *conn) extend(now time.Time) {
 	if p := time.Duration(c.patience.Load()); p < patience { // hurried meanwhile
 		_ = c.Conn.SetWriteDeadline(now.Add(p))
 	}
+	return nil
 }
 
 // SetWriteDeadline is how net/http says that an answer is complete, since the server
 // has no WriteTimeout. The deadlines stay the connection's own.
 func (c *conn) SetWriteDeadline(time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.written, c.waited = 0, 0
 	return nil
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-func (a *API) routeDashboard() {
-	a.page("/dashboard", monitor.Page())
+func (a *API) routeDashboard(fs faces) {
+	a.page(fs, "/dashboard", monitor.Page())
 	for _, name := range monitor.Own() {
-		a.get("/dashboard/"+name, gin.WrapH(assets.Own(name)))
+		fs.get("/dashboard/"+name, gin.WrapH(assets.Own(name)))
 	}
-	a.get("/dashboard/events", a.events)
+	fs.get("/dashboard/events", a.events)
 }
 
 // events tells the live page the numbers each second. It is for that page and not

@@ -22,7 +22,7 @@ import (
 //	@Produce		json,octet-stream
 //	@Param			key				path		string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
 //	@Param			Cache-Control	header		string		false	"no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age, min-fresh and Min-Version"
-//	@Param			Authorization	header		string		false	"Bearer and the token: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter"
+//	@Param			Authorization	header		string		false	"Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter"
 //	@Param			Prefer			header		string		false	"wait=N: when the load takes longer than N seconds, answer with a stale value if there is one, else 202 (RFC 7240)"
 //	@Param			Min-Version		header		integer		false	"A version, as PUT gives it or the source: a copy with a lower one is reloaded once"	minimum(1)
 //	@Param			If-None-Match	header		string		false	"Entity tags: 304 when the value still has one of them"
@@ -32,6 +32,8 @@ import (
 //	@Success		202				{object}	Loading		"The load takes longer than Prefer would wait. It goes on"
 //	@Success		304				"The value still has one of the entity tags"
 //	@Failure		400				{object}	Problem				"The key is not valid"
+//	@Failure		401				{object}	Problem				"The token is wrong or missing, and MLCACHE_READ_TOKEN or the route of the key wants one"
+//	@Header			401				{string}	WWW-Authenticate	"Bearer"
 //	@Failure		404				{object}	Problem				"The source has no such key"
 //	@Failure		412				{object}	Problem				"The value has none of the entity tags of If-Match"
 //	@Failure		502				{object}	Problem				"The source failed, withholds the value, or gave one that is too large"
@@ -47,9 +49,8 @@ import (
 //	@Router			/data/{key} [get]
 //	@Router			/data/{key} [head]
 func (a *API) data(c *gin.Context) {
-	key, err := a.key(c)
-	if err != nil {
-		a.fail(c, err)
+	key, ok := a.readable(c)
+	if !ok {
 		return
 	}
 	demand, wait := a.demandOf(c.Request.Header)

@@ -28,7 +28,7 @@ func (a *API) demandOf(h http.Header) (d domain.Constraints, wait string) {
 			d.MinVersion = version
 		}
 	}
-	if (d.Strict() || d.NoStore) && !a.access.admits(h["Authorization"]) {
+	if (d.Strict() || d.NoStore) && !a.trusts(h) {
 		d.Within = a.access.ReloadInterval
 	}
 	return d, wait

@@ -18,7 +18,7 @@ package httpapi
 //	@securityDefinitions.apikey	Token
 //	@in							header
 //	@name						Authorization
-//	@description				"Bearer" and the token that MLCACHE_TOKEN says.
+//	@description				"Bearer" and the token that MLCACHE_TOKEN says, or for reading that of MLCACHE_READ_TOKEN.
 //	@tag.name					data
 //	@tag.description			Reading and writing keys.
 //	@tag.name					service

@@ -68,17 +68,18 @@ type Failure struct {
 //	@Description	What each layer holds, which instance loads it, and what the next GET would do. It loads nothing and changes nothing, not even which entry is evicted next.
 //	@Tags			data
 //	@Produce		json
-//	@Param			key	path		string			true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
-//	@Success		200	{object}	Explanation		"What is known"
-//	@Failure		400	{object}	Problem			"The key is not valid"
-//	@Header			all	{string}	X-Request-Id	"Names this request"
-//	@Header			all	{string}	Cache-Control	"no-store, with a problem"
+//	@Param			key	path		string				true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
+//	@Success		200	{object}	Explanation			"What is known"
+//	@Failure		400	{object}	Problem				"The key is not valid"
+//	@Failure		401	{object}	Problem				"The token is wrong or missing, and MLCACHE_READ_TOKEN or the route of the key wants one"
+//	@Header			401	{string}	WWW-Authenticate	"Bearer"
+//	@Header			all	{string}	X-Request-Id		"Names this request"
+//	@Header			all	{string}	Cache-Control		"no-store, with a problem"
 //	@Router			/explain/{key} [get]
 //	@Router			/explain/{key} [head]
 func (a *API) explain(c *gin.Context) {
-	key, err := a.key(c)
-	if err != nil {
-		a.fail(c, err)
+	key, ok := a.readable(c)
+	if !ok {
 		return
 	}
 	x := a.parts.Cache.Explain(a.context(c), key)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,8 +21,9 @@ const (
 
 // ListenerOptions bound what connections may take.
 type ListenerOptions struct {
-	MaxConnections int           // open at once; any further one is answered 503 and closed
+	MaxConnections int           // open at once; any further one is answered 503 (with TLS an alert) and closed
 	WriteTimeout   time.Duration // how long a client may read nothing of an answer
+	TLS            *tls.Config   // nil: without
 	Logger         *slog.Logger
 }
 
@@ -71,7 +73,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return nil, fmt.Errorf("httpapi: connection is a %T, want TCP", accepted)
 		}
 		if c := l.add(tcp); c != nil {
-			return c, nil
+			return l.secured(c), nil
 		}
 		l.refuse(tcp)
 	}
@@ -129,7 +131,7 @@ func (l *Listener) Hurry() {
 // the answer may be lost.
 func (l *Listener) refuse(tcp *net.TCPConn) {
 	_ = tcp.SetWriteDeadline(time.Now().Add(lastPatience))
-	_, _ = tcp.Write(refusal(l.ids.next()))
+	_, _ = tcp.Write(l.refusal())
 	_ = tcp.CloseWrite()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,10 +142,14 @@ func (l *Listener) refuse(tcp *net.TCPConn) {
 	l.refused = append(l.refused, tcp)
 }
 
-// refusal is the answer to one connection too many, which has this id.
-func refusal(id string) []byte {
+// refusal is the answer to one connection too many. Where TLS is spoken, a problem would
+// take a handshake, which costs more than a request.
+func (l *Listener) refusal() []byte {
+	if l.opts.TLS != nil {
+		return internalError
+	}
 	p := problemConnections
-	p.Instance = id
+	p.Instance = l.ids.next()
 	h := http.Header{"Retry-After": {"1"}}
 	noStore(h)
 	return rawProblem(p, h)

@@ -9,14 +9,14 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/docs"
 )
 
-func (a *API) routePages() {
-	a.routeDocs()
-	a.page("/redoc", assets.Page{
+func (a *API) routePages(fs faces) {
+	a.routeDocs(fs)
+	a.page(fs, "/redoc", assets.Page{
 		Template: "redoc.html", Vendored: []string{"redoc.standalone.js"},
 		Styles: "'unsafe-inline'", // style elements, which it writes as it goes
 		More:   "; font-src data:",
 	})
-	a.get("/openapi.json", openAPI)
+	fs.get("/openapi.json", openAPI)
 }
 
 func openAPI(c *gin.Context) {
@@ -25,14 +25,14 @@ func openAPI(c *gin.Context) {
 
 // page serves a page, with and without a slash at the end, and the files of other
 // projects that it loads.
-func (a *API) page(path string, p assets.Page) {
+func (a *API) page(fs faces, path string, p assets.Page) {
 	for _, name := range p.Vendored {
 		if v := a.vendored[name]; v.Embedded {
-			a.get(path+"/"+name, gin.WrapH(v.Handler()))
+			fs.get(path+"/"+name, gin.WrapH(v.Handler()))
 		}
 	}
-	a.get(path, gin.WrapH(p.At(outside(path))))
-	a.get(path+"/", gin.WrapH(p.At(inside(path))))
+	fs.get(path, gin.WrapH(p.At(outside(path))))
+	fs.get(path+"/", gin.WrapH(p.At(inside(path))))
 }
 
 // outside is where the page at path is, and inside where it is at path and a slash.

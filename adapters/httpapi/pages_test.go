@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,21 +50,46 @@ func TestFilesOfOtherProjectsAreThoseThatArePinned(t *testing.T) {
 	api := (&parts{}).api()
 	for _, p := range pins(t) {
 		folder := map[string]string{"redoc": "/redoc/", "uplot": "/dashboard/", "swagger-ui-dist": "/docs/"}[strings.Split(p.pkg, "@")[0]]
-		body, err := os.ReadFile("assets/vendored/" + p.name())
+		held, err := os.ReadFile("assets/vendored/" + p.name() + ".gz")
 		w := do(t, api, "GET", folder+p.name())
 		if err != nil { // make assets has not been run
 			require.Equal(t, 404, w.Code, p)
 			continue
 		}
 		require.Equal(t, 200, w.Code, p)
-		require.Equal(t, string(body), w.Body.String(), p)
-		sum := sha256.Sum256(body)
+		require.Empty(t, w.Header().Get("Content-Encoding"))
+		require.Equal(t, "Accept-Encoding", w.Header().Get("Vary"))
+		sum := sha256.Sum256(w.Body.Bytes())
 		require.Equal(t, p.sum, hex.EncodeToString(sum[:]), p)
+		length := strconv.Itoa(w.Body.Len())
+		require.Equal(t, length, w.Header().Get("Content-Length"))
+		require.Equal(t, length, do(t, api, "HEAD", folder+p.name()).Header().Get("Content-Length"))
+		ranges := ask(t, api, folder+p.name(), "h", http.Header{"Range": {"bytes=5-6,1-2"}})
+		require.Equal(t, w.Body.Len(), ranges.Body.Len(), p)
+
+		zipped := ask(t, api, folder+p.name(), "h", http.Header{"Accept-Encoding": {"br, gzip;q=0.5"}})
+		require.Equal(t, "gzip", zipped.Header().Get("Content-Encoding"))
+		require.Equal(t, string(held), zipped.Body.String(), p)
+		require.NotEqual(t, w.Header().Get("ETag"), zipped.Header().Get("ETag"))
 		require.Equal(t, "no-cache", w.Header().Get("Cache-Control"), p)
 		require.Contains(t, w.Header().Get("Content-Type"), map[string]string{".js": "javascript", ".css": "text/css"}[path.Ext(p.file)])
 		require.NotEmpty(t, w.Header().Get("ETag"))
 		again := ask(t, api, folder+p.name(), "h", http.Header{"If-None-Match": {w.Header().Get("ETag")}})
 		require.Equal(t, 304, again.Code, p)
+	}
+}
+
+func TestFilesAreCompressedForClientsThatTakeIt(t *testing.T) {
+	if _, err := os.Stat("assets/vendored"); err != nil {
+		t.Skip("make assets has not been run")
+	}
+	api := (&parts{}).api()
+	for accept, want := range map[string]string{
+		"gzip": "gzip", "x-gzip": "gzip", "GZip, deflate": "gzip", "*": "gzip", "gzip;q=0.1": "gzip", "br, *;q=0.1": "gzip",
+		"": "", "br": "", "identity": "", "gzip;q=0": "", "*;q=0": "", "gzip;q=0, *": "", "*, gzip;q=0": "", "gzip;q=x": "",
+	} {
+		w := ask(t, api, "/dashboard/uPlot.min.css", "h", http.Header{"Accept-Encoding": {accept}})
+		require.Equal(t, want, w.Header().Get("Content-Encoding"), accept)
 	}
 }
 

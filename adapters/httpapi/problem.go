@@ -78,6 +78,7 @@ var (
 	problemStreams     = kind("overloaded", http.StatusServiceUnavailable, "Too many pages are listening", "Try again after the time in Retry-After.")
 	problemConnections = kind("overloaded", http.StatusServiceUnavailable, "Too many connections are open", "Try again after the time in Retry-After.")
 	problemWorker      = kind("service-worker", http.StatusForbidden, "Nothing here is a service worker", "")
+	problemPlain       = kind("tls-required", http.StatusBadRequest, "This port takes TLS only", "Ask by https:// instead of http://.")
 	problemInternal    = kind("internal", http.StatusInternalServerError, "Something went wrong here", "")
 )
 
@@ -87,6 +88,7 @@ var problems = []struct {
 	err error
 	is  Problem
 }{
+	{errToken, problemWrongToken},
 	{domain.ErrL2Unavailable, problemL2}, // before what it may wrap
 	{domain.ErrNoRoute, problemNoSource},
 	{domain.ErrNotCached, problemNotCached},

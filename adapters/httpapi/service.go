@@ -19,12 +19,12 @@ type Index struct {
 type Links struct {
 	Data      string `json:"data" example:"/data/{key}"`
 	Batch     string `json:"batch" example:"/batch"`
-	Purge     string `json:"purge" example:"/purge"`
-	Explain   string `json:"explain" example:"/explain/{key}"`
+	Purge     string `json:"purge,omitempty" example:"/purge"`
+	Explain   string `json:"explain,omitempty" example:"/explain/{key}"`
 	Health    string `json:"health" example:"/health"`
 	Ready     string `json:"ready" example:"/ready"`
-	Metrics   string `json:"metrics" example:"/metrics"`
-	Dashboard string `json:"dashboard" example:"/dashboard"`
+	Metrics   string `json:"metrics,omitempty" example:"/metrics"`
+	Dashboard string `json:"dashboard,omitempty" example:"/dashboard"`
 	Docs      string `json:"docs" example:"/docs"`
 	Redoc     string `json:"redoc" example:"/redoc"`
 	OpenAPI   string `json:"openapi" example:"/openapi.json"`
@@ -41,15 +41,23 @@ type Links struct {
 //	@Header			all	{string}	Cache-Control	"no-store, with a problem"
 //	@Router			/ [get]
 //	@Router			/ [head]
-func (a *API) index(c *gin.Context) {
-	c.JSON(http.StatusOK, Index{
-		Message: "Multi-layer cache service running",
-		Version: a.labels.Version,
-		Links: Links{
-			Data: "/data/{key}", Batch: "/batch", Purge: "/purge", Explain: "/explain/{key}", Dashboard: "/dashboard", Health: "/health", Ready: "/ready", Metrics: "/metrics",
-			Docs: "/docs", Redoc: "/redoc", OpenAPI: "/openapi.json",
-		},
-	})
+func (a *API) index(links Links) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.JSON(http.StatusOK, Index{Message: "Multi-layer cache service running", Version: a.labels.Version, Links: links})
+	}
+}
+
+// routeIndex leads each address to what it serves.
+func (a *API) routeIndex() {
+	links := Links{Data: "/data/{key}", Batch: "/batch", Health: "/health", Ready: "/ready", Docs: "/docs", Redoc: "/redoc", OpenAPI: "/openapi.json"}
+	admin := links
+	admin.Purge, admin.Explain, admin.Dashboard, admin.Metrics = "/purge", "/explain/{key}", "/dashboard", "/metrics"
+	if a.own == nil {
+		faces{a.public}.get("/", a.index(admin))
+		return
+	}
+	faces{a.public}.get("/", a.index(links))
+	faces{a.own}.get("/", a.index(admin))
 }
 
 // Health is the state of the parts.

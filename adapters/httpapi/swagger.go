@@ -1,11 +1,7 @@
 package httpapi
 
 import (
-	"context"
-	"io/fs"
 	"net/http"
-	"os"
-	"path"
 	"slices"
 
 	"github.com/gin-gonic/gin"
@@ -17,25 +13,27 @@ import (
 
 // routeDocs serves Swagger UI by gin-swagger, which writes its style and its
 // configuration; its files are those that "make assets" fetches.
-func (a *API) routeDocs() {
+func (a *API) routeDocs(fs faces) {
 	p := assets.Page{
 		Template: "docs.html",
 		Vendored: []string{"swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"},
 		Styles:   "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='", // the style element in its logo
 	}
 	within := gin.WrapH(p.At(inside("/docs")))
-	a.get("/docs", gin.WrapH(p.At(outside("/docs"))))
-	a.get("/docs/", within)
-	files := ginswagger.WrapHandler(&webdav.Handler{FileSystem: swaggerFiles{a.vendored}, LockSystem: webdav.NewMemLS()},
-		ginswagger.URL("openapi.json")) // from /docs/ too, see below
-	a.get("/docs/:file", func(c *gin.Context) {
+	fs.get("/docs", gin.WrapH(p.At(outside("/docs"))))
+	fs.get("/docs/", within)
+	// Of gin-swagger come the style and the configuration, which it keeps in no files.
+	written := ginswagger.WrapHandler(&webdav.Handler{}, ginswagger.URL("openapi.json")) // from /docs/ too, see below
+	fs.get("/docs/:file", func(c *gin.Context) {
 		switch name := c.Param("file"); {
 		case name == "index.html":
 			within(c)
 		case name == "openapi.json":
 			openAPI(c)
-		case name == "index.css", name == "swagger-initializer.js", a.vendored[name].Embedded && slices.Contains(p.Vendored, name):
-			serveSwagger(c, files, name)
+		case name == "index.css", name == "swagger-initializer.js":
+			serveSwagger(c, written, name)
+		case a.vendored[name].Embedded && slices.Contains(p.Vendored, name):
+			a.vendored[name].Handler().ServeHTTP(c.Writer, c.Request)
 		default:
 			problem(c, problemNoRoute)
 		}
@@ -44,60 +42,12 @@ func (a *API) routeDocs() {
 
 // serveSwagger has gin-swagger answer. It takes GET alone, and learns its prefix from
 // the first request that it sees, query included.
-func serveSwagger(c *gin.Context, files gin.HandlerFunc, name string) {
+func serveSwagger(c *gin.Context, written gin.HandlerFunc, name string) {
 	revalidated(c.Writer.Header())
 	asked := c.Request
 	defer func() { c.Request = asked }()
 	r := *asked // a copy: by the method of the request itself net/http leaves out the body of HEAD
 	r.Method, r.RequestURI = http.MethodGet, "/docs/"+name
 	c.Request = &r
-	files(c)
+	written(c)
 }
-
-// swaggerFiles are the files of Swagger UI as WebDAV has files, which gin-swagger
-// asks for. They are read and never written.
-type swaggerFiles struct{ vendored map[string]assets.Vendored }
-
-// OpenFile opens an embedded file.
-func (s swaggerFiles) OpenFile(_ context.Context, name string, _ int, _ os.FileMode) (webdav.File, error) {
-	v := s.vendored[path.Base(name)]
-	f, err := http.FS(assets.Files).Open(v.Path())
-	if err != nil {
-		return nil, err
-	}
-	return swaggerFile{f, v.ETag()}, nil
-}
-
-// Stat describes an embedded file.
-func (s swaggerFiles) Stat(_ context.Context, name string) (os.FileInfo, error) {
-	return fs.Stat(assets.Files, s.vendored[path.Base(name)].Path())
-}
-
-// Mkdir is refused.
-func (swaggerFiles) Mkdir(context.Context, string, os.FileMode) error { return fs.ErrPermission }
-
-// RemoveAll is refused.
-func (swaggerFiles) RemoveAll(context.Context, string) error { return fs.ErrPermission }
-
-// Rename is refused.
-func (swaggerFiles) Rename(context.Context, string, string) error { return fs.ErrPermission }
-
-// swaggerFile has an entity tag of its own: embedded files have no time of change.
-type swaggerFile struct {
-	http.File
-	etag string
-}
-
-func (swaggerFile) Write([]byte) (int, error) { return 0, fs.ErrPermission }
-
-func (f swaggerFile) Stat() (fs.FileInfo, error) {
-	info, err := f.File.Stat()
-	return tagged{info, f.etag}, err
-}
-
-type tagged struct {
-	fs.FileInfo
-	etag string
-}
-
-func (t tagged) ETag(context.Context) (string, error) { return t.etag, nil }

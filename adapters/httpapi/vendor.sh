@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fetches the files that assets/vendored.txt lists from npm, with their licences,
-# checks them against it and puts them into assets/vendored. Exit status 3: npm
-# cannot be used, and nothing has changed.
+# checks them against it and puts them, compressed, into assets/vendored. Exit status
+# 3: npm cannot be used, and nothing has changed.
 set -eu
 cd "$(dirname "$0")/assets"
 
@@ -10,7 +10,12 @@ sums() { awk '!/^#/ { n = split($3, parts, "/"); print $1 "  " parts[n] }' vendo
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 sums >"$dir/sums"
-if (cd vendored && test -d _licenses && sha256sum -c "$dir/sums") >/dev/null 2>&1; then exit 0; fi
+current() {
+  test -d vendored/_licenses && while read -r sum name; do
+    test "$(gzip -dc "vendored/$name.gz" | sha256sum | cut -d ' ' -f 1)" = "$sum" || return 1
+  done <"$dir/sums"
+}
+if current >/dev/null 2>&1; then exit 0; fi
 for package in $(awk '!/^#/ { print $2 }' vendored.txt | sort -u); do
   mkdir -p "$dir/$package" "$dir/new/_licenses/$package"
   archive=$(cd "$dir" && npm pack --silent "$package" 2>/dev/null) || exit 3
@@ -19,5 +24,6 @@ for package in $(awk '!/^#/ { print $2 }' vendored.txt | sort -u); do
 done
 awk '!/^#/ { print $2 "/package/" $3 }' vendored.txt | while read -r file; do cp "$dir/$file" "$dir/new/"; done
 (cd "$dir/new" && sha256sum -c "$dir/sums" >"$dir/log") || { grep -v ': OK$' "$dir/log" >&2; exit 1; }
+gzip -9n "$dir"/new/*.js "$dir"/new/*.css
 rm -rf vendored
 mv "$dir/new" vendored

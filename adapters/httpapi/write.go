@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"mime"
 	"net/http"
 	"strconv"
@@ -17,12 +15,14 @@ import (
 
 // Access says what requests may do, and by which names the service is asked.
 type Access struct {
-	Token         string   // of those that may write; empty: none
+	Token         string   // of those that may write, and read; empty: none
 	MaxValueBytes int64    // of a value that is written
 	Hosts         []string // that the Host header may be, each with a port or for all ports; empty: any
 	// ReloadInterval is how often requests without the token may force a load of
 	// a key.
 	ReloadInterval time.Duration
+	ReadTokens     []ReadToken // that reading needs; none: it needs no token
+	AdminApart     bool        // what is for those that run the service is served by Admin alone
 }
 
 // put stores the body as the value of a key.
@@ -172,9 +172,8 @@ func (a *API) writes(c *gin.Context) {
 	switch {
 	case a.access.Token == "":
 		problem(c, problemNoToken)
-	case !a.access.admits(c.Request.Header["Authorization"]):
-		c.Header("WWW-Authenticate", "Bearer")
-		problem(c, problemWrongToken)
+	case !a.trusts(c.Request.Header):
+		unauthorized(c)
 	}
 }
 
@@ -195,17 +194,8 @@ func (a *API) writable(c *gin.Context) (key domain.Key, ok bool) {
 	return key, true
 }
 
-// admits reports whether an Authorization field has the token. It compares in a
-// time that does not depend on how much of the token is right, nor on how long it
-// is.
-func (a Access) admits(authorization []string) bool {
-	if a.Token == "" || len(authorization) != 1 {
-		return false
-	}
-	scheme, token, _ := strings.Cut(authorization[0], " ")
-	given, want := sha256.Sum256([]byte(strings.TrimLeft(token, " "))), sha256.Sum256([]byte(a.Token))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(given[:], want[:]) == 1
-}
+// trusts reports whether a request has the token of those that may write.
+func (a *API) trusts(h http.Header) bool { return bearer(h).is(a.readers.writer) }
 
 func (a *API) written(c *gin.Context, err error) {
 	if err != nil {

@@ -108,13 +108,15 @@ func TestTheDashboardsAskForMetricsThatThereAre(t *testing.T) {
 	require.True(t, json.Valid(dashboard))
 	document, err := os.ReadFile("../../docs/observability.md")
 	require.NoError(t, err)
+	alerts, err := os.ReadFile("../../docs/observe/alerts.yml")
+	require.NoError(t, err)
 	text := sample().scrape(t, "text/plain")
 	names := regexp.MustCompile(`mlcache_[a-z0-9_]+`)
 	known := map[string]bool{}
 	for _, name := range names.FindAllString(text, -1) {
 		known[name] = true
 	}
-	for _, asked := range [][]byte{dashboard, document} {
+	for _, asked := range [][]byte{dashboard, document, alerts} {
 		found := names.FindAllString(string(asked), -1)
 		require.Greater(t, len(found), 10)
 		for _, name := range found {

@@ -16,6 +16,7 @@ type service struct {
 	Environment map[string]*string
 	Profiles    []string
 	Ports       []string
+	Command     []string
 	Limit       string `yaml:"mem_limit"`
 }
 

@@ -17,13 +17,18 @@ type commands struct {
 	Config
 
 	Serve       struct{}       `cmd:"" default:"withargs" help:"Run the service (the default)."`
-	Healthcheck struct{}       `cmd:"" help:"Ask the running service for its health; exit status 0 when it serves. It asks at --addr, else at the --addr of process 1 where that is this program, as in a container, else at $MLCACHE_ADDR."`
+	Healthcheck struct{}       `cmd:"" help:"Ask the running service for its health; exit status 0 when it serves. It asks at --addr, else at the address of process 1 where that is this program, as in a container, else at $MLCACHE_ADMIN_ADDR or $MLCACHE_ADDR."`
 	Version     versionCommand `cmd:"" help:"Print the version."`
+	Completion  struct {
+		Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+	} `cmd:"" help:"Print a script with which a shell completes commands and flags."`
+	Man struct{} `cmd:"" help:"Print the page for man."`
 
 	VersionFlag kong.VersionFlag `name:"version" short:"v" help:"Print the version."`
 
 	name      string
-	addrGiven bool // on the command line
+	addrGiven bool              // on the command line
+	model     *kong.Application // for what is printed of it; nil for serve
 }
 
 // versionCommand prints the version whatever the settings are, as --version does.
@@ -39,7 +44,10 @@ func (versionCommand) BeforeReset(c *kong.Context, vars kong.Vars) error {
 
 // Config is every setting of the service.
 type Config struct {
-	Addr string `default:":8000" env:"MLCACHE_ADDR" help:"Address to listen on."`
+	Addr      string `default:":8000" env:"MLCACHE_ADDR" help:"Address to listen on."`
+	AdminAddr string `default:"" env:"MLCACHE_ADMIN_ADDR" help:"Address for those that run the service: /metrics, /dashboard, /explain, /purge and /debug/pprof are served there only. Empty: they are served at the other address, and there are no profiles."`
+	TLSCert   string `name:"tls-cert" default:"" env:"MLCACHE_TLS_CERT" help:"File of the certificate, with its chain, in PEM; with it, both addresses take TLS only. Read again when it changes."`
+	TLSKey    string `name:"tls-key" default:"" env:"MLCACHE_TLS_KEY" help:"File of the key of the certificate."`
 
 	RedisURL    hidden `default:"" env:"MLCACHE_REDIS_URL" help:"redis://, rediss:// or unix:// URL of the shared layer; several addresses, separated by commas, for Cluster. Empty: an embedded layer, for this instance alone."`
 	RedisPrefix string `default:"mlc:" env:"MLCACHE_REDIS_PREFIX" help:"Prefix of each Redis key and channel."`
@@ -93,6 +101,9 @@ type Config struct {
 	Token     hidden `default:"" env:"MLCACHE_TOKEN" help:"Bearer token for PUT and DELETE. Empty: they are refused."`
 	TokenFile string `default:"" env:"MLCACHE_TOKEN_FILE" help:"File that holds the token."`
 
+	ReadToken     hidden `default:"" env:"MLCACHE_READ_TOKEN" help:"Bearer token without which values are not read; the other token reads them as well. Empty: reading needs none."`
+	ReadTokenFile string `default:"" env:"MLCACHE_READ_TOKEN_FILE" help:"File that holds it."`
+
 	AllowedHosts string `default:"" env:"MLCACHE_ALLOWED_HOSTS" help:"Names, separated by commas, that the Host header of a request may have, each with a port or for all ports; others get 421, except on /health and /ready. Empty: any."`
 
 	LogLevel  string `default:"info" env:"MLCACHE_LOG_LEVEL" help:"debug, info, warn or error. One line per request at debug only."`
@@ -144,9 +155,11 @@ func parseArgs(args []string, stdout io.Writer) (c commands, flags []*kong.Flag,
 	if err != nil {
 		return commands{}, nil, usageError{withoutSecrets(err)}
 	}
-	c.name = parsed.Command()
+	if c.name = parsed.Command(); c.name != "serve" {
+		c.model = k.Model
+	}
 	c.addrGiven = slices.ContainsFunc(parsed.Path, func(p *kong.Path) bool {
-		return p.Flag != nil && p.Flag.Name == "addr" && !p.Resolved
+		return p.Flag != nil && p.Flag.Name == flagAddr && !p.Resolved
 	})
 	return c, k.Model.Flags, nil
 }

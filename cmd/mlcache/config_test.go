@@ -40,6 +40,8 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T) {
 	for flag, c := range map[string]struct{ value, want string }{
 		"addr":                   {"8000", "host:port"},
+		"admin-addr":             {":8000", "another port"},
+		"tls-key":                {"key.pem", "MLCACHE_TLS_CERT"},
 		"redis-prefix":           {"a{b", "no braces"},
 		"l1-max-entries":         {"-1", "0 or more"},
 		"l1-max-bytes":           {"much", "a size"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -14,47 +15,69 @@ import (
 	"time"
 )
 
-// serviceAddr returns the address of the service that a healthcheck is for: the
-// --addr of the healthcheck itself, else what the service reads as its own, from
-// its command line and the environment. That command line is known where the
-// service is the first process of a container, alone or below an init that was
-// given it; cmdline is that process's in /proc.
-func serviceAddr(c commands, program, cmdline string) string {
+// servedAt is where a service is asked for its health.
+type servedAt struct {
+	flag string // that says the address
+	addr string
+	tls  bool
+}
+
+func (c commands) servedAt() servedAt {
+	if c.AdminAddr != "" && !c.addrGiven {
+		return servedAt{flagAdminAddr, c.AdminAddr, c.TLSCert != ""}
+	}
+	return servedAt{flagAddr, c.Addr, c.TLSCert != ""}
+}
+
+// serviceAt returns where the service is that a healthcheck is for: at the --addr of
+// the healthcheck itself, else where the service itself reads that it is, from its
+// command line and the environment: at its admin address if it has one, where clients
+// do not take all connections. That command line is known where the service is the
+// first process of a container, alone or below an init that was given it; cmdline is
+// that process's in /proc.
+func serviceAt(c commands, program, cmdline string) servedAt {
 	if c.addrGiven {
-		return c.Addr
+		return c.servedAt()
 	}
 	raw, err := os.ReadFile(cmdline)
 	if err != nil {
-		return c.Addr
+		return c.servedAt()
 	}
 	args := strings.Split(strings.TrimSuffix(string(raw), "\x00"), "\x00")
 	i := slices.IndexFunc(args, func(arg string) bool { return filepath.Base(arg) == filepath.Base(program) })
 	if i < 0 {
-		return c.Addr
+		return c.servedAt()
 	}
 	service, flags, err := parseArgs(args[i+1:], io.Discard)
 	if err != nil || flags == nil || service.name != "serve" {
-		return c.Addr
+		return c.servedAt()
 	}
-	return service.Addr
+	service.addrGiven = false
+	return service.servedAt()
 }
 
-// checkHealth asks the service that listens on addr on this machine.
-func checkHealth(ctx context.Context, addr string) error {
-	host, port, err := net.SplitHostPort(addr)
+// checkHealth asks the service on this machine. Its certificate is not checked: it is
+// for the names by which others know the service.
+func checkHealth(ctx context.Context, at servedAt) error {
+	host, port, err := net.SplitHostPort(at.addr)
 	if err != nil {
-		return refused("addr", fmt.Errorf("%q is not allowed, want host:port or :port", addr))
+		return refused(at.flag, fmt.Errorf("%q is not allowed, want host:port or :port", at.addr))
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
+	scheme := "http://"
+	if at.tls {
+		scheme = "https://"
+	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/health", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+net.JoinHostPort(host, port)+"/health", nil)
 	if err != nil {
-		return refused("addr", errors.New("no URL can be made of it"))
+		return refused(at.flag, errors.New("no URL can be made of it"))
 	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req) // no proxy, no redirects
+	client := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	resp, err := client.RoundTrip(req) // no proxy, no redirects
 	if err != nil {
 		return err
 	}

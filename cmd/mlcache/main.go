@@ -1,6 +1,7 @@
 // Command mlcache is the cache as a service. "mlcache serve", or just
 // "mlcache", runs it; "mlcache healthcheck" asks a running one whether it
-// serves, for containers without a shell.
+// serves, for containers without a shell. "completion" and "man" print what
+// packages install.
 //
 // The exit status is 2 when the command line or a setting is wrong, and 1 for
 // every other failure.
@@ -40,8 +41,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listening
 	if err != nil || done {
 		return err
 	}
-	if command.name == "healthcheck" {
-		return checkHealth(ctx, serviceAddr(command, os.Args[0], "/proc/1/cmdline"))
+	switch command.name {
+	case "healthcheck":
+		return checkHealth(ctx, serviceAt(command, os.Args[0], "/proc/1/cmdline"))
+	case "completion <shell>":
+		fmt.Fprint(stdout, completion(command.Completion.Shell, command.model))
+		return nil
+	case "man":
+		fmt.Fprint(stdout, manual(command.model))
+		return nil
 	}
 	return serve(ctx, command.Config, stderr, listening)
 }

@@ -124,9 +124,14 @@ func newExposition(count *counters.Recorder, l1 *lru.Cache, r *app.Router, l2 ht
 }
 
 func access(cfg Config, routes []routeConfig) httpapi.Access {
-	return httpapi.Access{
+	a := httpapi.Access{
 		Token: string(cfg.Token), MaxValueBytes: int64(maxValueBytes(routes)), Hosts: cfg.hosts(), ReloadInterval: cfg.ReloadInterval,
+		AdminApart: cfg.AdminAddr != "",
 	}
+	for _, r := range routes {
+		a.ReadTokens = append(a.ReadTokens, httpapi.ReadToken{Prefix: r.prefix, Token: string(r.ReadToken)})
+	}
+	return a
 }
 
 func limits(cfg Config) httpapi.Limits {

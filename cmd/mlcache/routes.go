@@ -45,6 +45,7 @@ var routeSettings = map[string]routeSetting{
 	"source_timeout":         {"source-timeout", duration(func(c *Config) *time.Duration { return &c.SourceTimeout })},
 	"source_concurrency":     {"source-concurrency", number(func(c *Config) *int { return &c.SourceConcurrency })},
 	"freshness":              {"source-freshness", func(c *Config, text string) error { c.SourceFreshness = text; return nil }},
+	"read_token":             {"read-token", func(c *Config, text string) (err error) { c.ReadToken, err = trimmed(hidden(text)); return err }},
 	"ttl_without_changes":    {"", duration(func(c *Config) *time.Duration { return &c.TTLWithoutChanges })},
 	"max_value_bytes":        {"max-value-bytes", func(c *Config, text string) error { return c.MaxValueBytes.UnmarshalText([]byte(text)) }},
 }

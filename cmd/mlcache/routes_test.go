@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
 )
 
@@ -35,6 +36,7 @@ func readRoutes(t *testing.T, file string, flags ...string) ([]routeConfig, erro
 func TestARouteHasItsOwnSettingsAndElseThoseOfTheProgram(t *testing.T) {
 	t.Setenv("SHOP_DSN", "sqlite:/tmp/shop.db?x=#1: y")
 	t.Setenv("HOST", "rates.example")
+	t.Setenv("RATES_TOKEN", "reads-rates\n")
 	routes, err := readRoutes(t, routesOf(t, `
 # three kinds of things
 routes:
@@ -64,10 +66,14 @@ routes:
     source_timeout: 3s
     freshness: follow
     l2_stale: 1m
+    read_token: " ${RATES_TOKEN}"
   - source: {delay: 1ms}
-`), "--ttl=7s", "--negative-ttl=3s")
+`), "--ttl=7s", "--negative-ttl=3s", "--read-token=reader")
 	require.NoError(t, err)
 	require.Len(t, routes, 3)
+
+	require.Equal(t, []httpapi.ReadToken{{Prefix: "product:", Token: "reader"}, {Prefix: "rates/", Token: "reads-rates"}, {Token: "reader"}},
+		access(Config{}, routes).ReadTokens)
 
 	products := routes[0]
 	require.Equal(t, []string{"products", "product:"}, []string{products.name, products.prefix})
@@ -105,6 +111,7 @@ routes:
 
 func TestAWrongFileOfRoutesIsOneLineWithThePlaceAndWhatIsAllowed(t *testing.T) {
 	t.Setenv("SECRET_DSN", "mssql://u:hunter2@db")
+	t.Setenv("EMPTY", "")
 	const oracle = "\n    source: {type: oracle}"
 	for text, want := range map[string]string{
 		"":                      "want one document",
@@ -127,6 +134,8 @@ func TestAWrongFileOfRoutesIsOneLineWithThePlaceAndWhatIsAllowed(t *testing.T) {
 		"routes:\n  - prefix: a" + oracle + "\n  - prefix: a" + oracle:              `:4: the prefix "a" has a route already`,
 		"routes:\n  - prefix: a" + oracle + "\n  - prefix: b\n    name: a" + oracle: `:4: the name "a" has a route already`,
 		"routes:\n  - name: a\n    source: {dsn: \"${NO_SUCH_VARIABLE}\"}":          ":3: the environment has no variable NO_SUCH_VARIABLE",
+		"routes:\n  - name: a\n    read_token: \"${EMPTY}\"" + oracle:               ":3: read_token: the token is blank",
+		"routes:\n  - name: a\n    read_token: hunter2 x" + oracle:                  ":3: read_token: the token has white space",
 		"routes:\n  - name: a\n    source: {type: oracle, dsn: \"${SECRET_DSN}\"}":  ":3: source type:",
 	} {
 		file := routesOf(t, text)

@@ -40,8 +40,10 @@ func (e settingError) Error() string {
 // Unwrap returns the reason.
 func (e settingError) Unwrap() error { return e.reason }
 
-// The flags that routes have names of their own for.
+// The flags that are named in more places than one.
 const (
+	flagAddr        = "addr"
+	flagAdminAddr   = "admin-addr"
 	flagSource      = "source"
 	flagSourceURL   = "source-url"
 	flagSourceDSN   = "source-dsn"
@@ -65,7 +67,7 @@ func (c *Config) complete() error {
 	if err := c.broken(); err != nil {
 		return usageError{err}
 	}
-	return c.readToken()
+	return c.readTokens()
 }
 
 // completeSource finds out which source is meant.
@@ -123,8 +125,11 @@ func (c *Config) broken() error {
 
 func (c *Config) rules() []rule {
 	_, _, addrErr := net.SplitHostPort(c.Addr)
+	_, _, adminErr := net.SplitHostPort(c.AdminAddr)
 	return []rule{
-		{"addr", c.Addr, addrErr == nil, "host:port or :port"},
+		{flagAddr, c.Addr, addrErr == nil, "host:port or :port"},
+		{flagAdminAddr, c.AdminAddr, c.AdminAddr == "" || adminErr == nil && !samePort(c.AdminAddr, c.Addr), "host:port or :port, with another port than that of MLCACHE_ADDR"},
+		{"tls-key", c.TLSKey, (c.TLSKey == "") == (c.TLSCert == ""), "a file if and only if MLCACHE_TLS_CERT names one"},
 		{"redis-prefix", c.RedisPrefix, !strings.ContainsAny(c.RedisPrefix, "{}"), "no braces"},
 		{"redis-wait", c.RedisWait, c.RedisWait >= 0, "0 or more"},
 		{"l1-max-entries", c.L1MaxEntries, c.L1MaxEntries >= 0, "0 or more"},
@@ -153,6 +158,13 @@ func (c *Config) rules() []rule {
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("log-format", c.LogFormat, "text", "json"),
 	}
+}
+
+// samePort reports whether two addresses have one port, which the system does not choose.
+func samePort(a, b string) bool {
+	_, one, _ := net.SplitHostPort(a)
+	_, other, _ := net.SplitHostPort(b)
+	return one == other && one != "0"
 }
 
 // sourceRules are those of the source.

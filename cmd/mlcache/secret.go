@@ -75,31 +75,47 @@ const (
 	minTokenBytes = 16
 )
 
-// readToken replaces the token by what the file holds, if there is one, and cuts
-// the white space around it.
-func (c *Config) readToken() error {
-	flag, token := "token", c.Token
-	switch {
-	case c.Token != "" && c.TokenFile != "":
-		return refused("token-file", errors.New("MLCACHE_TOKEN (--token) is set as well, want one of them"))
-	case c.TokenFile != "":
-		text, err := readSmall(c.TokenFile)
-		if err != nil {
-			return refused("token-file", fmt.Errorf("the file cannot be read: %w", err))
-		}
-		flag, token = "token-file", hidden(text)
-	case c.Token == "":
-		return nil
+// readTokens replaces the tokens by what their files hold, if there are such.
+func (c *Config) readTokens() (err error) {
+	if c.Token, err = readToken("token", c.Token, c.TokenFile); err != nil {
+		return err
 	}
+	c.ReadToken, err = readToken("read-token", c.ReadToken, c.ReadTokenFile)
+	return err
+}
+
+// readToken returns the token that a flag or a file says, without the white space
+// around it.
+func readToken(flag string, token hidden, file string) (hidden, error) {
+	switch {
+	case token != "" && file != "":
+		return "", refused(flag+"-file", fmt.Errorf("%w, want one of them", settingError{flag, errors.New("is set as well")}))
+	case file != "":
+		text, err := readSmall(file)
+		if err != nil {
+			return "", refused(flag+"-file", fmt.Errorf("the file cannot be read: %w", err))
+		}
+		flag, token = flag+"-file", hidden(text)
+	case token == "":
+		return "", nil
+	}
+	token, err := trimmed(token)
+	if err != nil {
+		return "", refused(flag, err)
+	}
+	return token, nil
+}
+
+// trimmed returns a token without the white space around it.
+func trimmed(token hidden) (hidden, error) {
 	token = hidden(strings.TrimSpace(string(token)))
 	switch {
 	case token == "":
-		return refused(flag, errors.New("the token is blank, want at least one visible character"))
+		return "", errors.New("the token is blank, want at least one visible character")
 	case strings.ContainsFunc(string(token), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }):
-		return refused(flag, errors.New("the token has white space or control characters in it, want visible characters only"))
+		return "", errors.New("the token has white space or control characters in it, want visible characters only")
 	}
-	c.Token = token
-	return nil
+	return token, nil
 }
 
 // readSmall reads a file. The error does not name it: a name may be the token, set

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -29,8 +28,10 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, listening func(net
 	log := newLogger(cfg, stderr)
 	gin.SetMode(gin.ReleaseMode)
 	useEverywhere(log)
-	if cfg.Token != "" && len(cfg.Token) < minTokenBytes {
-		log.Warn("the token is so short that it may be guessed", "bytes", len(cfg.Token), "want", minTokenBytes)
+	for _, token := range []hidden{cfg.Token, cfg.ReadToken} {
+		if token != "" && len(token) < minTokenBytes {
+			log.Warn("the token is so short that it may be guessed", "bytes", len(token), "want", minTokenBytes)
+		}
 	}
 	err := listenAndServe(ctx, cfg, log, listening)
 	if err == nil || errors.As(err, new(usageError)) {
@@ -47,25 +48,23 @@ func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening
 	}
 	defer cleanup()
 	limitMemory(cfg, log)
-	listener, err := (&net.ListenConfig{Control: bounded}).Listen(ctx, "tcp", cfg.Addr)
+	opened, err := openDoors(ctx, p.api, cfg, log)
 	if err != nil {
-		return fmt.Errorf("MLCACHE_ADDR (--addr): cannot listen on %q: %w", cfg.Addr, err)
+		return err
 	}
-	log.Info("listening", "addr", listener.Addr().String(), "version", programVersion(),
-		"l2", p.l2.Health(ctx), "source", cfg.Source)
+	log.Info("listening", "addr", opened[0].tcp.Addr().String(), "version", programVersion(),
+		"l2", p.l2.Health(ctx), "source", cfg.Source, "tls", cfg.TLSCert != "")
+	if len(opened) > 1 {
+		log.Info("listening for those that run the service", "addr", opened[1].tcp.Addr().String())
+	}
 
-	limited := httpapi.Listen(listener, httpapi.ListenerOptions{
-		MaxConnections: cfg.MaxConnections, WriteTimeout: cfg.RequestTimeout, Logger: log,
-	})
-	server := newServer(p.api, cfg, log)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(p.api.Listener(limited)) }()
+	failed := opened.serve(p.api)
 	p.api.SetReady(true)
 	if listening != nil {
-		listening(listener.Addr())
+		listening(opened[0].tcp.Addr())
 	}
 	err = drain(ctx, p.api, cfg.DrainDelay, failed, log)
-	shutDown(p, server, limited, cfg.ShutdownTimeout, log)
+	shutDown(p, opened, cfg.ShutdownTimeout, log)
 	if err == nil {
 		err = <-failed
 	}
@@ -97,35 +96,19 @@ func drain(ctx context.Context, api *httpapi.API, delay time.Duration, failed <-
 	}
 }
 
-// newServer bounds what a client may take: headers in time and size, idle
-// connections, and the time of whole requests with their bodies. The listener
-// bounds the time of answers.
-func newServer(h http.Handler, cfg Config, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       5*time.Second + cfg.RequestTimeout,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    httpapi.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		// OPTIONS * is answered by the API as well, with an id and its checks.
-		DisableGeneralOptionsHandler: true,
-	}
-}
-
 // shutDown tells the balancer, lets the loads under way finish while it still
 // answers, then the requests, and gives back what leases are left.
-func shutDown(p *program, server *http.Server, listener *httpapi.Listener, timeout time.Duration, log *slog.Logger) {
+func shutDown(p *program, opened doors, timeout time.Duration, log *slog.Logger) {
 	log.Info("shutting down", "timeout", timeout)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	p.api.SetReady(false)
 	p.api.EndStreams()
-	listener.Hurry()
+	opened.hurry()
 	if err := p.service.Drain(ctx); err != nil {
 		log.Warn("loads were cancelled at the end of the shutdown timeout", "err", err)
 	}
-	finished := server.Shutdown(ctx)
+	finished := opened.shutdown(ctx)
 	// Ends what flights are left and gives their leases back. That takes a call
 	// of L2 at most; a source that ignores its end is left behind.
 	last, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -135,8 +118,8 @@ func shutDown(p *program, server *http.Server, listener *httpapi.Listener, timeo
 	}
 	if finished != nil { // those who waited for such a flight still get to know
 		log.Warn("requests were cancelled at the end of the shutdown timeout", "err", finished)
-		if err := server.Shutdown(last); err != nil {
-			_ = server.Close()
+		if err := opened.shutdown(last); err != nil {
+			opened.abandon()
 		}
 	}
 	log.Info("bye")

@@ -211,10 +211,10 @@ func TestTheHealthcheckCommandAsksTheRunningService(t *testing.T) {
 	addr := strings.TrimPrefix(in.base, "http://")
 	require.NoError(t, run(t.Context(), []string{"healthcheck", "--addr=" + addr}, io.Discard, io.Discard, nil))
 	_, port, _ := strings.Cut(addr, ":")
-	require.NoError(t, checkHealth(t.Context(), ":"+port))
+	require.NoError(t, checkHealth(t.Context(), servedAt{addr: ":" + port}))
 	require.NoError(t, in.stop())
-	require.Error(t, checkHealth(t.Context(), addr))
-	require.Error(t, checkHealth(t.Context(), "nonsense"))
+	require.Error(t, checkHealth(t.Context(), servedAt{addr: addr}))
+	require.Error(t, checkHealth(t.Context(), servedAt{addr: "nonsense"}))
 }
 
 func TestATakenPortIsOneClearLine(t *testing.T) {
@@ -241,21 +241,29 @@ func TestTheHealthcheckAsksWhereTheServiceOfItsContainerListens(t *testing.T) {
 		"another program":               {[]string{"/sbin/init", "--addr=:9000"}, nil, ":1000"},
 		"another command":               {[]string{"/mlcache", "version", "--addr=:9000"}, nil, ":1000"},
 		"a command line that is wrong":  {[]string{"/mlcache", "--nonsense", "--addr=:9000"}, nil, ":1000"},
+		"the admin address":             {[]string{"/mlcache", "--admin-addr=:9002"}, nil, ":9002"},
+		"its own flag, before that":     {[]string{"/mlcache", "--admin-addr=:9002"}, []string{"--addr=:9001"}, ":9001"},
+		"both of the service":           {[]string{"/mlcache", "--addr=:9000", "--admin-addr=:9002"}, nil, ":9002"},
+		"TLS":                           {[]string{"/mlcache", "--addr=:9000", "--tls-cert=c", "--tls-key=k"}, nil, ":9000 tls"},
 		"settings that are not its own": {[]string{"/mlcache", "--addr=:9000", "--source=http", "--token-file=/nowhere"}, nil, ":9000"},
 	} {
 		file := filepath.Join(t.TempDir(), "cmdline")
 		require.NoError(t, os.WriteFile(file, []byte(strings.Join(c.process1, "\x00")+"\x00"), 0o600))
 		check, _, err := parse(append([]string{"healthcheck"}, c.args...), io.Discard)
 		require.NoError(t, err, name)
-		require.Equal(t, c.want, serviceAddr(check, "/usr/bin/mlcache", file), name)
+		got := serviceAt(check, "/usr/bin/mlcache", file)
+		if got.tls {
+			got.addr += " tls"
+		}
+		require.Equal(t, c.want, got.addr, name)
 	}
 	check, _, err := parse([]string{"healthcheck"}, io.Discard)
 	require.NoError(t, err)
-	require.Equal(t, ":1000", serviceAddr(check, "mlcache", "/no/such/file"))
+	require.Equal(t, ":1000", serviceAt(check, "mlcache", "/no/such/file").addr)
 }
 
 func TestAHealthcheckGoesThroughNoProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	in := start(t)
-	require.NoError(t, checkHealth(t.Context(), strings.TrimPrefix(in.base, "http://")))
+	require.NoError(t, checkHealth(t.Context(), servedAt{addr: strings.TrimPrefix(in.base, "http://")}))
 }

@@ -121,11 +121,16 @@ func (f file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = opened.Close() }()
 	h := w.Header()
-	h["Content-Type"] = []string{mediaType(path.Ext(f.path))}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	revalidated(h)
+	header(h, f.path)
 	h["Etag"] = []string{f.etag}
 	http.ServeContent(w, r, f.path, time.Time{}, opened.(io.ReadSeeker))
+}
+
+// header is that of each file.
+func header(h http.Header, name string) {
+	h["Content-Type"] = []string{mediaType(path.Ext(name))}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	revalidated(h)
 }
 
 // revalidated lets caches keep the answer, to be used when the service confirms it.

@@ -42,14 +42,14 @@ func Pinned() map[string]Vendored {
 	return all
 }
 
-// Path is where the file is among Files if it is embedded.
-func (v Vendored) Path() string { return "vendored/" + v.Name }
+// Path is where the file is among Files if it is embedded, compressed by gzip.
+func (v Vendored) Path() string { return "vendored/" + v.Name + ".gz" }
 
 // ETag is the entity tag of the file, quotes included.
 func (v Vendored) ETag() string { return `"` + hex.EncodeToString(v.sum[:16]) + `"` }
 
 // Handler answers with the file.
-func (v Vendored) Handler() http.Handler { return file{v.Path(), v.ETag()} }
+func (v Vendored) Handler() http.Handler { return compressed{v} }
 
 // integrity is what a browser compares the file with (Subresource Integrity).
 func (v Vendored) integrity() string { return "sha256-" + base64.StdEncoding.EncodeToString(v.sum) }
