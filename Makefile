@@ -168,6 +168,11 @@ bench-peers: ## compare the LRU with other caches, a table (40 minutes)
 bench-http: ## compare the service with nginx, Varnish and bare Gin over HTTP, a table (7 minutes)
 	cd $(COMPARE) && go run ./http -format markdown
 
+.PHONY: bench-stampede
+bench-stampede: ## compare what reaches the source with other loaders on a real Redis, a table (15 minutes)
+	@command -v redis-server >/dev/null || { echo "bench-stampede needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
+	cd $(COMPARE) && go run ./stampede -format markdown
+
 .PHONY: bench-sql
 bench-sql: ## compare a thousand cold rows of PostgreSQL through the cache with one statement written by hand (1 minute)
 	go test -run '^$$' -bench Rows -benchtime 200x ./adapters/sqlsource ./cmd/mlcache

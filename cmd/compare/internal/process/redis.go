@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"net"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -14,8 +15,9 @@ func StartRedis(ctx context.Context, binary []string, addr, dir string) (*Proces
 	if err != nil {
 		return nil, err
 	}
-	argv := append(binary[:len(binary):len(binary)],
-		"--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no", "--daemonize", "no")
+	argv := slices.Concat(binary, []string{
+		"--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no", "--daemonize", "no",
+	})
 	p, err := (Command{Argv: argv}).Start(ctx)
 	if err != nil {
 		return nil, err
