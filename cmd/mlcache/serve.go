@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -46,7 +47,7 @@ func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening
 		return err
 	}
 	defer cleanup()
-	limitMemory(cfg, log)
+	defer runtime.KeepAlive(limitMemory(cfg, log))
 	listener, err := (&net.ListenConfig{Control: bounded}).Listen(ctx, "tcp", cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("MLCACHE_ADDR (--addr): cannot listen on %q: %w", cfg.Addr, err)
