@@ -39,6 +39,8 @@ const (
 	nameBareRueidis = "bare Gin, one rueidis GET"
 	nameL1          = "ours, L1 hit"
 	nameL2          = "ours, L2 hit"
+	nameL2Keys      = "ours, L2 hit, 50 keys by Zipf's law"
+	nameTraced      = "ours, L1 hit, 1% traced"
 
 	nameAlone  = "L1 hits, nothing else"
 	nameBeside = "L1 hits while 1,000 other keys load"
@@ -63,10 +65,10 @@ func subjects() []subject {
 		{name: nameBareRueidis, needs: toolRedis, command: bare(bareRueidis)},
 		{name: nameL1, command: (*bench).oursL1, detail: detailL1},
 		{name: nameL2, needs: toolRedis, command: (*bench).oursL2, detail: detailL2},
-		{name: "ours, L2 hit, 50 keys by Zipf's law", needs: toolRedis, command: (*bench).oursL2, detail: detailL2, keys: zipfKeys()},
+		{name: nameL2Keys, needs: toolRedis, command: (*bench).oursL2, detail: detailL2, keys: zipfKeys()},
 		{name: "ours, L1 hit, 50 keys by Zipf's law", command: (*bench).oursL1, detail: detailL1, keys: zipfKeys()},
 		{name: "ours, L1 hit, scraped each second", command: (*bench).oursL1, detail: detailL1, beside: scrape},
-		{name: "ours, L1 hit, 1% traced", command: (*bench).oursTraced, detail: detailL1, traced: true},
+		{name: nameTraced, command: (*bench).oursTraced, detail: detailL1, traced: true},
 
 		{name: nameAlone, part: partSlow, command: (*bench).oursL1, detail: detailL1},
 		{name: nameBeside, part: partSlow, command: (*bench).oursL1, detail: detailL1, beside: loadSlowly},
