@@ -55,7 +55,7 @@ func TestSilenceIsWaitedForOnce(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
 		conn := newQuietConn(near)
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		for range 2 { // a bound that is set again counts again
 			began := time.Now()
 			require.NoError(t, conn.SetReadDeadline(began.Add(budget)))

@@ -88,11 +88,8 @@ func (f *fleet) start(ctx context.Context, n *node) error {
 // ready returns when each process has loaded a key of its own.
 func (f *fleet) ready(ctx context.Context) error {
 	for _, n := range f.nodes {
-		err := n.Within(ctx, func(ctx context.Context) error {
-			return f.fill(ctx, n, "ready-"+n.setup.Name)
-		})
-		if err != nil {
-			return fmt.Errorf("process %s: %w", n.setup.Name, err)
+		if err := f.fill(ctx, n, "ready-"+n.setup.Name); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -145,13 +142,19 @@ func (f *fleet) burst(ctx context.Context, at *node, key string, n int) (answers
 	return answers, err
 }
 
-// fill has one caller on one process get a key, which must succeed.
+// fill has one caller on one process get a key until that succeeds.
 func (f *fleet) fill(ctx context.Context, at *node, key string) error {
-	answers, err := f.burst(ctx, at, key, 1)
-	if err == nil && answers[0].Err != "" {
-		err = fmt.Errorf("get %s on process %s: %s", key, at.setup.Name, answers[0].Err)
+	err := at.Within(ctx, func(ctx context.Context) error {
+		answers, err := f.burst(ctx, at, key, 1)
+		if err == nil && answers[0].Err != "" {
+			err = errors.New(answers[0].Err)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("get %s on process %s: %w", key, at.setup.Name, err)
 	}
-	return err
+	return nil
 }
 
 // burstOn has n callers on each of some processes get a key.

@@ -141,10 +141,16 @@ func (i instance) burst(q url.Values) (any, error) {
 	return answers, nil
 }
 
-func (i instance) delete(q url.Values) (any, error) {
+// delete tries until the key is deleted.
+func (i instance) delete(q url.Values) (_ any, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return "deleted", i.Delete(ctx, q.Get(paramKey))
+	for ctx.Err() == nil {
+		if err = i.Delete(ctx, q.Get(paramKey)); err == nil {
+			return "deleted", nil
+		}
+	}
+	return nil, err
 }
 
 // seen is what a watch came to.
