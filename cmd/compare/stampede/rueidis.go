@@ -28,7 +28,7 @@ func newRueidis(s setup, call load, _ *http.ServeMux) (loader, error) {
 		return nil, err
 	}
 	locker, err := rueidislock.NewLocker(rueidislock.LockerOption{
-		ClientOption: option, KeyValidity: lockTTL, KeyMajority: 1, NoLoopTracking: true,
+		ClientOption: option, KeyValidity: lockTTL, TryNextAfter: s.RedisTimeout, KeyMajority: 1, NoLoopTracking: true,
 	})
 	if err != nil {
 		client.Close()
