@@ -34,11 +34,10 @@ SUMMARY = { $(1) 2>&1; echo "go test ended with status $$?"; } | awk $(2) -f .ci
 # A proof fails unless a test of each package ran and passed.
 prove = @$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -run $(1) $(2),-v proof=1)
 
-# Comparisons with other caches are a module of their own, so that none of them
-# is a dependency of this one.
-COMPARE      := adapters/lru/compare
-HTTP_COMPARE := adapters/httpapi/compare
-DEPLOY       := docs/deploy/verify
+# Comparisons with others are a module of their own, so that none of them is a
+# dependency of this one.
+COMPARE := cmd/compare
+DEPLOY  := docs/deploy/verify
 
 .PHONY: help
 help: ## list the targets
@@ -106,9 +105,8 @@ measure-fleet: ## print the latency of waiters, invalidations and takeovers, and
 	@go test -tags measure -run TestMeasure -v -count=1 -timeout 15m ./cmd/mlcache ./adapters/redis | grep -e '^|' -e FAIL -e '^$$'
 
 .PHONY: test-compare
-test-compare: ## run the tests of the comparisons with others, which are modules of their own
+test-compare: ## run the tests of the comparisons with others, which are a module of their own
 	cd $(COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
-	cd $(HTTP_COMPARE) && go vet ./... && go test $(TESTFLAGS) ./...
 
 .PHONY: test-deploy
 test-deploy: ## check the files for Kubernetes and Docker Compose against what these take, in a module of their own
@@ -198,7 +196,12 @@ bench-peers: ## compare the LRU with other caches, a table (40 minutes)
 
 .PHONY: bench-http
 bench-http: ## compare the service with nginx, Varnish and bare Gin over HTTP, a table (7 minutes)
-	cd $(HTTP_COMPARE) && go run . -format markdown
+	cd $(COMPARE) && go run ./http -format markdown
+
+.PHONY: bench-stampede
+bench-stampede: ## compare what reaches the source with other loaders on a real Redis, a table (15 minutes)
+	@command -v redis-server >/dev/null || { echo "bench-stampede needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
+	cd $(COMPARE) && go run ./stampede -format markdown
 
 .PHONY: bench-sql
 bench-sql: ## compare a thousand cold rows of PostgreSQL through the cache with one statement written by hand (1 minute)

@@ -27,6 +27,7 @@ type conn struct {
 	net.Conn // a *net.TCPConn
 	listener *Listener
 	closing  atomic.Bool
+	reads    readDeadline
 	patience atomic.Int64 // a time.Duration: how long a write may make no progress
 
 	mu     sync.Mutex

@@ -33,9 +33,7 @@ func (c *translated) Read(b []byte) (int, error) {
 // client has left. It finds out by sending the first bytes of the answer, one after
 // the other: a client that has closed its socket resets the connection.
 func (c *translated) outlast() error {
-	c.mu.Lock()
-	unwatched := c.unwatched
-	c.mu.Unlock()
+	unwatched := c.watched()
 	wait := time.NewTimer(0)
 	defer wait.Stop()
 	for doubt := firstDoubt; ; doubt *= 2 {
@@ -49,6 +47,19 @@ func (c *translated) outlast() error {
 		}
 		wait.Reset(doubt)
 	}
+}
+
+// watched returns a channel that is closed when the watch over the request ends.
+func (c *translated) watched() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	unwatched := make(chan struct{})
+	if c.over {
+		close(unwatched)
+	} else {
+		c.unwatched = unwatched
+	}
+	return unwatched
 }
 
 // sendAhead sends one more byte of an answer that has not begun, if one is left. It
@@ -80,10 +91,9 @@ func (c *translated) begin() (first bool, ahead int) {
 func (c *translated) SetReadDeadline(t time.Time) error {
 	over := !t.IsZero() && t.Before(time.Now())
 	c.mu.Lock()
-	if over && !c.over {
+	if over && c.unwatched != nil {
 		close(c.unwatched)
-	} else if !over && c.over {
-		c.unwatched = make(chan struct{})
+		c.unwatched = nil
 	}
 	c.over = over
 	c.mu.Unlock()

@@ -26,7 +26,7 @@ func (l translating) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &translated{Conn: c, api: l.api, unwatched: make(chan struct{})}, nil
+	return &translated{Conn: c, api: l.api}, nil
 }
 
 // translated is such a connection. It also keeps requests alive whose client has
@@ -39,7 +39,7 @@ type translated struct {
 	begun     bool          // an answer is under way
 	ahead     int           // how many of its bytes were sent before it began
 	over      bool          // the deadline of reads
-	unwatched chan struct{} // closed while it is
+	unwatched chan struct{} // closed when that comes; nil while nobody waits for it
 }
 
 // CloseWrite ends this side of the connection. net/http does so before it closes a

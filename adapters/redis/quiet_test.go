@@ -48,6 +48,27 @@ func TestTheBudgetIsOfSilence(t *testing.T) {
 	}
 }
 
+// As go-redis reads: it peeks for a push message, and then for the reply.
+func TestSilenceIsWaitedForOnce(t *testing.T) {
+	const budget = 50 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := newQuietConn(near)
+		defer func() { _ = conn.Close() }()
+		for range 2 { // a bound that is set again counts again
+			began := time.Now()
+			require.NoError(t, conn.SetReadDeadline(began.Add(budget)))
+			for range 3 {
+				_, err := conn.Read(make([]byte, 1))
+				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			}
+			require.GreaterOrEqual(t, time.Since(began), budget)
+			require.LessOrEqual(t, time.Since(began), budget+3*lastLook)
+		}
+	})
+}
+
 // As for a process that was stopped: when it goes on, the time is over, and what has
 // arrived meanwhile is there.
 func TestWhatHasArrivedInTimeCountsHoweverLateItIsLookedFor(t *testing.T) {

@@ -20,14 +20,18 @@ const (
 	// ofContainer is the share of a container's memory that is used at most, in
 	// percent: the kernel counts the buffers of connections as well.
 	ofContainer = 85
+	// reserve is what the collector takes for memory in use, so that a small heap is
+	// not collected every few hundred requests. It is never touched, and so is none.
+	reserve = 16 << 20
 )
 
 // limitMemory makes the garbage collector work harder when the process comes near
 // to the memory it may take: that of its layers and the overhead, or of its
-// container if that is less. GOMEMLIMIT, if it is set, counts instead.
-func limitMemory(cfg Config, log *slog.Logger) {
+// container if that is less. GOMEMLIMIT, if it is set, counts instead. The caller
+// keeps what is returned for as long as it serves.
+func limitMemory(cfg Config, log *slog.Logger) (reserved []byte) {
 	if os.Getenv("GOMEMLIMIT") != "" {
-		return
+		return nil
 	}
 	limit := int64(cfg.L1MaxBytes) + overhead
 	if cfg.RedisURL == "" {
@@ -38,6 +42,7 @@ func limitMemory(cfg Config, log *slog.Logger) {
 		limit, from = int64(container)*ofContainer/100, "container"
 	}
 	limit -= outside
-	debug.SetMemoryLimit(limit)
+	debug.SetMemoryLimit(limit + reserve)
 	log.Info("memory is limited", "bytes", limit, "from", from)
+	return make([]byte, reserve)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -47,7 +48,7 @@ func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening
 		return err
 	}
 	defer cleanup()
-	limitMemory(cfg, log)
+	defer runtime.KeepAlive(limitMemory(cfg, log))
 	opened, err := openDoors(ctx, p.api, cfg, log)
 	if err != nil {
 		return err
