@@ -110,6 +110,9 @@ type Config struct {
 	LogFormat string `default:"text" env:"MLCACHE_LOG_FORMAT" help:"text or json."`
 }
 
+// commandServe is what the program does without a command.
+const commandServe = "serve"
+
 // parse reads the command line and the environment. done means that nothing is
 // left to do: help or the version was printed. An error is a usageError.
 func parse(args []string, stdout io.Writer) (c commands, done bool, err error) {
@@ -117,7 +120,7 @@ func parse(args []string, stdout io.Writer) (c commands, done bool, err error) {
 	if err != nil || flags == nil {
 		return commands{}, err == nil, err
 	}
-	if c.name == "serve" {
+	if c.name == commandServe {
 		if err := misspelt(os.Environ(), flags); err != nil {
 			return commands{}, false, err
 		}
@@ -155,7 +158,7 @@ func parseArgs(args []string, stdout io.Writer) (c commands, flags []*kong.Flag,
 	if err != nil {
 		return commands{}, nil, usageError{withoutSecrets(err)}
 	}
-	if c.name = parsed.Command(); c.name != "serve" {
+	if c.name = parsed.Command(); c.name != commandServe {
 		c.model = k.Model
 	}
 	c.addrGiven = slices.ContainsFunc(parsed.Path, func(p *kong.Path) bool {

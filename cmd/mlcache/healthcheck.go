@@ -49,7 +49,7 @@ func serviceAt(c commands, program, cmdline string) servedAt {
 		return c.servedAt()
 	}
 	service, flags, err := parseArgs(args[i+1:], io.Discard)
-	if err != nil || flags == nil || service.name != "serve" {
+	if err != nil || flags == nil || service.name != commandServe {
 		return c.servedAt()
 	}
 	service.addrGiven = false
