@@ -33,29 +33,28 @@ type purgedL2 struct {
 	purges *routePurges
 }
 
-// Get is that of the store.
+// Get is that of the store. It takes no longer when the record of purges has to be read.
 func (l purgedL2) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
-	if err := l.purges.current(ctx); err != nil {
-		return domain.Copy{}, false, err
-	}
+	current := l.purges.read(ctx)
 	c, _, err := l.L2Store.Get(ctx, key)
+	if failed := current(); failed != nil {
+		return domain.Copy{}, false, failed
+	}
 	c = l.purges.judge(c)
 	return c, c.Entry != nil, err
 }
 
 // GetMany is that of the store.
 func (l purgedL2) GetMany(ctx context.Context, keys []domain.Key) []ports.Found {
-	err := l.purges.current(ctx)
-	if err != nil {
-		found := make([]ports.Found, len(keys))
-		for i := range found {
-			found[i].Err = err
-		}
-		return found
-	}
+	current := l.purges.read(ctx)
 	found := l.L2Store.GetMany(ctx, keys)
+	failed := current()
 	for i := range found {
 		f := &found[i]
+		if failed != nil {
+			*f = ports.Found{Err: failed}
+			continue
+		}
 		f.Copy = l.purges.judge(f.Copy)
 		f.OK = f.Copy.Entry != nil
 	}

@@ -26,9 +26,9 @@ type purges struct {
 	head atomic.Pointer[purgeHead]
 	tags sync.Map     // of *tagPurges, by tag
 	held atomic.Int64 // tags
-	// gaps counts how often purges may have been missed, and read is the count as of
+	// gaps counts how often purges may have been missed, and known is the count as of
 	// when the record was last read.
-	gaps, read atomic.Uint64
+	gaps, known atomic.Uint64
 
 	mu     sync.Mutex // of changes
 	routes map[string]*routePurges
@@ -142,20 +142,36 @@ func (p *purges) purge(ctx context.Context, one domain.Purge) error {
 	return err
 }
 
+// isCurrent reports whether all purges are known that had succeeded.
+func (p *purges) isCurrent() bool { return p.gaps.Load() == p.known.Load() && p.bus.Subscribed() }
+
 // current makes sure that all purges are known that had succeeded when it was called.
 func (p *purges) current(ctx context.Context) error {
-	gaps := p.gaps.Load()
-	if gaps == p.read.Load() && p.bus.Subscribed() {
+	if p.isCurrent() {
 		return nil
 	}
+	gaps := p.gaps.Load()
 	learned, err := p.shared.Purges(ctx, p.mark())
 	if err != nil {
 		return err
 	}
 	p.merge(learned, true)
-	p.read.Store(gaps)
+	p.known.Store(gaps)
 	return nil
 }
+
+// read does what current does while the caller does something else, until it calls
+// what read returns.
+func (p *purges) read(ctx context.Context) (done func() error) {
+	if p.isCurrent() {
+		return notRead
+	}
+	errs := make(chan error, 1)
+	go func() { errs <- p.current(ctx) }()
+	return func() error { return <-errs }
+}
+
+func notRead() error { return nil }
 
 // gap says that purges may have been missed.
 func (p *purges) gap() { p.gaps.Add(1) }
