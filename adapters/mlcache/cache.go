@@ -166,7 +166,8 @@ func (c *Cache[V]) GetMany(ctx context.Context, keys []string) (map[string]V, er
 // Put makes v the value of key, in every layer and on every instance, with the TTL that
 // For gives it. The loader is not told. It is done although ctx ends. After it, no load
 // that began before brings an old value back. The error wraps ErrInvalidKey,
-// ErrInvalidTag, ErrTooLarge, ErrClosed or ErrL2Unavailable, or is the codec's.
+// ErrInvalidTag, ErrTooLarge, ErrOutdated, ErrClosed or ErrL2Unavailable, or is the
+// codec's.
 func (c *Cache[V]) Put(ctx context.Context, key string, v V, options ...ValueOption) error {
 	if err := c.put(ctx, key, v, options); err != nil {
 		return c.failed(key, err)

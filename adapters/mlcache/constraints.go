@@ -21,6 +21,12 @@ func MaxAge(age time.Duration) GetOption {
 	return func(d *domain.Constraints) { d.MaxAge = age }
 }
 
+// AtLeast wants a value with this version or a later one: one that is older is reloaded
+// once, and what that brings is the answer.
+func AtLeast(version uint64) GetOption {
+	return func(d *domain.Constraints) { d.MinVersion = version }
+}
+
 // MinFresh wants a value that stays fresh for that long.
 func MinFresh(ttl time.Duration) GetOption {
 	return func(d *domain.Constraints) { d.MinFresh = max(0, ttl) }

@@ -45,6 +45,9 @@ var (
 	// loader it is ErrSourceFailed, too.
 	ErrTooLarge = domain.ErrTooLarge
 
+	// ErrOutdated: a Put has a lower version than is known of the key. Nothing was changed.
+	ErrOutdated = domain.ErrOutdated
+
 	// ErrL2Unavailable: Redis, or the disk, did not confirm a Put or Delete, which may
 	// or may not have been applied.
 	ErrL2Unavailable = domain.ErrL2Unavailable

@@ -23,7 +23,7 @@ func TestOneLoadForThreeHundredGetsOnThreeInstances(t *testing.T) {
 	s := slowShop(200 * time.Millisecond)
 	var instances [3]*mlcache.Cache[product]
 	for i := range instances {
-		c, err := mlcache.New("products", s.load, mlcache.Redis(server.URL()), quietly)
+		c, err := mlcache.New("products", s.load, mlcache.Redis(server.URL()), patient, quietly)
 		instances[i] = closed(t, c, err)
 	}
 	var all sync.WaitGroup
@@ -49,7 +49,7 @@ func TestWritesReachOtherInstances(t *testing.T) {
 	var told events
 	s := new(shop)
 	open := func(options ...mlcache.Option) *mlcache.Cache[product] {
-		c, err := mlcache.New("products", s.load, append(options, mlcache.Redis(url), quietly, mlcache.TTL(time.Hour))...)
+		c, err := mlcache.New("products", s.load, append(options, mlcache.Redis(url), patient, quietly, mlcache.TTL(time.Hour))...)
 		return closed(t, c, err)
 	}
 	a, b := open(), open(mlcache.OnInvalidate(told.add))
@@ -67,7 +67,7 @@ func TestWritesReachOtherInstances(t *testing.T) {
 
 func TestTheServiceCanHaveTheValuesOfACache(t *testing.T) {
 	url := redistest.Start(t).URL()
-	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(url), quietly, mlcache.TTL(time.Hour))
+	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(url), patient, quietly, mlcache.TTL(time.Hour))
 	closed(t, c, err)
 	eventually(t, func() bool { return counted(t, c.Metrics())["bus_up"] == 1.0 }, "the subscription stands")
 	require.Equal(t, "7.1", name(t, c))
@@ -102,9 +102,9 @@ func TestARedisThatIsNotThereCostsNoAnswer(t *testing.T) {
 func TestAValueThatCannotBeDecodedIsLoadedAgain(t *testing.T) {
 	url := redistest.Start(t).URL()
 	before, err := mlcache.New("products", func(context.Context, string) (string, error) { return "text", nil },
-		mlcache.Redis(url), quietly, mlcache.TTL(time.Hour))
+		mlcache.Redis(url), patient, quietly, mlcache.TTL(time.Hour))
 	old := closed(t, before, err)
-	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(url), quietly, mlcache.TTL(time.Hour))
+	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(url), patient, quietly, mlcache.TTL(time.Hour))
 	changed := closed(t, c, err)
 	_, err = old.Get(t.Context(), "7")
 	require.NoError(t, err)

@@ -28,11 +28,14 @@ func eventually(t *testing.T, f func() bool, what string) {
 // quietly has no logger.
 var quietly = mlcache.Logger(nil)
 
+// patient makes a busy machine no broken server.
+var patient = mlcache.RedisTimeout(10 * time.Second)
+
 // connect opens a second layer of each kind.
 func connect(t *testing.T, f func(t *testing.T, options ...mlcache.Option)) {
 	t.Run("embedded", func(t *testing.T) { f(t, quietly) })
 	t.Run("directory", func(t *testing.T) { f(t, quietly, mlcache.Dir(t.TempDir())) })
-	t.Run("Redis", func(t *testing.T) { f(t, quietly, mlcache.Redis(redistest.Start(t).URL())) })
+	t.Run("Redis", func(t *testing.T) { f(t, quietly, mlcache.Redis(redistest.Start(t).URL()), patient) })
 }
 
 func TestCachesOnOneConnectionNeitherSeeNorInvalidateEachOther(t *testing.T) {
@@ -129,7 +132,7 @@ func requireClosed(t *testing.T, c *mlcache.Cache[product]) {
 
 func TestACacheClosesTheConnectionThatItMade(t *testing.T) {
 	server := redistest.Start(t)
-	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(server.URL()), quietly)
+	c, err := mlcache.New("products", new(shop).load, mlcache.Redis(server.URL()), patient, quietly)
 	require.NoError(t, err)
 	require.Equal(t, "7.1", name(t, c))
 	clients := func() int { return strings.Count(server.Command("CLIENT", "LIST"), "id=") }

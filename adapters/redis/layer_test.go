@@ -59,7 +59,7 @@ type instance struct {
 func open(t *testing.T, url string, o LockerOptions) instance {
 	t.Helper()
 	c := options(url)
-	c.Timeout = 2 * time.Second // a busy test machine must not look like a broken server
+	c.Timeout = 10 * time.Second // a busy test machine must not look like a broken server
 	return instanceOf(t, c, o)
 }
 

@@ -337,14 +337,16 @@ func TestABatchThatTakesLongerThanTheBudgetIsNoFailureWhileBytesArrive(t *testin
 	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr())
-	in, direct := open(t, proxy.URL(), times), join(t, server.URL())
+	o := options(proxy.URL())
+	o.Timeout = 4 * time.Second
+	in, direct := instanceOf(t, o, times), join(t, server.URL())
 	const size = 30 << 10
 	large, keys := domain.NewEntry(domain.Value{Body: strings.Repeat("x", size)}, time.Hour, 0), make([]domain.Key, readsAtOnce)
 	for i := range keys {
 		keys[i] = parse(t, fmt.Sprint(i))
 		require.NoError(t, direct.store.Put(t.Context(), keys[i], large))
 	}
-	proxy.Become(redistest.Network{Bandwidth: 1 << 20})
+	proxy.Become(redistest.Network{Bandwidth: 512 << 10})
 	began := time.Now()
 	for _, f := range in.store.GetMany(t.Context(), keys) {
 		require.NoError(t, f.Err)
