@@ -36,6 +36,7 @@ func (s *Service) GetWith(ctx context.Context, key domain.Key, d domain.Constrai
 		answer := hit(held, domain.L1Hit)
 		s.rec.Request(answer.Outcome)
 		s.refreshAhead(ctx, key, held)
+		s.inspector.hit(key, held.Entry)
 		return answer, nil
 	}
 	answer, err := s.getFarther(ctx, key.Clone(), held, d)

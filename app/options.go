@@ -40,6 +40,7 @@ type Options struct {
 	MaxValueBytes     int           // a larger value from the source is a failure
 	MaxWaiters        int           // requests that wait for loads at once
 	TTLWithoutChanges time.Duration // how old a value may be while the feed of changes is down, if there is one
+	InspectPerSecond  float64       // how many hits a second are compared with the source; 0: none
 	ReloadInterval    time.Duration // a load that nobody waits for any more is cancelled no sooner than this after it began
 	// Random returns uniform numbers in [0, 1) and is safe for concurrent use. It
 	// decides about refreshes ahead and TTL jitter. Nil is math/rand/v2.Float64.
@@ -94,8 +95,10 @@ func (o Options) validate() error {
 		return fmt.Errorf("app: TTL %v is below 1ms", o.TTL)
 	case o.TTLJitter < 0 || o.TTLJitter >= 1:
 		return fmt.Errorf("app: TTLJitter %v is not in [0, 1)", o.TTLJitter)
-	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.SoftTimeout, o.L1TTL, o.L2Stale, o.FailureCooldown, o.TTLWithoutChanges, o.ReloadInterval) < 0 || o.RefreshAhead < 0:
-		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, SoftTimeout, L1TTL, L2Stale, FailureCooldown, TTLWithoutChanges, ReloadInterval and RefreshAhead must not be negative")
+	case min(o.NegativeTTL, o.StaleIfError, o.StaleWhile, o.SoftTimeout, o.L1TTL, o.L2Stale, o.FailureCooldown, o.TTLWithoutChanges, o.ReloadInterval) < 0 || min(o.RefreshAhead, o.InspectPerSecond) < 0:
+		return errors.New("app: NegativeTTL, StaleIfError, StaleWhile, SoftTimeout, L1TTL, L2Stale, FailureCooldown, TTLWithoutChanges, ReloadInterval, RefreshAhead and InspectPerSecond must not be negative")
+	case o.InspectPerSecond > 1000:
+		return fmt.Errorf("app: InspectPerSecond %v is above 1000", o.InspectPerSecond)
 	case o.SourceTimeout <= 0 || o.RequestTimeout <= 0:
 		return errors.New("app: SourceTimeout and RequestTimeout must be positive")
 	case o.SourceConcurrency < 1:

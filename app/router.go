@@ -79,6 +79,9 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 	}
 	slices.SortFunc(r.routes, func(a, b *routed) int { return len(b.prefix) - len(a.prefix) })
 	r.bus.Listen(r)
+	for _, route := range r.routes {
+		route.inspect()
+	}
 	for _, route := range routes {
 		if route.Changes != nil {
 			at := slices.IndexFunc(r.routes, func(known *routed) bool { return known.prefix == route.Prefix })

@@ -33,6 +33,7 @@ type Service struct {
 	reads      slots // of batches' calls of L2
 	breaker    *breaker
 	purges     *routePurges
+	inspector  *inspector // nil: nothing is inspected
 
 	failed  *cooldown // leases that are not to be taken, for when L2 cannot tell
 	resting *cooldown // keys that are not refreshed for a while
@@ -61,6 +62,7 @@ func New(p Ports, o Options) (*Service, error) {
 	}
 	s := newService(p, o, newMemory(o.MaxValueBytes, 1), newPurges(p.Purger, p.Bus, o.remembered()).of(""))
 	s.bus.Listen(listener{s})
+	s.inspect()
 	return s, nil
 }
 
@@ -104,6 +106,7 @@ func (s *Service) Activity() ports.Activity {
 		Available:   s.bus.Available(),
 		Failing:     s.breaker.failing(),
 		PurgedTags:  int(s.purges.held.Load()),
+		Inspected:   s.inspector.activity(),
 	}
 }
 
@@ -115,6 +118,7 @@ func (s *Service) Drain(ctx context.Context) error { return s.calls.Drain(ctx) }
 // the service has ended, or for ctx, whose error it then returns. From then on, what
 // L1 cannot answer gets domain.ErrClosed.
 func (s *Service) Close(ctx context.Context) error {
+	s.inspector.end()
 	err := s.calls.Close(ctx)
 	if err == nil {
 		err = s.gate.awaitIdle(ctx) // a source that ignores its context still has a slot

@@ -78,10 +78,26 @@ type Activity struct {
 	Available   bool // whether the shared layer can be asked
 	Failing     bool // whether the last load failed
 	PurgedTags  int  // purges of tags that are remembered
+	// Inspected is what comparisons of copies with the source found; nil if there are none.
+	Inspected *Inspected
 	// Changes is how far the feed of changes is; nil if there is none.
 	Changes *ChangeActivity
 	// Routes is what each named route does. Their sum is above.
 	Routes []RouteActivity
+}
+
+// Inspected is what comparisons of copies with the source found.
+type Inspected struct {
+	Total        uint64 // copies that were compared
+	Volatile     uint64 // of which the source answered differently each time
+	Inconsistent []Inconsistent
+}
+
+// Inconsistent is how many copies were still held, and still differed from what the
+// source had, so long after that was found.
+type Inconsistent struct {
+	After time.Duration
+	Total uint64
 }
 
 // ChangeActivity is how far a feed of changes is.

@@ -72,6 +72,9 @@ var (
 	waiting      = ofRoutes("waiting_requests", "Requests that wait for loads.")
 	l2Up         = desc("l2_up", "1 while the shared layer is used.")
 	busUp        = desc("bus_up", "1 while invalidations are received.")
+	compared     = ofRoutes("inspected_total", "Copies that were compared with what the source has.")
+	unlike       = ofRoutes("inspected_volatile_total", "Copies of which the source answered differently each time.")
+	inconsistent = ofRoutes("inconsistent_total", "Copies that still differed from what the source had, so long after that was found.", "after")
 	feedUp       = ofRoutes("changes_up", "1 while some instance follows the changes of the route's source.")
 	feedLeads    = ofRoutes("changes_leader", "1 while this instance does.")
 	feedBehind   = ofRoutes("changes_behind_seconds", "How far behind the feed of changes is, if this instance follows it.")
@@ -174,6 +177,13 @@ func (r route) now(now ports.Activity) {
 	r.gauges(flights, now.Calls, "requests")
 	r.gauges(flights, now.Refreshes, "refresh")
 	r.gauges(waiting, now.Waiting)
+	if found := now.Inspected; found != nil {
+		r.counts(compared, found.Total)
+		r.counts(unlike, found.Volatile)
+		for _, n := range found.Inconsistent {
+			r.counts(inconsistent, n.Total, n.After.String())
+		}
+	}
 	if feed := now.Changes; feed != nil {
 		r.gauges(feedUp, int(flag(feed.Up)))
 		r.gauges(feedLeads, int(flag(feed.Leads)))

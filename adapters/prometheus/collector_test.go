@@ -47,7 +47,7 @@ func (n *numbers) scrape(t *testing.T, accept string) string {
 func sample() *numbers {
 	n := &numbers{
 		l1:      ports.L1Stats{Entries: 7, Bytes: 700, EvictedForEntries: 31, EvictedForBytes: 32, EvictedExpired: 33},
-		now:     ports.Activity{SourceCalls: 41, SourceSlots: 42, Calls: 43, Refreshes: 44, Waiting: 45, Subscribed: true, PurgedTags: 46, Changes: &ports.ChangeActivity{Up: true, Leads: true, Behind: 1500 * time.Millisecond, Retained: 47}},
+		now:     ports.Activity{SourceCalls: 41, SourceSlots: 42, Calls: 43, Refreshes: 44, Waiting: 45, Subscribed: true, PurgedTags: 46, Inspected: &ports.Inspected{Total: 48, Volatile: 49, Inconsistent: []ports.Inconsistent{{After: time.Minute, Total: 50}}}, Changes: &ports.ChangeActivity{Up: true, Leads: true, Behind: 1500 * time.Millisecond, Retained: 47}},
 		breaker: "half-open",
 	}
 	for o := range n.counts.Requests {
@@ -80,6 +80,7 @@ func TestEachNumberIsShownUnderItsName(t *testing.T) {
 		"mlcache_source_calls_in_flight 41", "mlcache_source_calls_limit 42", `mlcache_loads_in_flight{for="requests"} 43`, `mlcache_loads_in_flight{for="refresh"} 44`,
 		"mlcache_waiting_requests 45", "mlcache_l2_up 0", "mlcache_bus_up 1",
 		"mlcache_purged_tags 46", "mlcache_changes_up 1", "mlcache_changes_leader 1", "mlcache_changes_behind_seconds 1.5", "mlcache_changes_retained_bytes 47",
+		"mlcache_inspected_total 48", "mlcache_inspected_volatile_total 49", `mlcache_inconsistent_total{after="1m0s"} 50`,
 		`mlcache_l2_breaker_state{state="closed"} 0`, `mlcache_l2_breaker_state{state="half-open"} 1`, `mlcache_l2_breaker_state{state="open"} 0`,
 		`mlcache_http_request_duration_seconds_bucket{route="/data/*key",status="200",le="1e-05"} 0`,
 		`mlcache_http_request_duration_seconds_bucket{route="/data/*key",status="200",le="2.5e-05"} 5`,

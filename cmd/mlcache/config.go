@@ -63,15 +63,16 @@ type Config struct {
 	Changes           changesConfig `kong:"-"`
 	TTLWithoutChanges time.Duration `kong:"-"`
 
-	TTLJitter       float64       `name:"ttl-jitter" default:"0" env:"MLCACHE_TTL_JITTER" help:"Up to this fraction of the TTL is subtracted, at random."`
-	NegativeTTL     time.Duration `name:"negative-ttl" default:"5s" env:"MLCACHE_NEGATIVE_TTL" help:"How long it is remembered that the source has no such key; 0: not remembered."`
-	StaleIfError    time.Duration `default:"5m" env:"MLCACHE_STALE_IF_ERROR" help:"How long L1 keeps expired values, to serve them when the source fails."`
-	StaleWhile      time.Duration `name:"stale-while-revalidate" default:"0" env:"MLCACHE_STALE_WHILE_REVALIDATE" help:"How long an expired value is served at once while it is refreshed in the background."`
-	SoftTimeout     time.Duration `default:"0" env:"MLCACHE_SOFT_TIMEOUT" help:"How long a request waits for a load when there is an expired value that may be served in its place; 0: as long as for any other."`
-	L1TTL           time.Duration `name:"l1-ttl" default:"0" env:"MLCACHE_L1_TTL" help:"How long L1 answers with a value before the shared layer has to confirm it; 0: for its whole TTL."`
-	L2Stale         time.Duration `name:"l2-stale" default:"0" env:"MLCACHE_L2_STALE" help:"How long the shared layer keeps expired values for stale serving."`
-	RefreshAhead    float64       `default:"1" env:"MLCACHE_REFRESH_AHEAD" help:"How early a value that is read is refreshed before it expires: beta of XFetch; 0: never."`
-	FailureCooldown time.Duration `default:"1s" env:"MLCACHE_FAILURE_COOLDOWN" help:"How long a key whose load failed is not loaded again; doubles while it fails, up to 16 times that."`
+	TTLJitter        float64       `name:"ttl-jitter" default:"0" env:"MLCACHE_TTL_JITTER" help:"Up to this fraction of the TTL is subtracted, at random."`
+	NegativeTTL      time.Duration `name:"negative-ttl" default:"5s" env:"MLCACHE_NEGATIVE_TTL" help:"How long it is remembered that the source has no such key; 0: not remembered."`
+	StaleIfError     time.Duration `default:"5m" env:"MLCACHE_STALE_IF_ERROR" help:"How long L1 keeps expired values, to serve them when the source fails."`
+	StaleWhile       time.Duration `name:"stale-while-revalidate" default:"0" env:"MLCACHE_STALE_WHILE_REVALIDATE" help:"How long an expired value is served at once while it is refreshed in the background."`
+	SoftTimeout      time.Duration `default:"0" env:"MLCACHE_SOFT_TIMEOUT" help:"How long a request waits for a load when there is an expired value that may be served in its place; 0: as long as for any other."`
+	InspectPerSecond float64       `default:"0" env:"MLCACHE_INSPECT_PER_SECOND" help:"How many hits a second, for each route, are compared with what the source has."`
+	L1TTL            time.Duration `name:"l1-ttl" default:"0" env:"MLCACHE_L1_TTL" help:"How long L1 answers with a value before the shared layer has to confirm it; 0: for its whole TTL."`
+	L2Stale          time.Duration `name:"l2-stale" default:"0" env:"MLCACHE_L2_STALE" help:"How long the shared layer keeps expired values for stale serving."`
+	RefreshAhead     float64       `default:"1" env:"MLCACHE_REFRESH_AHEAD" help:"How early a value that is read is refreshed before it expires: beta of XFetch; 0: never."`
+	FailureCooldown  time.Duration `default:"1s" env:"MLCACHE_FAILURE_COOLDOWN" help:"How long a key whose load failed is not loaded again; doubles while it fails, up to 16 times that."`
 
 	ReloadInterval time.Duration `default:"1s" env:"MLCACHE_RELOAD_INTERVAL" help:"How often requests without the token may force a load of a key; 0: as often as they like."`
 

@@ -135,6 +135,7 @@ func (c *Config) rules() []rule {
 		{"l1-max-entries", c.L1MaxEntries, c.L1MaxEntries >= 0, "0 or more"},
 		oneOf("l1-admission", c.L1Admission, "none", "tinylfu"),
 		positive("ttl", c.TTL),
+		{"inspect-per-second", c.InspectPerSecond, c.InspectPerSecond >= 0 && c.InspectPerSecond <= 1000, "from 0 to 1000"},
 		{"ttl-jitter", c.TTLJitter, c.TTLJitter >= 0 && c.TTLJitter < 1, "0 or more and below 1"},
 		notNegative("negative-ttl", c.NegativeTTL),
 		notNegative("stale-if-error", c.StaleIfError),

@@ -134,6 +134,7 @@ func appOptions(cfg Config) app.Options {
 		TTL:               cfg.TTL,
 		Freshness:         freshness[cfg.SourceFreshness],
 		TTLJitter:         cfg.TTLJitter,
+		InspectPerSecond:  cfg.InspectPerSecond,
 		NegativeTTL:       cfg.NegativeTTL,
 		StaleIfError:      cfg.StaleIfError,
 		StaleWhile:        cfg.StaleWhile,

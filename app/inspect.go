@@ -1,0 +1,175 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
+)
+
+// inspectAfter is how old a difference has to be that counts: a copy may differ from
+// the source until an invalidation arrives or its TTL is over.
+var inspectAfter = [...]time.Duration{time.Second, 10 * time.Second, time.Minute}
+
+// suspectsAtOnce bounds the copies that an inspector looks at again.
+const suspectsAtOnce = 100
+
+// inspector compares some of the copies that requests were answered with to what the
+// source has, one after the other, with slots that nobody else wants.
+type inspector struct {
+	s        *Service
+	every    time.Duration
+	wants    atomic.Bool // a hit
+	hits     chan suspect
+	suspects []suspect // that differed, in the order in which they are due; of the goroutine
+	counts   inspected
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// suspect is a copy that may differ from what the source has.
+type suspect struct {
+	key   domain.Key
+	entry *domain.Entry
+	found time.Time // when it differed
+	next  int       // place in inspectAfter of what it is due for
+}
+
+// inspected counts what an inspector found.
+type inspected struct {
+	total    atomic.Uint64
+	volatile atomic.Uint64 // the source answers differently each time
+	differ   [len(inspectAfter)]atomic.Uint64
+}
+
+// inspect begins to inspect hits, until Close, if that is asked for.
+func (s *Service) inspect() {
+	if s.opts.InspectPerSecond == 0 {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	i := &inspector{s: s, every: time.Duration(float64(time.Second) / s.opts.InspectPerSecond), hits: make(chan suspect, 1), stop: stop}
+	i.running.Go(func() { i.run(ctx) })
+	s.inspector = i
+}
+
+func (i *inspector) end() {
+	if i != nil {
+		i.stop()
+		i.running.Wait()
+	}
+}
+
+// hit offers a copy that answers a request.
+func (i *inspector) hit(key domain.Key, e *domain.Entry) {
+	if i != nil && i.wants.Load() && i.wants.CompareAndSwap(true, false) {
+		i.hits <- suspect{key: key.Clone(), entry: e} // has room: one is wanted at a time
+	}
+}
+
+func (i *inspector) run(ctx context.Context) {
+	tick := time.NewTicker(i.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			i.again(ctx)
+			if len(i.hits) == 0 {
+				i.wants.Store(true)
+			}
+		case hit := <-i.hits:
+			if i.differs(ctx, hit) && len(i.suspects) < suspectsAtOnce {
+				hit.found = time.Now()
+				i.suspects = append(i.suspects, hit)
+			}
+		}
+	}
+}
+
+// again looks at a copy that is due: whether it is still held, and still differs.
+func (i *inspector) again(ctx context.Context) {
+	for n, s := range i.suspects {
+		if time.Since(s.found) < inspectAfter[s.next] {
+			continue
+		}
+		i.suspects = append(i.suspects[:n:n], i.suspects[n+1:]...)
+		held, ok := i.s.l1.Peek(s.key)
+		if !ok || !held.Fresh() || held.Entry.ETag() != s.entry.ETag() || held.Entry.Missing() != s.entry.Missing() || !i.differs(ctx, s) {
+			return
+		}
+		i.counts.differ[s.next].Add(1)
+		if s.next == 0 {
+			i.s.log.WarnContext(ctx, "a copy differs from what the source has", "key", s.key, "for", time.Since(s.found))
+		}
+		if s.next++; s.next < len(inspectAfter) {
+			i.suspects = append(i.suspects, s)
+		}
+		return
+	}
+}
+
+// differs reports whether the source has something else than the copy. One that has
+// something else each time it is asked is none to compare with.
+func (i *inspector) differs(ctx context.Context, s suspect) bool {
+	first, ok := i.ask(ctx, s.key)
+	if !ok {
+		return false
+	}
+	i.counts.total.Add(1)
+	if same(first, s.entry) {
+		return false
+	}
+	second, ok := i.ask(ctx, s.key)
+	if !ok {
+		return false
+	}
+	if !same(first, second) {
+		i.counts.volatile.Add(1)
+		return false
+	}
+	return true
+}
+
+func same(a, b *domain.Entry) bool {
+	return a.Missing() == b.Missing() && a.Body() == b.Body() && a.ContentType() == b.ContentType()
+}
+
+// ask returns what the source has, if there is a slot that nobody wants and it answers.
+func (i *inspector) ask(ctx context.Context, key domain.Key) (*domain.Entry, bool) {
+	ctx, cancel := context.WithTimeoutCause(ctx, i.s.opts.SourceTimeout, domain.ErrTimeout)
+	defer cancel()
+	if _, failed := i.s.failed.of(key); failed != nil {
+		return nil, false
+	}
+	access, err := i.s.gate.enter(ctx, false, notExpected)
+	if err != nil {
+		return nil, false
+	}
+	defer access.done()
+	var r response
+	select {
+	case r = <-access.load(ctx, key, domain.Validator{}):
+	case <-ctx.Done():
+		return nil, false
+	}
+	answer, err := i.s.judge(ctx, r, &domain.Entry{})
+	return answer.Entry, err == nil
+}
+
+// activity returns what was found; nil if nothing is inspected.
+func (i *inspector) activity() *ports.Inspected {
+	if i == nil {
+		return nil
+	}
+	n := &ports.Inspected{Total: i.counts.total.Load(), Volatile: i.counts.volatile.Load()}
+	for at, after := range inspectAfter {
+		n.Inconsistent = append(n.Inconsistent, ports.Inconsistent{After: after, Total: i.counts.differ[at].Load()})
+	}
+	return n
+}
