@@ -8,7 +8,8 @@
 //
 // The change table has the columns
 //
-//   - seq: a number of which no two rows ever have the same
+//   - seq: a number of which no two rows ever have the same; in MariaDB and MySQL the
+//     primary key
 //   - changed_at: the time, by the database's clock
 //   - version, optional: that of the changed row
 //   - those that the template of the key names, as text or whole numbers

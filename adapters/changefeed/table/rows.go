@@ -12,23 +12,28 @@ import (
 
 // dialect is what is different between databases.
 type dialect struct {
-	age   string // seconds since changed_at
-	limit string // of n rows
+	age    string // seconds since changed_at
+	limit  string // of n rows
+	remove string // rows of a table by a list of numbers
 }
 
 func dialects(kind string) (d dialect, known bool) {
-	const limit = "LIMIT %d"
+	const limit, remove = "LIMIT %d", "DELETE FROM %s WHERE seq IN (%s)"
 	switch kind {
 	case "postgres":
-		return dialect{"extract(epoch FROM clock_timestamp() - c.changed_at)", limit}, true
+		return dialect{"extract(epoch FROM clock_timestamp() - c.changed_at)", limit, remove}, true
 	case "mysql":
-		return dialect{"TIMESTAMPDIFF(MICROSECOND, c.changed_at, CURRENT_TIMESTAMP(6)) / 1000000", limit}, true
+		return dialect{
+			"TIMESTAMPDIFF(MICROSECOND, c.changed_at, CURRENT_TIMESTAMP(6)) / 1000000", limit,
+			// A scan, which a small table tempts to, would wait for rows that are not committed.
+			"DELETE c FROM %s AS c FORCE INDEX (PRIMARY) WHERE c.seq IN (%s)",
+		}, true
 	case "sqlite":
-		return dialect{"(julianday('now') - julianday(c.changed_at)) * 86400", limit}, true
+		return dialect{"(julianday('now') - julianday(c.changed_at)) * 86400", limit, remove}, true
 	case "oracle":
 		return dialect{
 			"(CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - CAST(SYS_EXTRACT_UTC(c.changed_at) AS DATE)) * 86400",
-			"FETCH FIRST %d ROWS ONLY",
+			"FETCH FIRST %d ROWS ONLY", remove,
 		}, true
 	}
 	return dialect{}, false
@@ -173,6 +178,6 @@ func (f *Feed) remove(ctx context.Context, rows []row) error {
 func (f *Feed) removeList(ctx context.Context, list string) error {
 	ctx, cancel := context.WithTimeout(ctx, f.opts.Timeout)
 	defer cancel()
-	_, err := f.opts.DB.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE seq IN (%s)", f.opts.Table, list))
+	_, err := f.opts.DB.ExecContext(ctx, fmt.Sprintf(f.dialect.remove, f.opts.Table, list))
 	return err
 }
