@@ -49,7 +49,7 @@ func TestFleetOutlivesACrashOfPostgreSQL(t *testing.T) {
 	t.Parallel()
 	const warm, cold = 20, 40
 	server := startProducts(t)
-	in := launch(t, 1, fromPostgres(server, manyProducts, "--ttl=1ms", "--stale-if-error=1h", "--source-timeout=5m", "--token="+secret))[0]
+	in := launch(t, 1, fromPostgres(server, manyProducts, "--ttl=1s", "--stale-if-error=1h", "--source-timeout=5m", "--token="+secret))[0]
 	requireProducts(t, in.batch(numbered(1, warm)...), 1)
 	for _, key := range numbered(1, warm) {
 		eventually(t, "what is held expires", func() bool { return strings.Contains(in.mustGet("/explain/"+key).body, `"l1":{"state":"stale"`) })
