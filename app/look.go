@@ -33,7 +33,8 @@ func (s *Service) look(ctx context.Context, key domain.Key) (domain.Copy, error)
 	return found, nil
 }
 
-// unread counts that L2 did not return what it has. What cannot be decoded is a miss.
+// unread counts that L2 did not return what it has. What cannot be decoded, or may have
+// been purged, is a miss.
 func (s *Service) unread(ctx context.Context, key domain.Key, err error) error {
 	if errors.Is(err, domain.ErrUndecodable) {
 		s.rec.Event(ports.L2Undecodable)
@@ -41,6 +42,9 @@ func (s *Service) unread(ctx context.Context, key domain.Key, err error) error {
 		return nil
 	}
 	s.l2Failed(ctx, "get", err)
+	if errors.Is(err, errPurgesUnknown) {
+		return nil // L2 did answer: nothing that is older may
+	}
 	return err
 }
 

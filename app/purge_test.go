@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -299,10 +300,13 @@ func BenchmarkPurgedHit(b *testing.B) {
 // forgetful is a ports.Purger that can lose its record.
 type forgetful struct {
 	ports.Purger
-	lost atomic.Bool
+	lost, fails atomic.Bool
 }
 
 func (p *forgetful) Purges(ctx context.Context, known domain.Mark) (domain.Purges, error) {
+	if p.fails.Load() {
+		return domain.Purges{}, errors.New("refused")
+	}
 	if p.lost.Load() {
 		return domain.Purges{Mark: domain.Mark{Generation: known.Generation + 1, Number: 1}}, nil
 	}
@@ -338,4 +342,24 @@ func TestAWaiterThatReceivesWhatHasBeenPurgedLooksInL2(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "newer", got.Entry.Body())
 	})
+}
+
+// L2 answers, but its record of purges cannot be read.
+func TestWhenTheRecordOfPurgesIsUnknownL2DecidesAgainstMemory(t *testing.T) {
+	for name, inL2 := range map[string]bool{"L2 has nothing": false, "L2 has a copy": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, key := newFleet(t, 1, tagged("a"), never), mustKey(t, "k")
+				f.get(t, 0, key)
+				f.bus(0).connected.Store(false)
+				f.purger.fails.Store(true)
+				if !inL2 {
+					require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{}))
+				}
+				got := f.get(t, 0, key)
+				require.Equal(t, domain.Loaded, got.Outcome)
+				require.Equal(t, "value of call 2", got.Entry.Body())
+			})
+		})
+	}
 }

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
@@ -33,12 +35,17 @@ type purgedL2 struct {
 	purges *routePurges
 }
 
+// errPurgesUnknown: the store has a copy that may have been purged.
+var errPurgesUnknown = errors.New("whether it was purged is not known")
+
 // Get is that of the store. It takes no longer when the record of purges has to be read.
+// If that fails, what the store has is of no use, but that it has nothing counts.
 func (l purgedL2) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
 	current := l.purges.read(ctx)
 	c, _, err := l.L2Store.Get(ctx, key)
-	if failed := current(); failed != nil {
-		return domain.Copy{}, false, failed
+	failed := current()
+	if failed != nil && err == nil && c.Entry != nil {
+		return domain.Copy{}, false, fmt.Errorf("%w: %w", errPurgesUnknown, failed)
 	}
 	c = l.purges.judge(c)
 	return c, c.Entry != nil, err
@@ -51,8 +58,8 @@ func (l purgedL2) GetMany(ctx context.Context, keys []domain.Key) []ports.Found 
 	failed := current()
 	for i := range found {
 		f := &found[i]
-		if failed != nil {
-			*f = ports.Found{Err: failed}
+		if failed != nil && f.Err == nil && f.Copy.Entry != nil {
+			*f = ports.Found{Err: fmt.Errorf("%w: %w", errPurgesUnknown, failed)}
 			continue
 		}
 		f.Copy = l.purges.judge(f.Copy)
