@@ -13,13 +13,13 @@ func Judge(names []string, purges int) func() domain.Copy {
 	p := newPurges(nil, nil, 0)
 	r := p.of("")
 	learned := domain.Purges{Mark: domain.Mark{Generation: 1, Number: 1}}
-	p.merge(learned, true)
+	p.learn(learned, 0)
 	tags, _ := domain.ParseTags(names)
 	e := r.marked(domain.NewEntry(domain.Value{Body: "v", Tags: tags}, time.Minute, 0), p.mark())
 	for i := range purges {
 		learned.Number++
 		learned.Tags = []domain.TagPurge{{Tag: fmt.Sprint("other-", i), Number: learned.Number}}
-		p.merge(learned, false)
+		p.receive(learned)
 	}
 	c := domain.Copy{Entry: e, Remaining: time.Minute}
 	return func() domain.Copy { return r.judge(c) }

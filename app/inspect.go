@@ -67,7 +67,10 @@ func (i *inspector) end() {
 // hit offers a copy that answers a request.
 func (i *inspector) hit(key domain.Key, e *domain.Entry) {
 	if i != nil && i.wants.Load() && i.wants.CompareAndSwap(true, false) {
-		i.hits <- suspect{key: key.Clone(), entry: e} // has room: one is wanted at a time
+		select {
+		case i.hits <- suspect{key: key.Clone(), entry: e}:
+		default: // another one is there
+		}
 	}
 }
 
@@ -144,7 +147,7 @@ func same(a, b *domain.Entry) bool {
 func (i *inspector) ask(ctx context.Context, key domain.Key) (*domain.Entry, bool) {
 	ctx, cancel := context.WithTimeoutCause(ctx, i.s.opts.SourceTimeout, domain.ErrTimeout)
 	defer cancel()
-	if _, failed := i.s.failed.of(key); failed != nil {
+	if _, failed := i.s.failed.of(key); failed != nil || i.s.breaker.failing() {
 		return nil, false
 	}
 	access, err := i.s.gate.enter(ctx, false, notExpected)

@@ -303,6 +303,13 @@ type forgetful struct {
 	lost, fails atomic.Bool
 }
 
+func (p *forgetful) Purge(ctx context.Context, one domain.Purge, known domain.Mark, remembered time.Duration) (domain.Purges, error) {
+	if p.lost.Load() {
+		return domain.Purges{Mark: domain.Mark{Generation: known.Generation + 1, Number: 2}}, nil
+	}
+	return p.Purger.Purge(ctx, one, known, remembered)
+}
+
 func (p *forgetful) Purges(ctx context.Context, known domain.Mark) (domain.Purges, error) {
 	if p.fails.Load() {
 		return domain.Purges{}, errors.New("refused")
@@ -362,4 +369,32 @@ func TestWhenTheRecordOfPurgesIsUnknownL2DecidesAgainstMemory(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What is received after a gap says nothing of what was missed in it.
+func TestAPurgeThatWasMissedIsLearntAlthoughALaterOneIsReceivedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, key := newFleet(t, 2, tagged("a"), never), mustKey(t, "k")
+		f.get(t, 0, key)
+		f.get(t, 1, key)
+		f.bus(1).connected.Store(false)
+		f.purge(t, 0, ofTags("a"))
+		f.bus(1).reconnect()
+		before, err := f.l2.Purges(context.Background(), domain.Mark{})
+		require.NoError(t, err)
+		f.purge(t, 0, ofTags("b"))
+		f.told(t, 0, before.Mark)
+		require.Equal(t, domain.Loaded, f.get(t, 1, key).Outcome)
+	})
+}
+
+// An instance that purges is the first to know, also when the record was lost before.
+func TestAPurgeWhoseRecordWasLostIsInEffectWhereItWasMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, key := newFleet(t, 1, tagged("a"), never), mustKey(t, "k")
+		f.get(t, 0, key)
+		f.purger.lost.Store(true)
+		f.purge(t, 0, ofTags("a"))
+		require.Equal(t, domain.Loaded, f.get(t, 0, key).Outcome)
+	})
 }

@@ -30,8 +30,11 @@ type purges struct {
 	// when the record was last read.
 	gaps, known atomic.Uint64
 
-	mu     sync.Mutex // of changes
-	routes map[string]*routePurges
+	mu sync.Mutex // of changes
+	// complete is up to which number all purges are known. What is received after a gap
+	// has higher ones.
+	complete uint64
+	routes   map[string]*routePurges
 }
 
 // purgeHead is what concerns all entries.
@@ -135,9 +138,13 @@ func (r *routePurges) isPurged(e *domain.Entry) bool {
 
 // purge records a purge.
 func (p *purges) purge(ctx context.Context, one domain.Purge) error {
-	learned, err := p.shared.Purge(ctx, one, p.mark(), p.remembered)
+	if err := p.current(ctx); err != nil {
+		return err
+	}
+	known := p.mark()
+	learned, err := p.shared.Purge(ctx, one, known, p.remembered)
 	if err == nil {
-		p.merge(learned, false)
+		p.learn(learned, known.Number)
 	}
 	return err
 }
@@ -150,12 +157,19 @@ func (p *purges) current(ctx context.Context) error {
 	if p.isCurrent() {
 		return nil
 	}
-	gaps := p.gaps.Load()
-	learned, err := p.shared.Purges(ctx, p.mark())
+	gaps, known := p.gaps.Load(), p.mark()
+	p.mu.Lock()
+	from := p.complete
+	p.mu.Unlock()
+	learned, err := p.shared.Purges(ctx, domain.Mark{Generation: known.Generation, Number: from})
+	if err == nil && learned.Generation == known.Generation && learned.Number < known.Number { // the last ones are lost
+		from = known.Number
+		learned, err = p.shared.Purges(ctx, known)
+	}
 	if err != nil {
 		return err
 	}
-	p.merge(learned, true)
+	p.learn(learned, from)
 	p.known.Store(gaps)
 	return nil
 }
@@ -176,19 +190,42 @@ func notRead() error { return nil }
 // gap says that purges may have been missed.
 func (p *purges) gap() { p.gaps.Add(1) }
 
-// merge takes note of what is new, and reports false for a part of another generation
-// than what is known. whole says that nothing is missing.
-func (p *purges) merge(learned domain.Purges, whole bool) bool {
+// learn takes note of what the record has that is newer than from, which is all of it if
+// it is of another generation.
+func (p *purges) learn(learned domain.Purges, from uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	isNew := learned.Generation != p.head.Load().Generation
+	p.mergeLocked(learned)
+	switch {
+	case isNew:
+		p.complete = learned.Number
+	case from <= p.complete:
+		p.complete = max(p.complete, learned.Number)
+	}
+}
+
+// receive takes note of a purge that another instance told of, and reports false if it
+// is of another generation than what is known.
+func (p *purges) receive(told domain.Purges) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.head.Load().Generation; known != 0 && known != told.Generation {
+		return false
+	}
+	p.mergeLocked(told)
+	if p.gaps.Load() == p.known.Load() {
+		p.complete = max(p.complete, told.Number)
+	}
+	return true
+}
+
+func (p *purges) mergeLocked(learned domain.Purges) {
 	old := p.head.Load()
 	next := purgeHead{Purges: learned, softAt: old.softAt}
 	next.Tags = nil
 	now := time.Now()
 	if learned.Generation != old.Generation {
-		if !whole && old.Generation != 0 {
-			return false
-		}
 		p.tags.Clear()
 		p.held.Store(0)
 		for _, r := range p.routes {
@@ -204,8 +241,7 @@ func (p *purges) merge(learned domain.Purges, whole bool) bool {
 		p.noteLocked(tag, now)
 	}
 	p.forgetLocked(&next)
-	p.head.Store(&next) // last: whoever sees a number sees what was purged up to it
-	return true
+	p.head.Store(&next) // last: a reader that sees a number sees what was purged up to it
 }
 
 // ofTag returns the purges of a tag.

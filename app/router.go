@@ -205,7 +205,7 @@ func (r *Router) Activity() ports.Activity {
 		all.Waiting += one.Waiting
 		all.Failing = all.Failing || one.Failing
 		if route.name == "" {
-			all.Changes = one.Changes
+			all.Changes, all.Inspected = one.Changes, one.Inspected
 		}
 		if route.name != "" {
 			all.Routes = append(all.Routes, ports.RouteActivity{Name: route.name, Activity: one})
@@ -250,7 +250,7 @@ func (r *Router) Invalidate(key domain.Key) {
 
 // Purged takes note of a purge.
 func (r *Router) Purged(p domain.Purges) {
-	if !r.purges.merge(p, false) {
+	if !r.purges.receive(p) {
 		r.Gap()
 	}
 }

@@ -127,7 +127,7 @@ func (l listener) Invalidate(key domain.Key) {
 
 // Purged takes note of a purge.
 func (l listener) Purged(p domain.Purges) {
-	if !l.s.purges.merge(p, false) {
+	if !l.s.purges.receive(p) {
 		l.Gap()
 	}
 }
