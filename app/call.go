@@ -98,8 +98,8 @@ func (r result) lookedBefore(t time.Time) bool { return !r.looked.IsZero() && r.
 // serves reports whether found, which another call stored, is what the call is for.
 func (c *call) serves(found domain.Copy) bool { return found.Fresh() && c.isLateEnough(found) }
 
-// isLateEnough reports whether found is what the request asks for, or its load began after the request came, or
-// d.Within before, if that is wanted. There are two ways to tell. If the call waited
+// isLateEnough reports whether found is what the request asks for, or its load began
+// after the request came, or d.Within before, if that is wanted. There are two ways to tell. If the call waited
 // for a lease and the copy is younger than the end of that wait, it was stored under a
 // later lease, which was not held yet when the wait began: so its load began after
 // that, however long the network took. Its age and load time are an estimate, short by

@@ -61,12 +61,16 @@ func (f *follower) end() {
 }
 
 func (f *follower) run(ctx context.Context) {
-	for ctx.Err() == nil {
+	for failed := false; ctx.Err() == nil; {
 		lease, err := f.s.locker.Acquire(ctx, f.lease)
 		switch {
 		case err == nil:
+			seen := f.healthy.Load()
 			err = f.lead(ctx, lease)
-			f.s.log.WarnContext(ctx, "changes are not followed any more", "err", err)
+			if again := f.healthy.Load() == seen && failed; !again && ctx.Err() == nil { // once for each outage
+				f.s.log.WarnContext(ctx, "changes are not followed any more", "err", err)
+			}
+			failed = true
 		case errors.Is(err, domain.ErrLeaseHeld):
 			if f.await(ctx) == nil {
 				continue // at once: the leader has gone
@@ -93,8 +97,7 @@ func (f *follower) await(ctx context.Context) error {
 func (f *follower) lead(ctx context.Context, lease ports.Lease) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
-	heard := time.Now()
-	renewing.Go(func() { f.renew(ctx, cancel, lease, heard) })
+	renewing.Go(func() { f.renew(ctx, cancel, lease) })
 	f.leads.Store(true)
 	if measured, ok := f.route.Changes.(ports.RetainingFeed); ok {
 		renewing.Go(func() { f.measure(ctx, measured) })
@@ -111,7 +114,8 @@ func (f *follower) lead(ctx context.Context, lease ports.Lease) error {
 }
 
 // renew keeps the lease while the feed is heard of, and ends the leadership else.
-func (f *follower) renew(ctx context.Context, end context.CancelCauseFunc, lease ports.Lease, began time.Time) {
+func (f *follower) renew(ctx context.Context, end context.CancelCauseFunc, lease ports.Lease) {
+	began := time.Now()
 	tick := time.NewTicker(max(lease.TTL/3, time.Millisecond))
 	defer tick.Stop()
 	for renewed := time.Now(); ; {

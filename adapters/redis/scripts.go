@@ -8,7 +8,8 @@ import (
 )
 
 // Each script is one step of the protocol, atomic on the server and confined
-// to the names of one cache key, or to the record of purges. They are sent by their digest (EVALSHA).
+// to the names of one cache key, or to the record of purges. They are sent by their
+// digest (EVALSHA).
 var (
 	//go:embed acquire.lua
 	acquireSource string

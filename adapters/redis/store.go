@@ -220,7 +220,7 @@ func (c *Client) trafficOfWrite(form []byte) traffic {
 
 // writing is what a write does.
 type writing struct {
-	form       []byte        // what is stored from then on, or what it begins with when it expires
+	form       []byte        // what is stored from then on, or what is there when it expires
 	ttl        time.Duration // 0: nothing is stored; below 0: what is there is stale for so long
 	version    uint64
 	remembered time.Duration
