@@ -25,8 +25,7 @@ type Layer struct {
 }
 
 // Limits is what a server is opened with. They are long, so that nothing runs out
-// by itself; the few tests that wait for a lease to run out in real time pick a
-// brief one.
+// by itself: what has to be over is made older.
 type Limits struct{ LockTTL time.Duration }
 
 // Instance is the server as one instance of the service sees it.
@@ -72,7 +71,7 @@ func (layer Layer) check(t *testing.T, groups ...[]contract) {
 	for _, c := range slices.Concat(groups...) {
 		t.Run(c.says, func(t *testing.T) {
 			run(t, func(t *testing.T) {
-				l := c.limits()
+				l := Limits{LockTTL: time.Hour}
 				c.check(&bench{T: t, Limits: l, Harness: layer.Open(t, l)})
 			})
 		})
@@ -81,14 +80,6 @@ func (layer Layer) check(t *testing.T, groups ...[]contract) {
 
 // contract is one sentence of a contract and the check that it holds.
 type contract struct {
-	says    string
-	check   func(b *bench)
-	lockTTL time.Duration // zero means one that does not run out by itself
-}
-
-func (c contract) limits() Limits {
-	if c.lockTTL > 0 {
-		return Limits{LockTTL: c.lockTTL}
-	}
-	return Limits{LockTTL: time.Hour}
+	says  string
+	check func(b *bench)
 }
