@@ -8,19 +8,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
 // large is how the origin answers with a value of 48 KB that is easily compressed.
-func large(_ *origin, w http.ResponseWriter, r *http.Request) {
+func large(_ *cachetest.Origin, w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"key":"`+strings.TrimPrefix(r.URL.Path, "/v/")+`","lines":["`+strings.Repeat("the same again, ", 3000)+`"]}`)
 }
 
 func TestCompressionShowsNowhereButInRedis(t *testing.T) {
-	server, o := redistest.Start(t), startOrigin(t)
-	o.answer("", plan{how: large})
-	flags := []string{"--redis-url=" + server.URL(), "--source=http", "--source-url=" + o.url + "/v/{key}", "--l2-timeout=20s", "--refresh-ahead=0"}
+	server, o := redistest.Start(t), cachetest.StartOrigin(t)
+	o.Answer("", cachetest.Plan{How: large})
+	flags := []string{"--redis-url=" + server.URL(), "--source=http", "--source-url=" + o.URL + "/v/{key}", "--l2-timeout=20s", "--refresh-ahead=0"}
 	compresses, reads := start(t, append(flags, "--l2-compress-above=4KiB")...), start(t, flags...)
 	loaded := compresses.mustGet("/data/k")
 	require.Equal(t, 200, loaded.status)
@@ -42,14 +43,14 @@ func TestCompressionShowsNowhereButInRedis(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(string(answer), `"status":200`), "%.500s", answer)
 	require.Contains(t, reads.mustGet("/explain/k").body, strings.Trim(loaded.header.Get("Etag"), `"`))
-	require.Equal(t, 1, o.called("k"))
+	require.Equal(t, 1, o.Called("k"))
 	require.False(t, strings.HasPrefix(server.Command("GET", "mlc:{l}"), "mlc\x02"), "the other one does not compress")
 }
 
 func TestADamagedCompressedValueIsACountedMiss(t *testing.T) {
-	server, o := redistest.Start(t), startOrigin(t)
-	o.answer("", plan{how: large})
-	flags := []string{"--redis-url=" + server.URL(), "--source=http", "--source-url=" + o.url + "/v/{key}", "--l2-timeout=20s", "--refresh-ahead=0", "--l2-compress-above=4KiB"}
+	server, o := redistest.Start(t), cachetest.StartOrigin(t)
+	o.Answer("", cachetest.Plan{How: large})
+	flags := []string{"--redis-url=" + server.URL(), "--source=http", "--source-url=" + o.URL + "/v/{key}", "--l2-timeout=20s", "--refresh-ahead=0", "--l2-compress-above=4KiB"}
 	in, other := start(t, flags...), start(t, flags...)
 	loaded := in.mustGet("/data/k")
 	server.Command("SETRANGE", "mlc:{k}", "60", "damage")
@@ -61,6 +62,6 @@ func TestADamagedCompressedValueIsACountedMiss(t *testing.T) {
 	require.Positive(t, after["l2_undecodable"])
 	require.Zero(t, after["l2_hits"])
 	require.Zero(t, after["l2_failures"])
-	require.Equal(t, 2, o.called("k"))
+	require.Equal(t, 2, o.Called("k"))
 	require.Equal(t, "l2", detail(start(t, flags...).mustGet("/data/k")), "the load repaired it")
 }

@@ -8,16 +8,18 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 func TestFleetTakesOverTheLoadOfAnInstanceThatIsKilled(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, 3, "--lock-ttl=3s")
-	release := f.origin.hold("k", plan{})
+	release := f.origin.Hold("k", cachetest.Plan{})
 	leader, others := f.members[0], &fleet{t: t, members: f.members[1:]}
 	cut := make(chan reply, 1)
 	go func() { cut <- leader.ask("k") }()
-	f.origin.awaitCall(t, "k", 1)
+	f.origin.AwaitCall(t, "k", 1)
 	replies := make(chan []reply, 1)
 	go func() { replies <- others.ask(40, "k") }()
 	others.awaitWaiting(40)
@@ -25,7 +27,7 @@ func TestFleetTakesOverTheLoadOfAnInstanceThatIsKilled(t *testing.T) {
 	release()
 	requireAll(t, <-replies, http.StatusOK)
 	require.Zero(t, (<-cut).status)
-	require.Equal(t, 2, f.origin.called("k"))
+	require.Equal(t, 2, f.origin.Called("k"))
 	f.requireNoLeases()
 }
 
@@ -37,22 +39,22 @@ func TestFleetKeepsNothingOfALoadThatWasStoppedPastItsLease(t *testing.T) {
 	replies := make(chan reply, len(keys))
 	var releases []func()
 	for _, key := range keys {
-		f.origin.change(key, 1)
-		releases = append(releases, f.origin.hold(key, plan{}))
+		f.origin.Change(key, 1)
+		releases = append(releases, f.origin.Hold(key, cachetest.Plan{}))
 		go func() { replies <- stopped.ask(key) }()
-		f.origin.awaitCall(t, key, 1)
+		f.origin.AwaitCall(t, key, 1)
 	}
 	stopped.pause()
 	f.requireNoLeases() // they have run out
 	for _, key := range keys {
-		f.origin.change(key, 2)
-		f.origin.answer(key, plan{})
+		f.origin.Change(key, 2)
+		f.origin.Answer(key, cachetest.Plan{})
 	}
 	b.remove("deleted")
-	b.put("put", valueOf("put", 2))
+	b.put("put", cachetest.ValueOf("put", 2))
 	for _, key := range keys {
-		require.Equal(t, valueOf(key, 2), b.ask(key).body)
-		require.Equal(t, valueOf(key, 2), c.ask(key).body)
+		require.Equal(t, cachetest.ValueOf(key, 2), b.ask(key).body)
+		require.Equal(t, cachetest.ValueOf(key, 2), c.ask(key).body)
 	}
 	for _, release := range releases {
 		release()
@@ -65,7 +67,7 @@ func TestFleetKeepsNothingOfALoadThatWasStoppedPastItsLease(t *testing.T) {
 	// The invalidations were stopped too.
 	eventually(t, "the stopped instance catches up", func() bool {
 		for _, key := range keys {
-			if stopped.ask(key).body != valueOf(key, 2) {
+			if stopped.ask(key).body != cachetest.ValueOf(key, 2) {
 				return false
 			}
 		}
@@ -82,9 +84,9 @@ func (f *fleet) requireVersionEverywhere(version int, keys ...string) {
 		for _, key := range keys {
 			for _, p := range f.members {
 				r := p.ask(key)
-				require.Equal(f.t, valueOf(key, version), r.body, r.header.Get("Cache-Status"))
+				require.Equal(f.t, cachetest.ValueOf(key, version), r.body, r.header.Get("Cache-Status"))
 			}
-			require.Contains(f.t, f.stored(key), valueOf(key, version))
+			require.Contains(f.t, f.stored(key), cachetest.ValueOf(key, version))
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -98,12 +100,12 @@ func TestFleetGivesTheNewValueToWhoAsksAfterADelete(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := startFleet(t, 3)
-			f.origin.change("k", 1)
-			release := f.origin.hold("k", plan{})
+			f.origin.Change("k", 1)
+			release := f.origin.Hold("k", cachetest.Plan{})
 			early := make(chan reply, 1)
 			go func() { early <- f.members[at.loads].ask("k") }()
-			f.origin.awaitCall(t, "k", 1)
-			f.origin.change("k", 2)
+			f.origin.AwaitCall(t, "k", 1)
+			f.origin.Change("k", 2)
 			f.members[at.deletes].remove("k")
 			late := make(chan []reply, 1)
 			go func() { late <- []reply{f.members[at.deletes].ask("k")} }() // at once
@@ -113,12 +115,12 @@ func TestFleetGivesTheNewValueToWhoAsksAfterADelete(t *testing.T) {
 			release()
 			for range 2 {
 				for _, r := range <-late {
-					assert.Equal(t, valueOf("k", 2), r.body)
+					assert.Equal(t, cachetest.ValueOf("k", 2), r.body)
 				}
 			}
-			old := []string{valueOf("k", 1), valueOf("k", 2)}
+			old := []string{cachetest.ValueOf("k", 1), cachetest.ValueOf("k", 2)}
 			require.True(t, slices.Contains(old, (<-early).body), "who asked before may get either")
-			require.Equal(t, 2, f.origin.called("k"))
+			require.Equal(t, 2, f.origin.Called("k"))
 			f.requireVersionEverywhere(2, "k")
 		})
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 func TestFleetAnswersInBoundedTimeWhateverTheOriginDoes(t *testing.T) {
@@ -17,30 +19,30 @@ func TestFleetAnswersInBoundedTimeWhateverTheOriginDoes(t *testing.T) {
 	for name, c := range map[string]struct {
 		timeout string // of the source: brief where it ends the call
 		status  int
-		does    map[string]func(*origin, http.ResponseWriter, *http.Request)
+		does    map[string]func(*cachetest.Origin, http.ResponseWriter, *http.Request)
 	}{
-		"fails": {"1m", http.StatusBadGateway, map[string]func(*origin, http.ResponseWriter, *http.Request){
-			"status": fails, "too-much": answersTooMuch, "too-much-bit-by-bit": answersTooMuchBitByBit, "half-a-body": answersHalf,
+		"fails": {"1m", http.StatusBadGateway, map[string]func(*cachetest.Origin, http.ResponseWriter, *http.Request){
+			"status": cachetest.Fail, "too-much": cachetest.TooMuch, "too-much-bit-by-bit": cachetest.TooMuchBitByBit, "half-a-body": cachetest.Half,
 		}},
-		"hangs": {"2s", http.StatusGatewayTimeout, map[string]func(*origin, http.ResponseWriter, *http.Request){
-			"hangs": hangs, "ignores-the-end": ignoresTheEnd, "half-a-body-and-hangs": answersHalfAndHangs,
+		"hangs": {"2s", http.StatusGatewayTimeout, map[string]func(*cachetest.Origin, http.ResponseWriter, *http.Request){
+			"hangs": cachetest.Hang, "ignores-the-end": cachetest.Ignore, "half-a-body-and-hangs": cachetest.HalfAndHang,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := startFleet(t, 2, "--source-concurrency=1", "--source-timeout="+c.timeout, "--failure-cooldown=5m")
 			for key, does := range c.does {
-				f.origin.answer(key, plan{how: does})
+				f.origin.Answer(key, cachetest.Plan{How: does})
 				requireAll(t, f.ask(20, key), c.status)
-				require.Equal(t, 1, f.origin.called(key), key)
+				require.Equal(t, 1, f.origin.Called(key), key)
 				f.requireNoLeases()
 				// The only slot at the origin is free.
 				requireAll(t, f.ask(2, "after-"+key), http.StatusOK)
 
-				f.origin.answer(key, plan{})
+				f.origin.Answer(key, cachetest.Plan{})
 				f.members[0].remove(key) // which ends the cool-down
 				requireAll(t, f.ask(2, key), http.StatusOK)
-				require.Equal(t, 2, f.origin.called(key), key)
+				require.Equal(t, 2, f.origin.Called(key), key)
 				f.requireNoLeases()
 			}
 		})
@@ -58,14 +60,14 @@ func TestFleetServesWithoutRedisAndRecoversByItself(t *testing.T) {
 	f.redis.Kill()
 	f.requireEachAnswers("hot", http.StatusOK)
 	requireAll(t, other.ask(60, "cold"), http.StatusOK)
-	require.Equal(t, 1, f.origin.called("cold"))
+	require.Equal(t, 1, f.origin.Called("cold"))
 
 	f.awaitNoticed()
-	f.origin.answer("", plan{delay: 200 * time.Millisecond})
+	f.origin.Answer("", cachetest.Plan{Delay: 200 * time.Millisecond})
 	for round := range 6 {
 		f.requireEachServesAlone(fmt.Sprintf("cold-%d", round))
 	}
-	require.Equal(t, 1, f.origin.called("hot"), "it was in memory")
+	require.Equal(t, 1, f.origin.Called("hot"), "it was in memory")
 	f.redis.Restart()
 	f.requireRecovery()
 }
@@ -110,7 +112,7 @@ func (f *fleet) requireEachServesAlone(key string) {
 		select {
 		case replies := <-cold:
 			requireAll(f.t, replies, http.StatusOK)
-			require.LessOrEqual(f.t, f.origin.called(key), len(f.members), key)
+			require.LessOrEqual(f.t, f.origin.Called(key), len(f.members), key)
 			return
 		case <-time.After(2 * time.Millisecond):
 		}
@@ -125,8 +127,8 @@ func (f *fleet) worksTogether() func() bool {
 	return func() bool {
 		n++
 		key := fmt.Sprintf("together-%d-%d", began, n)
-		f.origin.change(key, 1)
-		f.origin.answer(key, plan{delay: 50 * time.Millisecond})
+		f.origin.Change(key, 1)
+		f.origin.Answer(key, cachetest.Plan{Delay: 50 * time.Millisecond})
 		for _, p := range f.members {
 			health, err := p.get("/health")
 			if err != nil || !strings.Contains(health.body, `"l2":"ok"`) {
@@ -134,10 +136,10 @@ func (f *fleet) worksTogether() func() bool {
 			}
 		}
 		f.ask(3*len(f.members), key)
-		if f.origin.called(key) != 1 {
+		if f.origin.Called(key) != 1 {
 			return false
 		}
-		f.origin.change(key, 2)
+		f.origin.Change(key, 2)
 		if f.members[0].send(http.MethodDelete, key, "").status != http.StatusNoContent {
 			return false
 		}
@@ -146,13 +148,13 @@ func (f *fleet) worksTogether() func() bool {
 				return false
 			}
 		}
-		return f.origin.called(key) == 2
+		return f.origin.Called(key) == 2
 	}
 }
 
 // allHold reports whether all instances answer this version of key from memory.
 func (f *fleet) allHold(key string, version int) bool {
 	return !slices.ContainsFunc(f.ask(len(f.members), key), func(r reply) bool {
-		return r.body != valueOf(key, version) || detail(r) != "l1"
+		return r.body != cachetest.ValueOf(key, version) || detail(r) != "l1"
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -21,12 +22,12 @@ func TestFleetKeepsNothingOfALoadThatBeganBeforeADeleteThatRedisForgot(t *testin
 			const key = "k"
 			ended := make(chan struct{})
 			tr.observed(func() {
-				release := tr.origin.hold(key, plan{})
+				release := tr.origin.Hold(key, cachetest.Plan{})
 				go func() {
 					defer close(ended)
 					tr.readOne(tr.history, 0, key)
 				}()
-				tr.origin.awaitCall(t, key, 1)
+				tr.origin.AwaitCall(t, key, 1)
 				tr.writeOne(tr.history, 1, http.MethodDelete, key)
 				forget(tr)
 				tr.settle()

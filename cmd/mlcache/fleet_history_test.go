@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 // usualLoad is one writer for each key, at any instance, and readers that hardly rest.
@@ -42,7 +44,7 @@ func TestFleetReturnsNothingThatWasReplacedBefore(t *testing.T) {
 	// A short TTL and refreshes ahead, so that loads of all kinds are under way
 	// while it is written.
 	f := startFleet(t, 3, "--ttl="+ttl.String(), "--refresh-ahead=20")
-	f.origin.answer("", plan{delay: 20 * time.Millisecond})
+	f.origin.Answer("", cachetest.Plan{Delay: 20 * time.Millisecond})
 	h := newHistory()
 	f.traffic(h, usualLoad([]string{"a", "b", "c", "d", "e", "f"}, 1), after(15*time.Second))
 	require.Empty(t, h.refused)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -17,7 +18,7 @@ import (
 // Redis that has this round-trip time.
 func startFarFleet(t *testing.T, rtt time.Duration, n int, flags ...string) (*fleet, *redistest.Proxy) {
 	t.Helper()
-	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	f := &fleet{t: t, redis: redistest.Start(t), origin: cachetest.StartOrigin(t)}
 	proxy := redistest.StartProxy(t, f.redis.Addr())
 	proxy.Become(redistest.Network{RTT: rtt, Jitter: 0.2, Seed: 1})
 	f.launch(n, proxy.URL(), flags)
@@ -30,7 +31,7 @@ const farAway = 20 * time.Millisecond
 func TestFleetUsesARedisThatIsFarAwayFromTheFirstRequestOn(t *testing.T) {
 	t.Parallel()
 	f, _ := startFarFleet(t, farAway, 3, "--l2-timeout=10s") // a busy machine is late, too
-	release := f.origin.hold("cold", plan{})
+	release := f.origin.Hold("cold", cachetest.Plan{})
 	replies := make(chan []reply, 1)
 	go func() { replies <- f.ask(200, "cold") }()
 	f.awaitWaiting(200)
@@ -38,7 +39,7 @@ func TestFleetUsesARedisThatIsFarAwayFromTheFirstRequestOn(t *testing.T) {
 	eventually(t, "two instances wait for the lease of the third", func() bool { return f.redis.Command("SCARD", "mlc:{cold}:waiters") == "2" })
 	release()
 	requireAll(t, <-replies, http.StatusOK)
-	require.Equal(t, 1, f.origin.called("cold"), "however many ask on however many instances")
+	require.Equal(t, 1, f.origin.Called("cold"), "however many ask on however many instances")
 	const keys = 50
 	for i := range keys {
 		require.Equal(t, http.StatusOK, f.members[0].ask("key-"+strconv.Itoa(i)).status)
@@ -57,7 +58,7 @@ func TestFleetUsesARedisThatIsFarAwayFromTheFirstRequestOn(t *testing.T) {
 
 func TestFleetWaitsForNoLockThatNobodyHoldsWhenAReplyComesLate(t *testing.T) {
 	t.Parallel()
-	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	f := &fleet{t: t, redis: redistest.Start(t), origin: cachetest.StartOrigin(t)}
 	proxy := redistest.StartProxy(t, f.redis.Addr())
 	near := launch(t, 1, f.flags(f.redis.URL(), "--l2-timeout=10s", "--lock-ttl=1m"))
 	far := launch(t, 1, f.flags(proxy.URL(), "--l2-timeout=200ms", "--lock-ttl=1m"))
@@ -72,6 +73,6 @@ func TestFleetWaitsForNoLockThatNobodyHoldsWhenAReplyComesLate(t *testing.T) {
 		// Its lease would stand for a minute.
 		eventually(t, "the lock is given back", func() bool { return f.redis.Command("EXISTS", "mlc:{"+key+"}:lock") == "0" })
 		require.Equal(t, http.StatusOK, near[0].ask(key).status)
-		require.LessOrEqual(t, f.origin.called(key), 2)
+		require.LessOrEqual(t, f.origin.Called(key), 2)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -17,7 +18,7 @@ import (
 // others, which stays open.
 func startCutOff(t *testing.T, way func(target string) (url string)) *fleet {
 	t.Helper()
-	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	f := &fleet{t: t, redis: redistest.Start(t), origin: cachetest.StartOrigin(t)}
 	f.members = append(
 		launch(t, 1, f.flags(way(f.redis.Addr()), "--l2-timeout=500ms")),
 		launch(t, 2, f.flags(f.redis.URL(), "--l2-timeout=500ms"))...,
@@ -34,7 +35,7 @@ func (f *fleet) requireTold(key string, version int, replaced time.Time, members
 	old := func(p *process) bool {
 		r := p.ask(key)
 		require.Equal(f.t, http.StatusOK, r.status, r.body)
-		return versionOf(r.body) < version
+		return cachetest.VersionOf(r.body) < version
 	}
 	for i, p := range members {
 		eventually(f.t, "the instance answers the new value", func() bool {
@@ -58,12 +59,12 @@ func (f *fleet) requireTold(key string, version int, replaced time.Time, members
 // version 2 the value at the origin and deletes key on the last instance.
 func (f *fleet) replaceWhile(key string, what func()) (removed time.Time) {
 	f.t.Helper()
-	f.origin.change(key, 1)
+	f.origin.Change(key, 1)
 	for range 2 {
 		f.requireEachAnswers(key, http.StatusOK)
 	}
 	what()
-	f.origin.change(key, 2)
+	f.origin.Change(key, 2)
 	f.members[len(f.members)-1].remove(key)
 	return time.Now()
 }
@@ -95,7 +96,7 @@ func TestFleetServesNothingOldAfterAnInstanceWasCutOffInSilence(t *testing.T) {
 			removed := f.replaceWhile("k", proxy.Silence)
 			f.requireTold("k", 2, removed, f.members[1:]...)
 			for time.Since(removed) < silence {
-				require.Equal(t, valueOf("k", 1), f.members[0].ask("k").body, "the first cannot know")
+				require.Equal(t, cachetest.ValueOf("k", 1), f.members[0].ask("k").body, "the first cannot know")
 			}
 			proxy.Resume()
 			resumed := time.Now()
@@ -117,12 +118,12 @@ func TestFleetServesNothingOldAfterASubscriptionFellSilent(t *testing.T) {
 	require.Positive(t, late[0], "if not, it was not deaf")
 
 	// Deaf as it is, it asks Redis, which it reaches.
-	f.origin.change("k", 3)
+	f.origin.Change("k", 3)
 	f.members[1].remove("k")
 	for range 100 {
-		require.Equal(t, valueOf("k", 3), f.members[0].ask("k").body)
+		require.Equal(t, cachetest.ValueOf("k", 3), f.members[0].ask("k").body)
 	}
 	d.withhold(false)
 	eventually(t, "memory is used again", func() bool { return detail(f.members[0].ask("k")) == "l1" })
-	require.Equal(t, valueOf("k", 3), f.members[0].ask("k").body)
+	require.Equal(t, cachetest.ValueOf("k", 3), f.members[0].ask("k").body)
 }

@@ -14,6 +14,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -21,10 +22,10 @@ import (
 // these servers, and has all of them hold the hot key in memory.
 func startFleetAt(t *testing.T, url string, servers ...*redistest.Server) *fleet {
 	t.Helper()
-	f := &fleet{t: t, redis: servers[0], origin: startOrigin(t)}
+	f := &fleet{t: t, redis: servers[0], origin: cachetest.StartOrigin(t)}
 	f.members = launch(t, 3, f.flags(url, "--l2-timeout=500ms"))
 	f.awaitSubscribed(servers...)
-	f.origin.answer("", plan{delay: 200 * time.Millisecond})
+	f.origin.Answer("", cachetest.Plan{Delay: 200 * time.Millisecond})
 	f.requireEachAnswers("hot", http.StatusOK)
 	return f
 }
@@ -50,10 +51,10 @@ func (f *fleet) outlives(what func()) {
 		break
 	}
 	f.t.Logf("%d rounds", rounds+1)
-	require.Equal(f.t, 1, f.origin.called("hot"), "it was in memory, and is in Redis")
+	require.Equal(f.t, 1, f.origin.Called("hot"), "it was in memory, and is in Redis")
 	f.requireRecovery()
 	f.requireEachServesAlone("after")
-	require.Equal(f.t, 1, f.origin.called("after"))
+	require.Equal(f.t, 1, f.origin.Called("after"))
 }
 
 func TestFleetOutlivesARedisThatHangs(t *testing.T) {
@@ -89,11 +90,11 @@ func TestFleetDeletesFromARedisThatIsFull(t *testing.T) {
 	server := redistest.Start(t)
 	f := startFleetAt(t, server.URL(), server)
 	server.Command("CONFIG", "SET", "maxmemory", "1kb")
-	f.origin.change("hot", 1)
+	f.origin.Change("hot", 1)
 	f.members[0].remove("hot")
 	f.awaitInvalidated(0)
 	for _, r := range f.ask(3, "hot") {
-		require.Equal(t, valueOf("hot", 1), r.body)
+		require.Equal(t, cachetest.ValueOf("hot", 1), r.body)
 	}
 }
 
@@ -149,7 +150,7 @@ func TestFleetLosesNoAnswerWhenRedisIsEmptiedOrFullDuringLoads(t *testing.T) {
 			f.loadsThrough(func() { server.Command(c.trouble...) })
 			server.Command(c.end...)
 			f.requireRecovery()
-			require.Equal(t, 1, f.origin.called("hot"))
+			require.Equal(t, 1, f.origin.Called("hot"))
 		})
 	}
 }
@@ -162,7 +163,7 @@ func (f *fleet) loadsThrough(trouble func()) {
 	var releases []func()
 	replies := make([][]reply, keys)
 	for i := range keys {
-		releases = append(releases, f.origin.hold(fmt.Sprintf("k%d", i), plan{}))
+		releases = append(releases, f.origin.Hold(fmt.Sprintf("k%d", i), cachetest.Plan{}))
 		all.Go(func() { replies[i] = f.ask(60, fmt.Sprintf("k%d", i)) })
 	}
 	f.awaitWaiting(60 * keys)
@@ -176,7 +177,7 @@ func (f *fleet) loadsThrough(trouble func()) {
 		// Waiters elsewhere are not woken by a lock that vanishes; they ask again
 		// in their own time, and one of them loads once more.
 		requireAll(f.t, replies[i], http.StatusOK)
-		require.LessOrEqual(f.t, f.origin.called(fmt.Sprintf("k%d", i)), len(f.members))
+		require.LessOrEqual(f.t, f.origin.Called(fmt.Sprintf("k%d", i)), len(f.members))
 	}
 	f.requireNoLeases()
 }

@@ -12,19 +12,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
 // tagging has an origin give values tags: those after the key's first slash.
-func tagging() plan {
-	return plan{how: func(o *origin, w http.ResponseWriter, r *http.Request) {
+func tagging() cachetest.Plan {
+	return cachetest.Plan{How: func(o *cachetest.Origin, w http.ResponseWriter, r *http.Request) {
 		key := strings.TrimPrefix(r.URL.Path, "/v/")
 		_, tags, _ := strings.Cut(key, "/")
 		w.Header().Set("Surrogate-Key", strings.ReplaceAll(tags, "/", " "))
-		o.mu.Lock()
-		version := o.versions[key]
-		o.mu.Unlock()
-		_, _ = io.WriteString(w, valueOf(key, version))
+		_, _ = io.WriteString(w, cachetest.ValueOf(key, o.Version(key)))
 	}}
 }
 
@@ -49,17 +47,17 @@ func TestFleetPurgesATagOnAllInstances(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, proxy := startFarFleet(t, way.rtt, 3, "--l2-timeout=10s", "--ttl=1h", "--refresh-ahead=0")
-			f.origin.answer("", tagging())
+			f.origin.Answer("", tagging())
 			const keys = 20
 			key := func(i int) string { return fmt.Sprintf("%d/all/%d", i, i%2) }
 			for i := range keys {
-				f.origin.change(key(i), 1)
+				f.origin.Change(key(i), 1)
 				for _, p := range f.members {
-					require.Equal(t, 1, versionOf(p.ask(key(i)).body))
+					require.Equal(t, 1, cachetest.VersionOf(p.ask(key(i)).body))
 				}
 			}
 			for i := range keys {
-				f.origin.change(key(i), 2)
+				f.origin.Change(key(i), 2)
 			}
 			after := func() {}
 			if way.before != nil {
@@ -70,19 +68,19 @@ func TestFleetPurgesATagOnAllInstances(t *testing.T) {
 				for n, p := range f.members {
 					want := 2 - i%2
 					if n == 0 {
-						got := versionOf(p.ask(key(i)).body)
+						got := cachetest.VersionOf(p.ask(key(i)).body)
 						require.GreaterOrEqual(t, got, want, "at once where it was purged")
 						require.True(t, got == want || way.before != nil, "nothing else is purged")
 						continue
 					}
-					eventually(t, "the others are told", func() bool { return versionOf(p.ask(key(i)).body) >= want })
+					eventually(t, "the others are told", func() bool { return cachetest.VersionOf(p.ask(key(i)).body) >= want })
 				}
 			}
 			after()
 			f.members[1].purge(`{"all":true}`)
 			for i := range keys {
 				for _, p := range f.members {
-					eventually(t, "the others are told", func() bool { return versionOf(p.ask(key(i)).body) == 2 })
+					eventually(t, "the others are told", func() bool { return cachetest.VersionOf(p.ask(key(i)).body) == 2 })
 				}
 			}
 		})

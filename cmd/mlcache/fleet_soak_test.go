@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -52,7 +53,7 @@ type probe struct {
 
 func startSoak(t *testing.T, seed uint64) *soak {
 	t.Helper()
-	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	f := &fleet{t: t, redis: redistest.Start(t), origin: cachetest.StartOrigin(t)}
 	s := &soak{fleet: f, random: rand.New(rand.NewPCG(seed, 0))}
 	s.proxy, s.deafener = redistest.StartProxy(t, f.redis.Addr()), startDeafener(t, f.redis.Addr())
 	for _, url := range []string{s.proxy.URL(), s.deafener.url(), f.redis.URL()} {
@@ -178,7 +179,7 @@ func (s *soak) requireLoadsShared() {
 		if s.excused(alone, everywhere, p.begun, p.ended) {
 			most = len(s.members) + 1 // one more if a loading one was killed
 		}
-		require.LessOrEqual(s.t, s.origin.called(p.key), most, "%s at %.3f s", p.key, p.begun.Sub(s.began).Seconds())
+		require.LessOrEqual(s.t, s.origin.Called(p.key), most, "%s at %.3f s", p.key, p.begun.Sub(s.began).Seconds())
 	}
 }
 
@@ -202,7 +203,7 @@ func (s *soak) requireFewGoroutines() {
 	for _, p := range s.members {
 		eventually(s.t, "few goroutines are left", func() bool {
 			p.client.CloseIdleConnections()
-			s.origin.server.CloseClientConnections()
+			s.origin.CloseIdleConnections()
 			_, rest, found := strings.Cut(p.mustGet("/metrics?format=prometheus").body, "\ngo_goroutines ")
 			count, _, _ := strings.Cut(rest, "\n")
 			n, err := strconv.Atoi(count)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 func TestFleetLoadsAColdKeyOnceHoweverManyAsk(t *testing.T) {
@@ -19,11 +21,11 @@ func TestFleetLoadsAColdKeyOnceHoweverManyAsk(t *testing.T) {
 	for _, size := range []int{1, 3, 10} {
 		t.Run(fmt.Sprintf("%d instances", size), func(t *testing.T) {
 			f := startFleet(t, size)
-			f.origin.answer("", plan{delay: 100 * time.Millisecond})
+			f.origin.Answer("", cachetest.Plan{Delay: 100 * time.Millisecond})
 			for _, requests := range []int{10, 100, 1000} {
 				key := fmt.Sprintf("cold-%d", requests)
-				requireAll(t, f.askTogether(requests, key, plan{}), http.StatusOK)
-				require.Equal(t, 1, f.origin.called(key), "%d requests", requests)
+				requireAll(t, f.askTogether(requests, key, cachetest.Plan{}), http.StatusOK)
+				require.Equal(t, 1, f.origin.Called(key), "%d requests", requests)
 			}
 			f.requireOneCallEachOfTenKeysAtOnce()
 			f.requireNoLeases()
@@ -41,15 +43,15 @@ func (f *fleet) requireOneCallEachOfTenKeysAtOnce() {
 	all.Wait()
 	for i := range replies {
 		requireAll(f.t, replies[i], http.StatusOK)
-		require.Equal(f.t, 1, f.origin.called("key-"+strconv.Itoa(i)))
+		require.Equal(f.t, 1, f.origin.Called("key-"+strconv.Itoa(i)))
 	}
 }
 
 func TestFleetLoadsOnceThoughTheOriginOutlastsTheLock(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, 3, "--lock-ttl=3s")
-	requireAll(t, f.askTogether(60, "slow", plan{delay: 4 * time.Second}), http.StatusOK)
-	require.Equal(t, 1, f.origin.called("slow"))
+	requireAll(t, f.askTogether(60, "slow", cachetest.Plan{Delay: 4 * time.Second}), http.StatusOK)
+	require.Equal(t, 1, f.origin.Called("slow"))
 	f.requireNoLeases()
 }
 
@@ -59,7 +61,7 @@ func TestFleetGoesOnWithALoadWhoseFirstCallerHungUp(t *testing.T) {
 	for which, waiting := range map[string][]*process{"waiters everywhere": f.members, "waiters elsewhere": f.members[1:]} {
 		t.Run(which, func(t *testing.T) {
 			key := keyFor(which)
-			release := f.origin.hold(key, plan{})
+			release := f.origin.Hold(key, cachetest.Plan{})
 			hangUp := f.callAndHangUp(key)
 			replies := make(chan []reply, 1)
 			go func() { replies <- (&fleet{members: waiting}).ask(30, key) }()
@@ -68,7 +70,7 @@ func TestFleetGoesOnWithALoadWhoseFirstCallerHungUp(t *testing.T) {
 			f.awaitWaiting(30)
 			release()
 			requireAll(t, <-replies, http.StatusOK)
-			require.Equal(t, 1, f.origin.called(key))
+			require.Equal(t, 1, f.origin.Called(key))
 		})
 	}
 }
@@ -87,7 +89,7 @@ func (f *fleet) callAndHangUp(key string) (hangUp func()) {
 			assert.ErrorIs(f.t, err, context.Canceled)
 		}
 	}()
-	f.origin.awaitCall(f.t, key, 1)
+	f.origin.AwaitCall(f.t, key, 1)
 	return func() {
 		cancel()
 		<-gone
@@ -97,9 +99,9 @@ func (f *fleet) callAndHangUp(key string) (hangUp func()) {
 func TestFleetSharesAFailureAndDoesNotTryAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, 3, "--failure-cooldown=5m")
-	requireAll(t, f.askTogether(1000, "broken", plan{how: fails}), http.StatusBadGateway)
+	requireAll(t, f.askTogether(1000, "broken", cachetest.Plan{How: cachetest.Fail}), http.StatusBadGateway)
 	requireAll(t, f.ask(100, "broken"), http.StatusBadGateway)
-	require.Equal(t, 1, f.origin.called("broken"))
+	require.Equal(t, 1, f.origin.Called("broken"))
 	f.requireNoLeases()
 }
 
@@ -113,7 +115,7 @@ func TestFleetWaitsWithoutAStormOfCommands(t *testing.T) {
 	replies := make([][]reply, keys)
 	for i := range keys {
 		key := "k" + strconv.Itoa(i)
-		releases = append(releases, f.origin.hold(key, plan{}))
+		releases = append(releases, f.origin.Hold(key, cachetest.Plan{}))
 		all.Go(func() { replies[i] = f.ask(40, key) })
 	}
 	f.awaitWaiting(40 * keys)
@@ -131,7 +133,7 @@ func TestFleetWaitsWithoutAStormOfCommands(t *testing.T) {
 	all.Wait()
 	for i := range keys {
 		requireAll(t, replies[i], http.StatusOK)
-		require.Equal(t, 1, f.origin.called("k"+strconv.Itoa(i)))
+		require.Equal(t, 1, f.origin.Called("k"+strconv.Itoa(i)))
 	}
 }
 

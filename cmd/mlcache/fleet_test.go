@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -19,7 +20,7 @@ import (
 type fleet struct {
 	t       *testing.T
 	redis   *redistest.Server
-	origin  *origin
+	origin  *cachetest.Origin
 	members []*process
 }
 
@@ -28,7 +29,7 @@ type fleet struct {
 // which an instance waits seconds for Redis, is no failure of Redis.
 func startFleet(t *testing.T, n int, flags ...string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	f := &fleet{t: t, redis: redistest.Start(t), origin: cachetest.StartOrigin(t)}
 	f.launch(n, f.redis.URL(), flags)
 	return f
 }
@@ -42,7 +43,7 @@ func (f *fleet) launch(n int, redisURL string, flags []string) {
 
 func (f *fleet) flags(redisURL string, more ...string) []string {
 	return append([]string{
-		"--redis-url=" + redisURL, "--source=http", "--source-url=" + f.origin.url + "/v/{key}",
+		"--redis-url=" + redisURL, "--source=http", "--source-url=" + f.origin.URL + "/v/{key}",
 		"--token=" + secret, "--refresh-ahead=0", "--shutdown-timeout=1s",
 		"--ttl=1h", "--request-timeout=10m", "--source-timeout=10m",
 	}, more...)
@@ -76,9 +77,9 @@ func (f *fleet) ask(n int, key string, headers ...string) []reply {
 
 // askTogether sends n requests for key at once and has the origin answer as the
 // plan says when all of them wait.
-func (f *fleet) askTogether(n int, key string, p plan) []reply {
+func (f *fleet) askTogether(n int, key string, p cachetest.Plan) []reply {
 	f.t.Helper()
-	release := f.origin.hold(key, p)
+	release := f.origin.Hold(key, p)
 	replies := make(chan []reply, 1)
 	go func() { replies <- f.ask(n, key) }()
 	f.awaitWaiting(n)
@@ -138,27 +139,8 @@ func (f *fleet) stored(key string) string {
 // things.
 const patience = 5 * time.Minute
 
-// outOfTime returns when to give up what must come: shortly before go test itself
-// would, so that a machine may be as busy as it likes.
-func outOfTime(t *testing.T) time.Time {
-	now := time.Now()
-	if deadline, set := t.Deadline(); set {
-		return now.Add(deadline.Sub(now) * 19 / 20)
-	}
-	return now.Add(time.Hour)
-}
-
-// eventually polls until holds does, and returns how long that took. It is no
-// measurement: it fails only when the time of all tests is over. The longer it waits
-// the less it polls, so that it leaves the processor to what it waits for.
+// eventually polls until holds does, see cachetest.Eventually.
 func eventually(t *testing.T, what string, holds func() bool) time.Duration {
 	t.Helper()
-	began, end := time.Now(), outOfTime(t)
-	for pause := 2 * time.Millisecond; !holds(); pause = min(pause*3/2, 50*time.Millisecond) {
-		if time.Now().After(end) {
-			require.FailNow(t, "it does not happen: "+what)
-		}
-		time.Sleep(pause)
-	}
-	return time.Since(began)
+	return cachetest.Eventually(t, what, holds)
 }

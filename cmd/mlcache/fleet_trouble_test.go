@@ -2,7 +2,11 @@
 
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
+)
 
 // trouble is one thing that can go wrong, and what it excuses.
 type trouble struct {
@@ -52,13 +56,13 @@ func (s *soak) troubles(victim int) []trouble {
 		{name: "an instance is stopped", at: victim, late: true, alone: true, begin: p.pause, end: p.resume},
 		{name: "an instance is killed", at: victim, refuses: true, alone: true, begin: p.kill, end: p.begin},
 		{name: "the origin fails", at: everywhere, refuses: true,
-			begin: func() { s.origin.answer("", plan{how: fails}) }, end: s.usualOrigin},
+			begin: func() { s.origin.Answer("", cachetest.Plan{How: cachetest.Fail}) }, end: s.usualOrigin},
 		{name: "the origin is slow", at: everywhere,
-			begin: func() { s.origin.answer("", plan{delay: slowLoad}) }, end: s.usualOrigin},
+			begin: func() { s.origin.Answer("", cachetest.Plan{Delay: slowLoad}) }, end: s.usualOrigin},
 	}
 }
 
-func (s *soak) usualOrigin() { s.origin.answer("", plan{delay: 10 * time.Millisecond}) }
+func (s *soak) usualOrigin() { s.origin.Answer("", cachetest.Plan{Delay: 10 * time.Millisecond}) }
 
 // havoc lets one trouble come after the other, in an order and for times that
 // the seed says, with quiet in between in which all must be well.

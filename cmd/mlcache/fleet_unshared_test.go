@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 var (
@@ -17,13 +19,13 @@ var (
 
 // unshared are loads that leave nothing in Redis, with the flags of rememberNothing.
 var unshared = map[string]struct {
-	how     func(o *origin, w http.ResponseWriter, r *http.Request)
+	how     func(o *cachetest.Origin, w http.ResponseWriter, r *http.Request)
 	headers []string
 	status  int
 }{
 	"no-store without a token":      {headers: noStoreWithoutToken, status: http.StatusOK},
-	"no such key, not remembered":   {how: hasNone, status: http.StatusNotFound},
-	"a failure without a cool-down": {how: fails, status: http.StatusBadGateway},
+	"no such key, not remembered":   {how: cachetest.NotFound, status: http.StatusNotFound},
+	"a failure without a cool-down": {how: cachetest.Fail, status: http.StatusBadGateway},
 }
 
 // keyFor returns a key for a case that has this name.
@@ -38,19 +40,19 @@ func TestFleetSharesALoadThatLeavesNothingInRedis(t *testing.T) {
 	f, _ := startFarFleet(t, farAway, 6, rememberNothing...)
 	for name, c := range unshared {
 		key := keyFor(name)
-		release := f.origin.hold(key, plan{how: c.how})
+		release := f.origin.Hold(key, cachetest.Plan{How: c.how})
 		requireAll(t, f.askWhileLoading(key, release, c.headers), c.status)
-		require.Equal(t, 1, f.origin.called(key), key)
+		require.Equal(t, 1, f.origin.Called(key), key)
 	}
 }
 
 func TestFleetLoadsWhatIsNotStoredSideBySide(t *testing.T) {
 	t.Parallel()
 	f, _ := startFarFleet(t, farAway, 6)
-	release := f.origin.hold("k", plan{})
+	release := f.origin.Hold("k", cachetest.Plan{})
 	requireAll(t, f.askWhileLoading("k", release, noStore), http.StatusOK)
-	require.Equal(t, 6, f.origin.called("k"), "each may ask for a load of its own")
-	require.Zero(t, f.origin.calledAfterwards("k"), "nobody waits for another")
+	require.Equal(t, 6, f.origin.Called("k"), "each may ask for a load of its own")
+	require.Zero(t, f.origin.CalledAfterwards("k"), "nobody waits for another")
 }
 
 // askWhileLoading asks each instance for key and calls release when all of them load it
@@ -60,7 +62,7 @@ func (f *fleet) askWhileLoading(key string, release func(), headers []string) []
 	replies := make(chan []reply, 1)
 	go func() { replies <- f.ask(len(f.members), key, headers...) }()
 	eventually(f.t, "each instance loads or waits", func() bool {
-		return f.origin.called(key)+f.awaiting(key) == len(f.members)
+		return f.origin.Called(key)+f.awaiting(key) == len(f.members)
 	})
 	release()
 	return <-replies
@@ -82,16 +84,16 @@ func TestFleetKeepsNoOldCopyOfWhatIsNotStored(t *testing.T) {
 	t.Parallel()
 	for name, replace := range map[string]func(f *fleet){
 		"a PUT with max-age=0": func(f *fleet) {
-			f.members[0].put("k", valueOf("k", 2), "Cache-Control", "max-age=0")
+			f.members[0].put("k", cachetest.ValueOf("k", 2), "Cache-Control", "max-age=0")
 			f.awaitInvalidated(0)
 		},
 		"a load of a key that is gone": func(f *fleet) {
-			f.origin.answer("k", plan{how: hasNone})
+			f.origin.Answer("k", cachetest.Plan{How: cachetest.NotFound})
 			require.Equal(f.t, http.StatusNotFound, f.members[0].ask("k", reload...).status)
 			f.awaitInvalidated(0)
 		},
 		"loads of such a key on all instances at once": func(f *fleet) {
-			f.origin.answer("k", plan{how: hasNone})
+			f.origin.Answer("k", cachetest.Plan{How: cachetest.NotFound})
 			// An instance that is told drops its copy before, whichever loaded.
 			requireAll(f.t, f.ask(6, "k", reload...), http.StatusNotFound)
 		},
@@ -99,11 +101,11 @@ func TestFleetKeepsNoOldCopyOfWhatIsNotStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, _ := startFarFleet(t, farAway, 3, append(rememberNothing, "--l2-stale=10m")...)
-			f.origin.change("k", 1)
+			f.origin.Change("k", 1)
 			f.requireEachAnswers("k", http.StatusOK)
 			require.True(t, f.allHold("k", 1))
 			replace(f)
-			f.origin.answer("k", plan{how: fails})
+			f.origin.Answer("k", cachetest.Plan{How: cachetest.Fail})
 			for range 2 {
 				f.requireEachAnswers("k", http.StatusBadGateway)
 			}

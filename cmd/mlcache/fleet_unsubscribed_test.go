@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -44,13 +45,13 @@ func TestFleetSharesNothingOldWhileItsSubscriptionIsDown(t *testing.T) {
 	writer, reader := f.members[0], f.members[1]
 	writes := map[string]func(key string){
 		"delete": writer.remove,
-		"put":    func(key string) { writer.put(key, valueOf(key, 2)) },
+		"put":    func(key string) { writer.put(key, cachetest.ValueOf(key, 2)) },
 	}
 	var keys []string
 	for write := range writes {
 		for _, key := range []string{"held-" + write, "looked-" + write, "loaded-" + write} {
 			keys = append(keys, key)
-			f.origin.change(key, 1)
+			f.origin.Change(key, 1)
 		}
 		require.Equal(t, "source", detail(reader.ask("held-"+write)))
 		require.Equal(t, "source", detail(writer.ask("looked-"+write)))
@@ -58,18 +59,18 @@ func TestFleetSharesNothingOldWhileItsSubscriptionIsDown(t *testing.T) {
 	resubscribe := f.unsubscribe(proxy)
 	for name, write := range writes {
 		replace := func(key string) {
-			f.origin.change(key, 2)
+			f.origin.Change(key, 2)
 			write(key)
 		}
 		replace("held-" + name)
-		require.Equal(t, valueOf("held-"+name, 2), reader.ask("held-"+name).body)
+		require.Equal(t, cachetest.ValueOf("held-"+name, 2), reader.ask("held-"+name).body)
 		f.requireLookIsNotShared("looked-"+name, proxy, replace)
 		f.requireLoadIsNotShared("loaded-"+name, replace)
 	}
 	resubscribe()
 	for _, key := range keys {
 		for _, r := range f.ask(2, key) {
-			require.Equal(t, valueOf(key, 2), r.body, r.header.Get("Cache-Status"))
+			require.Equal(t, cachetest.ValueOf(key, 2), r.body, r.header.Get("Cache-Status"))
 		}
 	}
 }
@@ -88,9 +89,9 @@ func (f *fleet) requireLookIsNotShared(key string, proxy *redistest.Proxy, repla
 // requireLoadIsNotShared has key replaced while the second instance loads it.
 func (f *fleet) requireLoadIsNotShared(key string, replace func(key string)) {
 	f.t.Helper()
-	release := f.origin.hold(key, plan{})
+	release := f.origin.Hold(key, cachetest.Plan{})
 	early := f.members[1].later(key)
-	f.origin.awaitCall(f.t, key, 1)
+	f.origin.AwaitCall(f.t, key, 1)
 	replace(key)
 	f.requireNewWhenJoined(key, early, release)
 }
@@ -102,6 +103,6 @@ func (f *fleet) requireNewWhenJoined(key string, early <-chan reply, end func())
 	late := f.members[1].later(key)
 	f.awaitWaiting(2)
 	end()
-	require.Equal(f.t, valueOf(key, 2), (<-late).body)
+	require.Equal(f.t, cachetest.ValueOf(key, 2), (<-late).body)
 	require.Equal(f.t, http.StatusOK, (<-early).status)
 }

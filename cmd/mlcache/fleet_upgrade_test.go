@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -39,7 +40,7 @@ func TestFleetIsUpgradedInstanceByInstance(t *testing.T) {
 // without them, which is what the former has become later on.
 func startMixed(t *testing.T, program string, flags ...string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	f := &fleet{t: t, redis: redistest.Start(t), origin: cachetest.StartOrigin(t)}
 	common := f.flags(f.redis.URL(), "--l2-timeout=20s", "--lock-ttl=1m", "--negative-ttl=1h", "--failure-cooldown=1h")
 	f.members = launchOf(t, program, 1, common)
 	f.members = append(f.members, launch(t, 1, append(common, flags...))...)
@@ -64,19 +65,19 @@ func (f *fleet) requireFrom(p *process, layer, key, value string) {
 }
 
 func (f *fleet) requireShared() {
-	f.origin.answer("none", plan{how: hasNone})
+	f.origin.Answer("none", cachetest.Plan{How: cachetest.NotFound})
 	f.bothWays(func(key string, first, second *process) {
-		f.requireFrom(first, "source", key, valueOf(key, 0))
-		f.requireFrom(second, "l2", key, valueOf(key, 0))
-		require.Equal(f.t, 1, f.origin.called(key))
+		f.requireFrom(first, "source", key, cachetest.ValueOf(key, 0))
+		f.requireFrom(second, "l2", key, cachetest.ValueOf(key, 0))
+		require.Equal(f.t, 1, f.origin.Called(key))
 		first.put(key+"-put", "by hand", "Cache-Control", "max-age=600")
 		f.requireFrom(second, "l2", key+"-put", "by hand")
-		require.Zero(f.t, f.origin.called(key+"-put"))
-		f.origin.answer(key+"-none", plan{how: hasNone})
+		require.Zero(f.t, f.origin.Called(key+"-put"))
+		f.origin.Answer(key+"-none", cachetest.Plan{How: cachetest.NotFound})
 		for _, p := range []*process{first, second} {
 			require.Equal(f.t, http.StatusNotFound, p.ask(key+"-none").status)
 		}
-		require.Equal(f.t, 1, f.origin.called(key+"-none"))
+		require.Equal(f.t, 1, f.origin.Called(key+"-none"))
 	})
 	for _, p := range f.members {
 		require.Zero(f.t, p.metrics()["l2_undecodable"])
@@ -87,20 +88,20 @@ func (f *fleet) requireShared() {
 func (f *fleet) requireOneLoad() {
 	f.bothWays(func(key string, first, _ *process) {
 		for key, status := range map[string]int{key: http.StatusOK, key + "-fails": http.StatusBadGateway} {
-			p := plan{}
+			p := cachetest.Plan{}
 			if status != http.StatusOK {
-				p.how = fails
+				p.How = cachetest.Fail
 			}
-			release := f.origin.hold(key, p)
+			release := f.origin.Hold(key, p)
 			loads := make(chan reply, 1)
 			go func() { loads <- first.ask(key) }()
-			f.origin.awaitCall(f.t, key, 1)
+			f.origin.AwaitCall(f.t, key, 1)
 			wait := make(chan []reply, 1)
 			go func() { wait <- f.ask(30, key) }()
 			f.awaitWaiting(31)
 			release()
 			requireAll(f.t, append(<-wait, <-loads), status)
-			require.Equal(f.t, 1, f.origin.called(key))
+			require.Equal(f.t, 1, f.origin.Called(key))
 		}
 	})
 	f.requireNoLeases()
@@ -111,19 +112,19 @@ func (f *fleet) requireWritesReach() {
 		for range 2 {
 			f.requireEachAnswers(key, http.StatusOK) // so that all have it in memory
 		}
-		f.origin.change(key, 1)
-		first.put(key, valueOf(key, 1))
+		f.origin.Change(key, 1)
+		first.put(key, cachetest.ValueOf(key, 1))
 		f.requireTold(key, 1, time.Now(), f.members...)
-		require.Equal(f.t, 1, f.origin.called(key))
-		f.origin.change(key, 2)
+		require.Equal(f.t, 1, f.origin.Called(key))
+		f.origin.Change(key, 2)
 		second.remove(key)
 		f.requireTold(key, 2, time.Now(), f.members...)
-		require.Equal(f.t, 2, f.origin.called(key))
+		require.Equal(f.t, 2, f.origin.Called(key))
 	})
 }
 
 func (f *fleet) requirePutStays() {
-	f.requireStays(func(writes *process, key string) { writes.put(key, valueOf(key, 1)) })
+	f.requireStays(func(writes *process, key string) { writes.put(key, cachetest.ValueOf(key, 1)) })
 }
 
 func (f *fleet) requireDeleteStays() { f.requireStays((*process).remove) }
@@ -132,11 +133,11 @@ func (f *fleet) requireDeleteStays() { f.requireStays((*process).remove) }
 // must not come back.
 func (f *fleet) requireStays(write func(writes *process, key string)) {
 	f.bothWays(func(key string, loads, writes *process) {
-		release := f.origin.hold(key, plan{})
+		release := f.origin.Hold(key, cachetest.Plan{})
 		answered := make(chan reply, 1)
 		go func() { answered <- loads.ask(key) }()
-		f.origin.awaitCall(f.t, key, 1)
-		f.origin.change(key, 1)
+		f.origin.AwaitCall(f.t, key, 1)
+		f.origin.Change(key, 1)
 		write(writes, key)
 		release()
 		require.Equal(f.t, http.StatusOK, (<-answered).status)
@@ -160,28 +161,27 @@ var (
 	compressed = novelty{prefix: strings.Repeat("the same again, ", 500)}
 )
 
-func (n novelty) value(key string, version int) string { return n.prefix + valueOf(key, version) }
+func (n novelty) value(key string, version int) string {
+	return n.prefix + cachetest.ValueOf(key, version)
+}
 
-func (n novelty) answer(o *origin, w http.ResponseWriter, r *http.Request) {
+func (n novelty) answer(o *cachetest.Origin, w http.ResponseWriter, r *http.Request) {
 	key := strings.TrimPrefix(r.URL.Path, "/v/")
-	o.mu.Lock()
-	version := o.versions[key]
-	o.mu.Unlock()
 	for name, value := range n.header {
 		w.Header().Set(name, value)
 	}
-	_, _ = io.WriteString(w, n.value(key, version))
+	_, _ = io.WriteString(w, n.value(key, o.Version(key)))
 }
 
 func (n novelty) requireMissed(f *fleet) {
 	former, stores, reads := f.members[0], f.members[1], f.members[2]
-	f.origin.answer("", plan{how: n.answer})
+	f.origin.Answer("", cachetest.Plan{How: n.answer})
 
 	f.requireFrom(stores, "source", "k", n.value("k", 0))
 	f.requireFrom(reads, "l2", "k", n.value("k", 0))
-	require.Equal(f.t, 1, f.origin.called("k"))
+	require.Equal(f.t, 1, f.origin.Called("k"))
 	f.requireFrom(former, "source", "k", n.value("k", 0))
-	require.Equal(f.t, 2, f.origin.called("k"), "one load more")
+	require.Equal(f.t, 2, f.origin.Called("k"), "one load more")
 	require.Positive(f.t, former.metrics()["l2_undecodable"])
 
 	f.requireFrom(former, "source", "l", n.value("l", 0))
@@ -189,17 +189,17 @@ func (n novelty) requireMissed(f *fleet) {
 		f.requireFrom(p, "l2", "l", n.value("l", 0))
 		require.Zero(f.t, p.metrics()["l2_undecodable"])
 	}
-	require.Equal(f.t, 1, f.origin.called("l"))
+	require.Equal(f.t, 1, f.origin.Called("l"))
 
 	f.requireFrom(stores, "source", "m", n.value("m", 0))
 	require.Equal(f.t, http.StatusOK, former.batch("m")[0].Status)
-	require.Equal(f.t, 2, f.origin.called("m"))
+	require.Equal(f.t, 2, f.origin.Called("m"))
 
-	f.origin.change("k", 1)
+	f.origin.Change("k", 1)
 	stores.put("k", n.value("k", 1), n.put...)
 	require.True(f.t, n.isUnknown(f.stored("k")))
 	f.requireTold("k", 1, time.Now(), f.members...)
-	f.origin.change("k", 2)
+	f.origin.Change("k", 2)
 	stores.put("k", n.value("k", 2), n.put...)
 	former.remove("k")
 	f.requireTold("k", 2, time.Now(), f.members...)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 // later asks for key and returns where the answer will be.
@@ -20,9 +22,9 @@ func TestFleetLoadsElsewhereWhileAnInstanceWaitsForASlot(t *testing.T) {
 	t.Parallel()
 	f, proxy := startFarFleet(t, farAway, 2, "--source-concurrency=1")
 	busy, idle := f.members[0], f.members[1]
-	release := f.origin.hold("slow", plan{})
+	release := f.origin.Hold("slow", cachetest.Plan{})
 	slow := busy.later("slow")
-	f.origin.awaitCall(t, "slow", 1)
+	f.origin.AwaitCall(t, "slow", 1)
 
 	looked := proxy.HoldReply("mlc:{k}")
 	queued := busy.later("k")
@@ -41,16 +43,16 @@ func TestFleetLoadsElsewhereWhileAnInstanceWaitsForASlot(t *testing.T) {
 		r := <-answer
 		require.Equal(t, http.StatusOK, r.status, r.body)
 	}
-	require.Equal(t, 1, f.origin.called("k"))
+	require.Equal(t, 1, f.origin.Called("k"))
 }
 
 func TestFleetGivesACallerThatJoinsLateItsOwnTime(t *testing.T) {
 	t.Parallel()
 	const timeout = 1500 * time.Millisecond
 	f, _ := startFarFleet(t, farAway, 2, "--request-timeout="+timeout.String())
-	release := f.origin.hold("k", plan{})
+	release := f.origin.Hold("k", cachetest.Plan{})
 	first := f.members[0].later("k")
-	f.origin.awaitCall(t, "k", 1)
+	f.origin.AwaitCall(t, "k", 1)
 	f.members[0].awaitCallAge("k", timeout/2)
 	late := make(chan []reply, 1)
 	go func() { late <- f.ask(10, "k") }()

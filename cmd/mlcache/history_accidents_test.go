@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -213,10 +214,10 @@ const slowly = 700 * time.Millisecond
 // duringLoad has the instance load the version before a DELETE elsewhere, and calls
 // what then.
 func (t *trial) duringLoad(at int, what func()) {
-	t.origin.answer(calm, plan{delay: slowly})
+	t.origin.Answer(calm, cachetest.Plan{Delay: slowly})
 	t.writeOne(t.history, at, http.MethodDelete, calm) // the readers load it
 	time.Sleep(t.network.RTT*2 + 50*time.Millisecond)
-	t.origin.answer(calm, plan{})
+	t.origin.Answer(calm, cachetest.Plan{})
 	what()
 }
 

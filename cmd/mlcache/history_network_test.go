@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -45,7 +46,7 @@ func trialSeed(t *testing.T) uint64 {
 func startTrial(t *testing.T, n redistest.Network, secure bool) *trial {
 	t.Helper()
 	t.Logf("%+v, TLS %v: to be repeated with MLCACHE_TEST_HISTORY_SEED=%d", n, secure, n.Seed)
-	f := &fleet{t: t, redis: redistest.Start(t), origin: startOrigin(t)}
+	f := &fleet{t: t, redis: redistest.Start(t), origin: cachetest.StartOrigin(t)}
 	tr := &trial{fleet: f, network: n, budget: max(50*time.Millisecond, 3*n.RTT),
 		random: rand.New(rand.NewPCG(n.Seed, 0))}
 	for i := range 3 {
@@ -116,7 +117,7 @@ func (t *trial) observed(what func()) {
 func (t *trial) suffer(next accident) {
 	t.t.Helper()
 	t.settle()
-	t.origin.answer("", plan{delay: upTo(t.random, 30*time.Millisecond)})
+	t.origin.Answer("", cachetest.Plan{Delay: upTo(t.random, 30*time.Millisecond)})
 	time.Sleep(20*time.Millisecond + upTo(t.random, 80*time.Millisecond))
 	at, from := t.random.IntN(len(t.members)), t.now()
 	next.happen(t, at)

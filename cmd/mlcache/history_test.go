@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 // history is what the clients of a fleet saw: who wrote and read what, and when. See
@@ -85,7 +87,9 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 // putOf is what a PUT stores, valueOf what the origin answers.
 func putOf(key string, version int) string { return fmt.Sprintf("%s put v%d", key, version) }
 
-func parseValue(body string) value { return value{versionOf(body), strings.Contains(body, " put v")} }
+func parseValue(body string) value {
+	return value{cachetest.VersionOf(body), strings.Contains(body, " put v")}
+}
 
 // add takes note of an operation that has ended.
 func (h *history) add(key string, o operation) {

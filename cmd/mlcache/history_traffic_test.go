@@ -92,11 +92,11 @@ func (f *fleet) keepWriting(h *history, l load, key string, writer int, random *
 
 // writeOne puts or deletes, after the origin has a new version.
 func (f *fleet) writeOne(h *history, at int, method, key string) {
-	version, body := f.origin.advance(key), ""
+	version, body := f.origin.Advance(key), ""
 	if method == http.MethodPut {
 		body = putOf(key, version)
 	}
-	o := operation{method: method, at: at, value: value{version, method == http.MethodPut}, origin: f.origin.version(key)}
+	o := operation{method: method, at: at, value: value{version, method == http.MethodPut}, origin: f.origin.Version(key)}
 	o.begun = h.now()
 	r := f.members[at].send(method, key, body)
 	o.ended, o.status = h.now(), r.status
@@ -119,18 +119,4 @@ func (f *fleet) readAll(h *history, keys []string) {
 			}
 		}
 	}
-}
-
-// advance makes the next version the value of key.
-func (o *origin) advance(key string) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.versions[key]++
-	return o.versions[key]
-}
-
-func (o *origin) version(key string) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.versions[key]
 }

@@ -11,6 +11,8 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 func TestMeasureInvalidation(t *testing.T) {
@@ -32,7 +34,7 @@ func TestMeasureInvalidation(t *testing.T) {
 
 // holdOn has the reader hold version 1 of key in memory.
 func (f *fleet) holdOn(reader *process, key string) {
-	f.origin.change(key, 1)
+	f.origin.Change(key, 1)
 	assert.Equal(f.t, "source", detail(f.members[0].ask(key)))
 	reader.ask(key)
 	assert.Equal(f.t, "l1", detail(reader.ask(key)))
@@ -61,11 +63,11 @@ func (f *fleet) invalidations() <-chan time.Time {
 // oneInvalidation has key deleted on the first process while the reader is asked for it
 // all the time.
 func (f *fleet) oneInvalidation(reader *process, key string, told <-chan time.Time, old, reloaded *figures) {
-	f.origin.change(key, 2)
+	f.origin.Change(key, 2)
 	began, removed := time.Now(), make(chan reply, 1)
 	go func() { removed <- f.members[0].send(http.MethodDelete, key, "") }()
 	last := began
-	for versionOf(reader.ask(key).body) != 2 {
+	for cachetest.VersionOf(reader.ask(key).body) != 2 {
 		last = time.Now()
 	}
 	reloaded.add(time.Since(began))

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 func TestMeasureTakeover(t *testing.T) {
@@ -37,13 +39,13 @@ func (f *fleet) loadAndKill(round, keys int) (after []time.Duration) {
 	name := func(i int) string { return fmt.Sprintf("t%d-%d", round, i) }
 	calls := make(chan time.Time, 2*keys)
 	for i := range keys {
-		f.origin.answer(name(i), plan{delay: 0, how: func(o *origin, w http.ResponseWriter, r *http.Request) {
+		f.origin.Answer(name(i), cachetest.Plan{Delay: 0, How: func(o *cachetest.Origin, w http.ResponseWriter, r *http.Request) {
 			calls <- time.Now()
-			if o.called(name(i)) == 1 {
-				o.pass(time.Minute, r)
+			if o.Called(name(i)) == 1 {
+				o.Pass(time.Minute, r)
 				return
 			}
-			_, _ = io.WriteString(w, valueOf(name(i), 0))
+			_, _ = io.WriteString(w, cachetest.ValueOf(name(i), 0))
 		}})
 	}
 	var all sync.WaitGroup
@@ -65,7 +67,7 @@ func (f *fleet) loadAndKill(round, keys int) (after []time.Duration) {
 	}
 	all.Wait()
 	for i := range keys {
-		require.Equal(f.t, 2, f.origin.called(name(i)))
+		require.Equal(f.t, 2, f.origin.Called(name(i)))
 	}
 	return after
 }

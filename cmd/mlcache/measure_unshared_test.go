@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 func TestMeasureLoadsThatLeaveNothing(t *testing.T) {
@@ -38,7 +40,7 @@ func (f *fleet) loadUnshared(name string, load time.Duration, keys int) (slowest
 	var all sync.WaitGroup
 	for i := range keys {
 		key := fmt.Sprint(keyFor(name), i)
-		f.origin.answer(key, plan{delay: load, how: c.how})
+		f.origin.Answer(key, cachetest.Plan{Delay: load, How: c.how})
 		all.Go(func() {
 			var most time.Duration
 			for _, r := range f.ask(len(f.members), key, c.headers...) {
@@ -50,7 +52,7 @@ func (f *fleet) loadUnshared(name string, load time.Duration, keys int) (slowest
 	}
 	all.Wait()
 	for i := range keys {
-		calls += f.origin.called(fmt.Sprint(keyFor(name), i))
+		calls += f.origin.Called(fmt.Sprint(keyFor(name), i))
 	}
 	return slowest, calls
 }

@@ -14,6 +14,8 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 // pollingWaiter is how often the waiter asks with which ours are compared.
@@ -25,10 +27,10 @@ type held struct {
 	answered chan time.Time // when the value was on its way
 }
 
-func (h held) plan() plan {
-	return plan{how: func(o *origin, w http.ResponseWriter, r *http.Request) {
+func (h held) plan() cachetest.Plan {
+	return cachetest.Plan{How: func(o *cachetest.Origin, w http.ResponseWriter, r *http.Request) {
 		<-h.release
-		_, _ = io.WriteString(w, valueOf(strings.TrimPrefix(r.URL.Path, "/v/"), 0))
+		_, _ = io.WriteString(w, cachetest.ValueOf(strings.TrimPrefix(r.URL.Path, "/v/"), 0))
 		w.(http.Flusher).Flush()
 		select {
 		case h.answered <- time.Now():
@@ -59,7 +61,7 @@ func TestMeasureWaiters(t *testing.T) {
 // polled is not nil, a waiter that polls.
 func (f *fleet) oneLoad(key string, rtt time.Duration, same, other, polled *figures) {
 	h := held{make(chan struct{}), make(chan time.Time, 1)}
-	f.origin.answer(key, h.plan())
+	f.origin.Answer(key, h.plan())
 	var all sync.WaitGroup
 	ends := make([]time.Time, 2*len(f.members))
 	ask := func(i int) {
@@ -70,7 +72,7 @@ func (f *fleet) oneLoad(key string, rtt time.Duration, same, other, polled *figu
 		})
 	}
 	ask(0)
-	f.origin.awaitCall(f.t, key, 1)
+	f.origin.AwaitCall(f.t, key, 1)
 	for i := 1; i < len(ends); i++ {
 		ask(i)
 	}
@@ -84,7 +86,7 @@ func (f *fleet) oneLoad(key string, rtt time.Duration, same, other, polled *figu
 	close(h.release)
 	began := <-h.answered
 	all.Wait()
-	assert.Equal(f.t, 1, f.origin.called(key))
+	assert.Equal(f.t, 1, f.origin.Called(key))
 	for i, end := range ends {
 		if i%len(f.members) == 0 {
 			same.add(end.Sub(began))

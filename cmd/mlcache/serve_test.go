@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 )
 
@@ -168,16 +169,16 @@ func TestADataDirectoryKeepsTheCacheOverARestart(t *testing.T) {
 }
 
 func TestOnShutdownLoadsFinishWhileReadySaysNo(t *testing.T) {
-	o := startOrigin(t)
-	release := o.hold("slow", plan{})
-	in := start(t, "--source=http", "--source-url="+o.url+"/v/{key}", "--source-timeout=10m", "--request-timeout=10m", "--shutdown-timeout=10m")
+	o := cachetest.StartOrigin(t)
+	release := o.Hold("slow", cachetest.Plan{})
+	in := start(t, "--source=http", "--source-url="+o.URL+"/v/{key}", "--source-timeout=10m", "--request-timeout=10m", "--shutdown-timeout=10m")
 	loading := make(chan reply, 1)
 	go func() {
 		r, err := in.get("/data/slow")
 		assert.NoError(t, err)
 		loading <- r
 	}()
-	o.awaitCall(t, "slow", 1)
+	o.AwaitCall(t, "slow", 1)
 	stopped := make(chan error, 1)
 	go func() { stopped <- in.stop() }()
 	eventually(t, "it is not ready", func() bool {

@@ -4,9 +4,6 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // cable is what a replica is connected to its master by. It passes bytes on as they
@@ -22,10 +19,10 @@ type cable struct {
 	conns []net.Conn
 }
 
-func startCable(t testing.TB, target string) *cable {
+func startCable(t T, target string) *cable {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	must(t, err)
 	c := &cable{listener: l, target: target, open: make(chan struct{}), cut: make(chan struct{})}
 	close(c.open)
 	c.running.Go(c.accept)

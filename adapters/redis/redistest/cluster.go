@@ -3,9 +3,6 @@ package redistest
 import (
 	"strconv"
 	"strings"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 const (
@@ -17,13 +14,13 @@ const (
 // promoted about two seconds after its master went silent. In between, the whole
 // Cluster refuses what concerns keys, as it does unless configured otherwise.
 type Cluster struct {
-	t     testing.TB
+	t     T
 	pairs []*Pair
 }
 
 // StartCluster starts a Cluster and waits until it can be used. See Start about
 // a machine without Redis.
-func StartCluster(t testing.TB) *Cluster {
+func StartCluster(t T) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
 	for range masters {
@@ -40,7 +37,7 @@ func StartCluster(t testing.TB) *Cluster {
 	return c
 }
 
-func startNode(t testing.TB) *Server {
+func startNode(t T) *Server {
 	t.Helper()
 	return Start(t, Args(
 		"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(FreePort(t)),
@@ -105,7 +102,7 @@ func (c *Cluster) Masters() []*Server {
 func (c *Cluster) Of(key string) *Pair {
 	c.t.Helper()
 	slot, err := strconv.Atoi(c.pairs[0].Master.Command("CLUSTER", "KEYSLOT", key))
-	require.NoError(c.t, err)
+	must(c.t, err)
 	i := 0
 	for slot >= (i+1)*slots/masters {
 		i++

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // commandTimeout ends commands of a server that hangs.
@@ -20,7 +18,7 @@ const commandTimeout = time.Minute
 func (s *Server) Command(args ...string) string {
 	s.t.Helper()
 	answer, err := s.Try(args...)
-	require.NoError(s.t, err)
+	must(s.t, err)
 	return answer
 }
 
@@ -45,8 +43,13 @@ func (s *Server) await(part string, command ...string) {
 
 func (s *Server) awaitThat(good func(answer string) bool, command ...string) {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool {
+	for end := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
 		answer, err := s.Try(command...)
-		return err == nil && good(answer)
-	}, startTimeout, 10*time.Millisecond, "%s does not answer to %v as it should", s.Addr(), command)
+		if err == nil && good(answer) {
+			return
+		}
+		if time.Now().After(end) {
+			fail(s.t, "%s does not answer to %v as it should: %s %v", s.Addr(), command, answer, err)
+		}
+	}
 }

@@ -3,7 +3,6 @@ package redistest
 import (
 	"strconv"
 	"strings"
-	"testing"
 )
 
 // Pair is a master and its replica, as of the last failover that was waited for.
@@ -40,7 +39,7 @@ func (p *Pair) AwaitInStep() {
 }
 
 // StartPair starts a master and its replica, which nobody promotes but Promote.
-func StartPair(t testing.TB) *Pair {
+func StartPair(t T) *Pair {
 	t.Helper()
 	master := Start(t)
 	p := &Pair{Master: master, between: startCable(t, master.Addr())}
@@ -65,7 +64,7 @@ func (p *Pair) Promote() {
 	p.AwaitFailover()
 }
 
-func startPair(t testing.TB) Pair {
+func startPair(t T) Pair {
 	t.Helper()
 	master := Start(t)
 	p := Pair{Master: master, Replica: Start(t, Args("--replicaof", "127.0.0.1", strconv.Itoa(master.port)))}

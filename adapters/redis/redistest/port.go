@@ -4,9 +4,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // Below the ports that systems give to outgoing connections, none of which can
@@ -16,7 +13,7 @@ const lowest, highest = 12000, 32000
 // FreePort returns a port on which nothing listens. It is the test's until that ends,
 // also while its server is down: the port of the same number of UDP, which no server
 // uses, is held so that no other test takes it, of this process or another.
-func FreePort(t testing.TB) int {
+func FreePort(t T) int {
 	t.Helper()
 	for range 100 {
 		port := lowest + rand.N(highest-lowest)
@@ -34,6 +31,6 @@ func FreePort(t testing.TB) int {
 		t.Cleanup(func() { _ = claim.Close() })
 		return port
 	}
-	require.FailNow(t, "no free port")
+	fail(t, "no free port")
 	return 0
 }

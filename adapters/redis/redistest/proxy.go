@@ -4,9 +4,6 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // Proxy is a network of the test's own between clients and a server. It forwards
@@ -29,22 +26,22 @@ type Proxy struct {
 }
 
 // StartProxy starts a proxy in front of the address target.
-func StartProxy(t testing.TB, target string) *Proxy {
+func StartProxy(t T, target string) *Proxy {
 	t.Helper()
 	return startProxy(t, target, "redis", nil)
 }
 
 // StartTLSProxy starts a proxy that clients speak TLS with, by the certificate c. It
 // speaks plainly with the server.
-func StartTLSProxy(t testing.TB, target string, c *Certificate) *Proxy {
+func StartTLSProxy(t T, target string, c *Certificate) *Proxy {
 	t.Helper()
 	return startProxy(t, target, "rediss", &tls.Config{Certificates: []tls.Certificate{c.pair(t)}, MinVersion: tls.VersionTLS12})
 }
 
-func startProxy(t testing.TB, target, scheme string, secure *tls.Config) *Proxy {
+func startProxy(t T, target, scheme string, secure *tls.Config) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	must(t, err)
 	if secure != nil {
 		l = tls.NewListener(l, secure)
 	}

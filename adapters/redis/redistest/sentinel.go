@@ -6,9 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // Three sentinels of which two must agree are the least that outlives the loss
@@ -30,7 +27,7 @@ type Sentinel struct {
 
 // StartSentinel starts a master, its replica and the sentinels, and waits until
 // they know each other. See Start about a machine without Redis.
-func StartSentinel(t testing.TB) *Sentinel {
+func StartSentinel(t T) *Sentinel {
 	t.Helper()
 	needRedis(t)
 	s := &Sentinel{Pair: startPair(t)}
@@ -53,12 +50,12 @@ func (s *Sentinel) URL() string {
 	return s.sentinels[0].URL() + "?" + query.Encode()
 }
 
-func startSentinel(t testing.TB, master *Server) *Server {
+func startSentinel(t T, master *Server) *Server {
 	t.Helper()
 	s := newServer(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sentinel.conf") // a sentinel writes to it what it learns
-	require.NoError(t, os.WriteFile(file, []byte(strings.Join([]string{
+	must(t, os.WriteFile(file, []byte(strings.Join([]string{
 		fmt.Sprintf("port %d", s.port), "bind 127.0.0.1", "dir " + dir,
 		fmt.Sprintf("sentinel monitor %s 127.0.0.1 %d %d", masterName, master.port, quorum),
 		"sentinel down-after-milliseconds " + masterName + " 500",

@@ -12,10 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // startTimeout is generous: only a server that never comes up meets it.
@@ -24,7 +21,7 @@ const startTimeout = time.Minute
 // Server is a redis-server of the test's own, on a free port, with nothing
 // kept on disk. It ends with the test.
 type Server struct {
-	t    testing.TB
+	t    T
 	port int
 	args []string // of redis-server
 	cli  []string // of redis-cli, to reach it
@@ -41,7 +38,7 @@ func Args(args ...string) Option {
 
 // Start starts a server. Where there is no redis-server the test is skipped,
 // but under CI (CI=true) it fails: there, nothing may be left out in silence.
-func Start(t testing.TB, options ...Option) *Server {
+func Start(t T, options ...Option) *Server {
 	t.Helper()
 	needRedis(t)
 	s := newServer(t)
@@ -56,7 +53,7 @@ func Start(t testing.TB, options ...Option) *Server {
 	return s
 }
 
-func needRedis(t testing.TB) {
+func needRedis(t T) {
 	t.Helper()
 	for _, program := range []string{"redis-server", "redis-cli"} {
 		if _, err := exec.LookPath(program); err == nil {
@@ -64,13 +61,13 @@ func needRedis(t testing.TB) {
 		}
 		missing := "NOT TESTED: no redis-server (Debian: apt-get install redis-server)"
 		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
+			fail(t, "%s", missing)
 		}
 		t.Skip(missing)
 	}
 }
 
-func newServer(t testing.TB) *Server {
+func newServer(t T) *Server {
 	port := FreePort(t)
 	return &Server{t: t, port: port, cli: []string{"-e", "-p", strconv.Itoa(port)}}
 }
@@ -110,7 +107,7 @@ func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig syscall.Signal) {
 	s.t.Helper()
-	require.NoError(s.t, s.cmd.Process.Signal(sig))
+	must(s.t, s.cmd.Process.Signal(sig))
 }
 
 // Restart starts a killed server on the same port, empty, and waits until it
@@ -119,6 +116,6 @@ func (s *Server) Restart() {
 	s.t.Helper()
 	s.cmd = exec.Command("redis-server", slices.Clone(s.args)...)
 	s.cmd.SysProcAttr = endsWithParent()
-	require.NoError(s.t, s.cmd.Start())
+	must(s.t, s.cmd.Start())
 	s.await("PONG", "PING")
 }

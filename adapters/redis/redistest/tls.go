@@ -16,10 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 const (
@@ -43,10 +40,10 @@ func NewCertificate(dir string) (*Certificate, error) {
 	return c, c.write()
 }
 
-func (c *Certificate) pair(t testing.TB) tls.Certificate {
+func (c *Certificate) pair(t T) tls.Certificate {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	require.NoError(t, err)
+	must(t, err)
 	return pair
 }
 
@@ -56,11 +53,11 @@ type TLS struct{ *Server }
 // StartTLS starts such a server, with one user to whom the rules give its
 // rights, as in ACL SETUSER: "~mlc:*", "+get". See Start about a machine without
 // Redis.
-func StartTLS(t testing.TB, c *Certificate, rules ...string) *TLS {
+func StartTLS(t T, c *Certificate, rules ...string) *TLS {
 	t.Helper()
 	needRedis(t)
 	users := filepath.Join(t.TempDir(), "users")
-	require.NoError(t, os.WriteFile(users, []byte(strings.Join([]string{
+	must(t, os.WriteFile(users, []byte(strings.Join([]string{
 		"user default off",
 		"user " + adminUser + " on >" + adminPassword + " ~* &* +@all",
 		"user " + aclUser + " on >" + aclPassword + " " + strings.Join(rules, " "),
