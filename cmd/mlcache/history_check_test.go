@@ -51,6 +51,7 @@ type handwritten struct {
 	operations []operation
 	outages    []span
 	failures   []span
+	vain       bool // L2 is asked in vain
 }
 
 func (w handwritten) violation() error {
@@ -58,6 +59,7 @@ func (w handwritten) violation() error {
 	return h.violation(promises{
 		budget: ms(50), lifetime: ms(1000),
 		invalidated: func(int, time.Duration) time.Duration { return ms(19) },
+		inVain:      func(operation) bool { return w.vain },
 	})
 }
 
@@ -65,6 +67,11 @@ func operations(all ...operation) handwritten { return handwritten{operations: a
 
 func (w handwritten) outage(at, from, to int) handwritten {
 	w.outages = append(w.outages, span{at, ms(from), ms(to)})
+	return w
+}
+
+func (w handwritten) inVain() handwritten {
+	w.vain = true
 	return w
 }
 
@@ -78,7 +85,7 @@ func TestHistoriesThatKeepThePromisesPass(t *testing.T) {
 	for name, h := range map[string]handwritten{
 		"nothing": operations(),
 		"memory has missed an invalidation, and asked L2 in vain": operations(
-			loaded(0, 0, 0, 1), remove(1, 1, 100, 110), loaded(0, 0, 400, 501)).outage(0, 50, 300),
+			loaded(0, 0, 0, 1), remove(1, 1, 100, 110), loaded(0, 0, 400, 450)).outage(0, 50, 300).inVain(),
 		"nothing was written":                            operations(loaded(0, 0, 0, 1), loaded(1, 0, 100, 101)),
 		"a PUT is read everywhere":                       operations(put(0, 1, 0, 5), got(0, 1, 6, 7), got(1, 1, 30, 31)),
 		"the origin has it too":                          operations(put(0, 1, 0, 5), loaded(0, 1, 6, 7), got(0, 1, 8, 9)),
@@ -120,7 +127,8 @@ func TestHistoriesThatBreakAPromiseAreCaught(t *testing.T) {
 		"memory has missed an invalidation, and L2 was not asked twice": operations(
 			loaded(0, 0, 0, 1), remove(1, 1, 100, 110), loaded(0, 0, 400, 450)).outage(0, 50, 300),
 		"memory has missed an invalidation, and L2 answered": operations(
-			loaded(0, 0, 0, 1), remove(1, 1, 100, 110), from("l2", loaded(0, 0, 400, 501))).outage(0, 50, 300),
+			loaded(0, 0, 0, 1), remove(1, 1, 100, 110), from("l2", loaded(0, 0, 400, 501))).outage(0, 50, 300).inVain(),
+		"L2 asked in vain, without an outage":            operations(put(0, 1, 0, 1), put(0, 2, 10, 15), got(1, 1, 400, 401)).inVain(),
 		"old on the same instance after a PUT":           operations(put(0, 1, 0, 1), put(0, 2, 10, 15), got(0, 1, 16, 17)),
 		"old on the same instance after a DELETE":        operations(put(0, 1, 0, 1), remove(0, 2, 10, 15), got(0, 1, 16, 17)),
 		"a load from before brings it back":              operations(remove(0, 2, 10, 15), loaded(0, 1, 16, 17)),

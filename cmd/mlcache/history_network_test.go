@@ -163,6 +163,7 @@ func (t *trial) settle() {
 func (t *trial) promises(slack time.Duration) promises {
 	return promises{
 		budget: t.budget, lifetime: trialTTL + 100*time.Millisecond,
+		inVain: func(r operation) bool { return t.views[r.at].failed(r.begun, r.ended) >= 2 },
 		invalidated: func(at int, begun time.Duration) time.Duration {
 			then := t.began.Add(begun)
 			return t.network.OneWay() + slack + t.proxies[at].Late(then.Add(-promisedSlack), then) + t.views[at].slowest(begun)

@@ -17,6 +17,9 @@ type promises struct {
 	// invalidated returns how long after a write the instance may miss it, if that
 	// began to be read at that time: the delay of the network and 10 ms.
 	invalidated func(at int, begun time.Duration) time.Duration
+	// inVain reports whether L2 was asked twice in vain for what a GET got from memory.
+	// nil: never.
+	inVain func(get operation) bool
 	// lifetime is for how long a value is served at the most that was replaced
 	// during an outage: its TTL and what it takes to load it. 0: for ever.
 	lifetime time.Duration
@@ -43,8 +46,7 @@ type promises struct {
 //   - What a GET returned was current at some time between its begin, less the time
 //     that invalidations take, and its end. During an outage of the instance, when
 //     invalidations may be missed, memory may be as old as the outage, L2 may not. So
-//     may be what memory has from before an outage when L2 was asked twice in vain,
-//     which takes two budgets.
+//     may be what memory has from before an outage when L2 was asked twice in vain.
 //   - An instance that has a write of its own under way may not see it before its end.
 //
 // And each GET comes after all writes that had succeeded on its own instance before.
@@ -163,7 +165,7 @@ func (p promises) oldest(r operation, outages []span, own []operation) time.Dura
 			oldest = min(oldest, w.begun)
 		}
 	}
-	inVain := r.layer == "l1" && r.ended-r.begun >= 2*p.budget
+	inVain := r.layer == "l1" && p.inVain != nil && p.inVain(r)
 	for _, o := range outages {
 		if o.from < usual && (usual <= o.to || inVain) {
 			oldest = min(oldest, o.from)

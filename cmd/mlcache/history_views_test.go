@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ type view struct {
 	begun, ended time.Duration
 	stands       bool
 	gaps         float64 // how often invalidations may have been missed
+	failures     float64 // how many calls of Redis have failed
 }
 
 // views are those of one instance, by the order of their begin once all are there. It
@@ -42,7 +44,7 @@ func (v *views) look(f *fleet, h *history, at int) view {
 	var m map[string]float64
 	r, err := f.members[at].get("/metrics")
 	if err == nil && json.Unmarshal([]byte(r.body), &m) == nil {
-		now.stands, now.gaps = m["bus_up"] == 1 && m["l2_up"] == 1, m["gaps_heard"]
+		now.stands, now.gaps, now.failures = m["bus_up"] == 1 && m["l2_up"] == 1, m["gaps_heard"], m["l2_failures"]
 	}
 	now.ended = h.now()
 	v.mu.Lock()
@@ -69,6 +71,21 @@ func (v *views) stands(then time.Duration) time.Duration {
 		}
 	}
 	return then
+}
+
+// failed returns how many calls of Redis failed at the most between these times.
+func (v *views) failed(from, to time.Duration) float64 {
+	before, after := 0.0, math.Inf(1)
+	for _, one := range v.all {
+		if one.ended <= from {
+			before = one.failures
+		}
+		if one.begun >= to {
+			after = one.failures
+			break
+		}
+	}
+	return after - before
 }
 
 // slowest returns how long the instance took to answer what asks for nothing but
