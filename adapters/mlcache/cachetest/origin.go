@@ -37,6 +37,7 @@ type Origin struct {
 type Plan struct {
 	Held  <-chan struct{} // it answers when this is closed; nil: at once
 	Delay time.Duration
+	Tags  string                                                  // of the value, in its Surrogate-Key
 	How   func(o *Origin, w http.ResponseWriter, r *http.Request) // nil: with the value
 }
 
@@ -48,7 +49,7 @@ func StartOrigin(t T) *Origin {
 		calls: make(map[string]int), after: make(map[string]int), ended: make(map[string]bool),
 		versions: make(map[string]int), plans: make(map[string]Plan),
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Errorf("an origin cannot listen: %v", err)
 		t.FailNow()
@@ -100,6 +101,9 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.How != nil {
 		p.How(o, w, r)
 		return
+	}
+	if p.Tags != "" {
+		w.Header().Set("Surrogate-Key", p.Tags)
 	}
 	_, _ = io.WriteString(w, ValueOf(key, version))
 }
