@@ -90,15 +90,15 @@ func (l *Locker) ask(ctx context.Context, key domain.Key, token string) (ports.L
 	return ports.Lease{}, fmt.Errorf("redis acquire: unexpected reply %v", reply)
 }
 
-// giveBack releases in the background a token that may have the lease: nobody has to
-// wait for a lease that nobody holds. It tries until the server has answered, or the
+// giveBack releases in the background a token that may still have the lease: nobody has
+// to wait for a lease that nobody holds. It tries until the server has answered, or the
 // lease has expired.
 func (l *Locker) giveBack(key domain.Key, token string) {
 	l.client.running.Go(func() {
 		ctx, cancel := context.WithTimeout(l.client.ctx, l.opts.TTL)
 		defer cancel()
 		for wait := (backoff{}); ctx.Err() == nil; wait.pause(ctx) {
-			err := l.Release(ctx, key, ports.Lease{Token: token}, ports.Ending{})
+			err := l.release(ctx, key, ports.Lease{Token: token}, ports.Ending{})
 			if err == nil || errors.Is(err, domain.ErrLeaseLost) {
 				return
 			}
@@ -179,8 +179,17 @@ func (l *Locker) State(ctx context.Context, key domain.Key) (state domain.LeaseS
 	return state
 }
 
-// Release ends the lease and leaves the failure, if there is one, for the cool-down.
+// Release ends the lease and leaves the failure, if there is one, for the cool-down. If
+// that fails the lease is given back later, without the ending.
 func (l *Locker) Release(ctx context.Context, key domain.Key, lease ports.Lease, e ports.Ending) error {
+	err := l.release(ctx, key, lease, e)
+	if err != nil && !errors.Is(err, domain.ErrLeaseLost) {
+		l.giveBack(key, lease.Token)
+	}
+	return err
+}
+
+func (l *Locker) release(ctx context.Context, key domain.Key, lease ports.Lease, e ports.Ending) error {
 	n := namesOf(l.client.prefix, key)
 	left := parting{name: n.failure, ending: e, removes: errors.Is(e.Failure, domain.ErrWithdrawn)}
 	if e.Failure != nil {

@@ -112,6 +112,22 @@ func TestAServerThatDiesMakesWaitersLookAgain(t *testing.T) {
 	require.Zero(t, <-waiting)
 }
 
+// It would block the key for its TTL, which is an hour, with nobody loading.
+func TestALeaseIsGivenBackThoughItsReleaseFailed(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	in := open(t, proxy.URL(), times)
+	key := parse(t, "k")
+	awaitListening(t, in)
+	lease, err := in.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	lost := proxy.LoseRequest("{k}:lock")
+	require.Error(t, in.locker.Release(t.Context(), key, lease, ports.Ending{}))
+	<-lost.Begun
+	eventually(t, "the lease is given back", func() bool { return server.Command("EXISTS", in.client.prefix+"{k}:lock") == "0" })
+}
+
 func TestClosingTheBusEndsTheWaits(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
