@@ -65,11 +65,12 @@ prove-one-load: ## one load per key, for any number of requests
 
 .PHONY: prove-shared-failure
 prove-shared-failure: ## a failed load is one call, shared, and not repeated at once
-	$(call prove,'Fleet.*Failure|Cooldown',./app ./cmd/mlcache)
+	$(call prove,Cooldown,./app)
+	$(call prove,FleetProves/failing-source,./cmd/mlcache)
 
 .PHONY: prove-takeover
 prove-takeover: ## another instance takes over a load whose instance dies
-	$(call prove,'FleetTakesOver',./cmd/mlcache)
+	$(call prove,'FleetProves/(killed|paused)-holder',./cmd/mlcache)
 
 .PHONY: prove-ttl
 prove-ttl: ## nothing is served as fresh past its TTL

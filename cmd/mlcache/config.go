@@ -18,6 +18,7 @@ type commands struct {
 
 	Serve       struct{}       `cmd:"" default:"withargs" help:"Run the service (the default)."`
 	Healthcheck struct{}       `cmd:"" help:"Ask the running service for its health; exit status 0 when it serves. It asks at --addr, else at the address of process 1 where that is this program, as in a container, else at $MLCACHE_ADMIN_ADDR or $MLCACHE_ADDR."`
+	Prove       proveCommand   `cmd:"" help:"Play trouble to several instances of this program on a Redis of their own, and report which promises they keep; exit status 1 unless all are. It needs redis-server on the PATH."`
 	Version     versionCommand `cmd:"" help:"Print the version."`
 	Completion  struct {
 		Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`

@@ -161,6 +161,6 @@ func TestTheLivePageShowsWhatHappens(t *testing.T) {
 	p.picture("dashboard-phone")
 
 	stop()
-	in.end() // a page that listens would hold it up for an hour
+	in.End() // a page that listens would hold it up for an hour
 	p.until(`!document.querySelector("#offline").hidden`)
 }

@@ -178,7 +178,7 @@ func (s *stock) requireLast(f *fleet) {
 		for _, p := range f.members {
 			eventually(s.t, "an instance answers the last value", func() bool {
 				n, ok := s.ask(p, id)
-				return p.over || ok && n >= last
+				return p.Over || ok && n >= last
 			})
 		}
 	}
@@ -190,7 +190,7 @@ func (f *fleet) leader() (at int) {
 	eventually(f.t, "one instance leads", func() bool {
 		at = -1
 		for i, p := range f.members {
-			if p.over {
+			if p.Over {
 				continue
 			}
 			if strings.Contains(p.mustGet("/metrics?format=prometheus").body, `mlcache_changes_leader{route="stock"} 1`) {
@@ -218,7 +218,7 @@ func TestFleetFollowsTheChangesOfPostgreSQL(t *testing.T) {
 				s.server.KillAll()
 				s.server.Restart()
 				s.awaitCommits(100)
-				f.members[f.leader()].kill()
+				f.members[f.leader()].Kill()
 				s.awaitCommits(100)
 			})
 			f.leader()

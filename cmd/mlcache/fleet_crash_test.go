@@ -12,25 +12,6 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
-func TestFleetTakesOverTheLoadOfAnInstanceThatIsKilled(t *testing.T) {
-	t.Parallel()
-	f := startFleet(t, 3, "--lock-ttl=3s")
-	release := f.origin.Hold("k", cachetest.Plan{})
-	leader, others := f.members[0], &fleet{t: t, members: f.members[1:]}
-	cut := make(chan reply, 1)
-	go func() { cut <- leader.ask("k") }()
-	f.origin.AwaitCall(t, "k", 1)
-	replies := make(chan []reply, 1)
-	go func() { replies <- others.ask(40, "k") }()
-	others.awaitWaiting(40)
-	leader.kill()
-	release()
-	requireAll(t, <-replies, http.StatusOK)
-	require.Zero(t, (<-cut).status)
-	require.Equal(t, 2, f.origin.Called("k"))
-	f.requireNoLeases()
-}
-
 func TestFleetKeepsNothingOfALoadThatWasStoppedPastItsLease(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, 3, "--lock-ttl=1s")
@@ -44,7 +25,7 @@ func TestFleetKeepsNothingOfALoadThatWasStoppedPastItsLease(t *testing.T) {
 		go func() { replies <- stopped.ask(key) }()
 		f.origin.AwaitCall(t, key, 1)
 	}
-	stopped.pause()
+	stopped.Pause()
 	f.requireNoLeases() // they have run out
 	for _, key := range keys {
 		f.origin.Change(key, 2)
@@ -59,7 +40,7 @@ func TestFleetKeepsNothingOfALoadThatWasStoppedPastItsLease(t *testing.T) {
 	for _, release := range releases {
 		release()
 	}
-	stopped.resume()
+	stopped.Resume()
 	for range keys {
 		r := <-replies
 		require.Equal(t, http.StatusOK, r.status, r.body)

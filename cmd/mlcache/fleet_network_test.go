@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -54,25 +52,4 @@ func TestFleetUsesARedisThatIsFarAwayFromTheFirstRequestOn(t *testing.T) {
 		require.Zero(t, m["loads_unleased"])
 	}
 	require.EqualValues(t, keys+1, f.members[0].metrics()["leases_won"]+f.members[1].metrics()["leases_won"]+f.members[2].metrics()["leases_won"])
-}
-
-func TestFleetWaitsForNoLockThatNobodyHoldsWhenAReplyComesLate(t *testing.T) {
-	t.Parallel()
-	f := &fleet{t: t, redis: redistest.Start(t), origin: cachetest.StartOrigin(t)}
-	proxy := redistest.StartProxy(t, f.redis.Addr())
-	near := launch(t, 1, f.flags(f.redis.URL(), "--l2-timeout=10s", "--lock-ttl=1m"))
-	far := launch(t, 1, f.flags(proxy.URL(), "--l2-timeout=200ms", "--lock-ttl=1m"))
-	f.members = slices.Concat(near, far)
-	f.awaitSubscribed(f.redis)
-	for i := range 3 {
-		key := fmt.Sprintf("late-%d", i)
-		late := proxy.HoldReply("{" + key + "}:lock")
-		require.Equal(t, http.StatusOK, far[0].ask(key).status, "it loads without a lease")
-		<-late.Begun
-		late.Deliver()
-		// Its lease would stand for a minute.
-		eventually(t, "the lock is given back", func() bool { return f.redis.Command("EXISTS", "mlc:{"+key+"}:lock") == "0" })
-		require.Equal(t, http.StatusOK, near[0].ask(key).status)
-		require.LessOrEqual(t, f.origin.Called(key), 2)
-	}
 }

@@ -187,7 +187,7 @@ func (s *soak) requireLoadsShared() {
 func (s *soak) memory() int {
 	total := 0
 	for _, p := range s.members {
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 		_, rest, _ := strings.Cut(string(status), "VmRSS:")
 		kilobytes, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		n, _ := strconv.Atoi(kilobytes)

@@ -47,14 +47,6 @@ func (f *fleet) requireOneCallEachOfTenKeysAtOnce() {
 	}
 }
 
-func TestFleetLoadsOnceThoughTheOriginOutlastsTheLock(t *testing.T) {
-	t.Parallel()
-	f := startFleet(t, 3, "--lock-ttl=3s")
-	requireAll(t, f.askTogether(60, "slow", cachetest.Plan{Delay: 4 * time.Second}), http.StatusOK)
-	require.Equal(t, 1, f.origin.Called("slow"))
-	f.requireNoLeases()
-}
-
 func TestFleetGoesOnWithALoadWhoseFirstCallerHungUp(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, 3)
@@ -94,15 +86,6 @@ func (f *fleet) callAndHangUp(key string) (hangUp func()) {
 		cancel()
 		<-gone
 	}
-}
-
-func TestFleetSharesAFailureAndDoesNotTryAgainAtOnce(t *testing.T) {
-	t.Parallel()
-	f := startFleet(t, 3, "--failure-cooldown=5m")
-	requireAll(t, f.askTogether(1000, "broken", cachetest.Plan{How: cachetest.Fail}), http.StatusBadGateway)
-	requireAll(t, f.ask(100, "broken"), http.StatusBadGateway)
-	require.Equal(t, 1, f.origin.Called("broken"))
-	f.requireNoLeases()
 }
 
 // A slower machine sends fewer commands, so this fails for a storm only.

@@ -135,10 +135,6 @@ func (f *fleet) stored(key string) string {
 	return f.redis.Command("GET", "mlc:{"+key+"}")
 }
 
-// patience is how long a single call may take, on a machine that is busy with other
-// things.
-const patience = 5 * time.Minute
-
 // eventually polls until holds does, see cachetest.Eventually.
 func eventually(t *testing.T, what string, holds func() bool) time.Duration {
 	t.Helper()

@@ -42,7 +42,7 @@ func startMixed(t *testing.T, program string, flags ...string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, redis: redistest.Start(t), origin: cachetest.StartOrigin(t)}
 	common := f.flags(f.redis.URL(), "--l2-timeout=20s", "--lock-ttl=1m", "--negative-ttl=1h", "--failure-cooldown=1h")
-	f.members = launchOf(t, program, 1, common)
+	f.members = launchOf(t, testProgram(program), 1, common)
 	f.members = append(f.members, launch(t, 1, append(common, flags...))...)
 	f.members = append(f.members, launch(t, 1, common)...)
 	f.awaitSubscribed(f.redis)

@@ -1,7 +1,7 @@
 // Command mlcache is the cache as a service. "mlcache serve", or just
 // "mlcache", runs it; "mlcache healthcheck" asks a running one whether it
-// serves, for containers without a shell. "completion" and "man" print what
-// packages install.
+// serves, for containers without a shell. "mlcache prove" plays trouble to instances of
+// it. "completion" and "man" print what packages install.
 //
 // The exit status is 2 when the command line or a setting is wrong, and 1 for
 // every other failure.
@@ -47,6 +47,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listening
 	case "completion <shell>":
 		fmt.Fprint(stdout, completion(command.Completion.Shell, command.model))
 		return nil
+	case "prove":
+		return proof(ctx, command.Prove, stdout, stderr)
 	case "man":
 		fmt.Fprint(stdout, manual(command.model))
 		return nil

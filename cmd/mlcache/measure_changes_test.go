@@ -52,7 +52,7 @@ func TestMeasureChanges(t *testing.T) {
 		require.NoError(t, db.Close())
 		last.print(fmt.Sprintf("from COMMIT to the last old answer of %d instances", n), 0, 0)
 		for _, p := range f.members {
-			p.end()
+			p.End()
 		}
 	}
 }

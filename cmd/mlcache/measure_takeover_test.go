@@ -26,8 +26,7 @@ func TestMeasureTakeover(t *testing.T) {
 		for _, after := range second {
 			takeover.add(after)
 		}
-		f.members[0].begin()
-		f.members[0].awaitListening()
+		f.members[0].restart()
 		f.awaitSubscribed(f.redis)
 	}
 	takeover.print(fmt.Sprintf("from kill -9 of the loading process until another calls the source (lock TTL %v)", lockTTL), 0, lockTTL)
@@ -61,7 +60,7 @@ func (f *fleet) loadAndKill(round, keys int) (after []time.Duration) {
 	ask(f.members[1], http.StatusOK)
 	time.Sleep(50 * time.Millisecond) // until they wait
 	killed := time.Now()
-	f.members[0].kill()
+	f.members[0].Kill()
 	for range keys {
 		after = append(after, (<-calls).Sub(killed))
 	}

@@ -36,8 +36,7 @@ func eachFleet(t *testing.T, sizes []int, flags []string, measure func(f *fleet,
 			f := n.start(t, size, flags)
 			measure(f, n)
 			for _, p := range f.members {
-				p.end()
-				p.over = true
+				p.End()
 			}
 		}
 	}

@@ -1,0 +1,119 @@
+package prove
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
+)
+
+// Claim is what a scenario says of the program, and what it saw.
+type Claim struct {
+	Says string `json:"claim"`
+	Seen string `json:"seen"`
+	Kept bool   `json:"kept"`
+}
+
+// stage is what one run of a scenario has in place of a test.
+type stage struct {
+	program Program
+	slack   time.Duration
+	end     time.Time // of what must happen
+
+	mu       sync.Mutex
+	claims   []Claim
+	skipped  string
+	cleanups []func()
+}
+
+var _ cachetest.T = (*stage)(nil)
+
+// play runs the scenario to its end, and cleans up after it.
+func (s *stage) play(scenario func(*stage)) {
+	for _, do := range []func(){func() { scenario(s) }, s.cleanUp} {
+		ended := make(chan struct{})
+		go func() { // which FailNow ends
+			defer close(ended)
+			do()
+		}()
+		<-ended
+	}
+}
+
+func (s *stage) cleanUp() {
+	for {
+		s.mu.Lock()
+		last := len(s.cleanups) - 1
+		if last < 0 {
+			s.mu.Unlock()
+			return
+		}
+		clean := s.cleanups[last]
+		s.cleanups = s.cleanups[:last]
+		s.mu.Unlock()
+		clean()
+	}
+}
+
+// claim notes whether what is said was seen.
+func (s *stage) claim(kept bool, says, seen string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.claims = append(s.claims, Claim{Says: says, Seen: fmt.Sprintf(seen, args...), Kept: kept})
+}
+
+// within claims that something took no longer than the bound, and what the machine
+// may add to it.
+func (s *stage) within(took, bound time.Duration, says string) {
+	s.claim(took <= bound+s.slack, fmt.Sprintf("%s within %v", says, bound), "%v", took.Round(time.Millisecond))
+}
+
+// broken reports whether a claim was not kept.
+func (s *stage) broken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.claims, func(c Claim) bool { return !c.Kept })
+}
+
+// Deadline returns when to give up what must happen: late, where the machine is slow.
+func (s *stage) Deadline() (time.Time, bool) { return s.end, true }
+
+// Helper does nothing.
+func (s *stage) Helper() {}
+
+// Cleanup has do called when the scenario has ended, before what was to be called
+// already.
+func (s *stage) Cleanup(do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cleanups = append(s.cleanups, do)
+}
+
+// TempDir returns an empty folder, which is removed at the end.
+func (s *stage) TempDir() string {
+	dir, err := os.MkdirTemp("", "mlcache-prove-")
+	must(s, err)
+	s.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// Errorf notes that the scenario did not go as it has to.
+func (s *stage) Errorf(format string, args ...any) {
+	s.claim(false, "the scenario can be played", "%s", strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
+
+// FailNow ends the goroutine.
+func (s *stage) FailNow() { runtime.Goexit() }
+
+// Skip ends the scenario, which is then not run.
+func (s *stage) Skip(args ...any) {
+	s.mu.Lock()
+	s.skipped = fmt.Sprint(args...)
+	s.mu.Unlock()
+	runtime.Goexit()
+}
