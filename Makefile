@@ -100,6 +100,11 @@ prove-counts: ## each request is counted exactly once, and all views show the sa
 prove-api: ## the API is as it is described
 	$(call prove,'Contract',./cmd/mlcache)
 
+.PHONY: mutate-promises
+mutate-promises: ## take each guard out of the program and see the scenario of "mlcache prove" fail that needs it (10 minutes)
+	@command -v redis-server >/dev/null || { echo "mutate-promises needs redis-server (Debian: apt-get install redis-server redis-sentinel)"; exit 1; }
+	$(call prove,Guard,-tags mutate -timeout 40m ./cmd/mlcache/prove)
+
 .PHONY: measure-fleet
 measure-fleet: ## print the latency of waiters, invalidations and takeovers, and loads that leave nothing to share, on several processes and a Redis 0 to 50 ms away (5 minutes)
 	@command -v redis-server >/dev/null || { echo "measure-fleet needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
