@@ -145,7 +145,7 @@ func TestAKeyIsExplainedInWords(t *testing.T) {
 		"failure":{"kind":"source-failed","seconds_left":0.8},"changes":{"up":true,"leads":false,"behind":0.2},"differed":{"after":10,"ago":12.5}}`)
 	for _, words := range []string{
 		"The next GET answers with a stale value.", "L1 holds 50 B of application/json: loaded 31 s ago in 2.47 s, expired 1 s ago. Not verified",
-		"Redis does not answer: what it holds is not known.", "A load is in flight here for 1.5 s, and 3 requests wait for it.",
+		"Redis does not answer: what it holds is not known.", "A load is in flight here for 1.5 s, with 3 requests waiting.",
 		"The last load failed (source-failed). It is not tried again for 800 ms.", "No value with a version below 6 is stored.",
 		"The changes of the source are followed, 200 ms behind.", "A copy differed from what the source had for 10 s, found 12.5 s ago.", "brand:9", "products",
 	} {
@@ -204,7 +204,8 @@ func TestTheLivePageSaysThatTheSourceHangs(t *testing.T) {
 	p := open(t, in.base+"/dashboard", 1280, 900, "light", exceptions)
 	p.until(`!!current`)
 	p.check(`(void fetch("data/test"), true)`)
-	p.until(`$("problems").textContent.includes("The source has not answered for 10 s: 1 calls in flight")`)
+	p.until(`current.metrics.waiting === 1 && $("empty").hidden`)
+	p.until(`$("problems").textContent.includes("The source has not answered for 10 s: 1 call in flight")`)
 	p.accessible("dashboard-source-hangs")
 }
 

@@ -171,8 +171,9 @@ func exampleOf(schema *openapi3.SchemaRef, bodies map[string]any) *openapi3.Medi
 // ordered writes the description with data first, and reading before writing, as pages
 // show operations in the order in which they come.
 func ordered(doc *openapi3.T) ([]byte, error) {
-	paths := list{}
-	for _, path := range []string{"/data/{key}", "/batch", "/purge", "/purge/debezium", "/explain/{key}", "/", "/health", "/ready", "/metrics"} {
+	order := []string{"/data/{key}", "/batch", "/purge", "/purge/debezium", "/explain/{key}", "/", "/health", "/ready", "/metrics"}
+	paths := make(list, 0, len(order))
+	for _, path := range order {
 		operations, item := doc.Paths.Value(path).Operations(), list{}
 		for _, method := range []string{"GET", "PUT", "POST", "DELETE", "HEAD"} {
 			if operations[method] != nil {

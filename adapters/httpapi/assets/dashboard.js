@@ -12,7 +12,7 @@ function live(event) {
   keep(now.points || [], fresh);
   fresh = false;
   here();
-  $("empty").hidden = now.metrics.requests > 0;
+  $("empty").hidden = now.metrics.requests + now.metrics.waiting > 0; // requests count when they are answered
   showStates(now);
   showTiles(now);
   showTables(now);

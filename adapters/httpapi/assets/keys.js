@@ -60,7 +60,7 @@ function sentences(x) {
   const l2 = current && current.state.l2 !== "embedded" ? "Redis" : "L2";
   return [
     `L1 ${heldInWords(x.l1)}`, `${l2} ${heldInWords(x.l2)}`, leaseInWords(x.lease),
-    x.flight.under_way && `A load is in flight here for ${seconds(x.flight.seconds)}, and ${whole(x.flight.waiters)} requests wait for it.`,
+    x.flight.under_way && `A load is in flight here for ${seconds(x.flight.seconds)}, with ${count(x.flight.waiters, "request")} waiting.`,
     x.failure && `The last load failed (${x.failure.kind}). It is not tried again for ${seconds(x.failure.seconds_left)}.`,
     x.version_floor && `No value with a version below ${x.version_floor} is stored.`,
     x.changes && (x.changes.up ? `The changes of the source are followed, ${seconds(x.changes.behind)} behind.` : "No instance follows the changes of the source."),
@@ -79,7 +79,7 @@ async function explain(key) {
     verdict(`The next GET ${steps[x.next] || x.next}.`),
     element("ul", {}, ...sentences(x).map((s) => element("li", {}, s))),
     element("div", { className: "cards" }, ...card("In L1", held(x.l1)), ...card("In L2", held(x.l2)),
-      ...card("Key", [["Route", x.route], ["Purges known", x.purge_sequence], ["Refresh chance", x.refresh_chance && percent(x.refresh_chance)]])),
+      ...card("Key", [["Route", x.route], ["Purges known", x.purge_sequence], ["Refresh chance", x.refresh_chance ? percent(x.refresh_chance) : undefined]])),
   ];
 }
 

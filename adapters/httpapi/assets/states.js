@@ -21,7 +21,7 @@ function ofSource(r) {
   const of = r.name ? `The source of ${r.name}` : "The source";
   switch (r.source) {
     case "failing": return ["bad", `${of} fails`, "Stale values are served where they are kept. The log has the error."];
-    case "hanging": return ["bad", `${of} has not answered for 10 s: ${whole(r.calls)} calls in flight`, "Requests wait until MLCACHE_SOURCE_TIMEOUT. With MLCACHE_SOFT_TIMEOUT they get stale values meanwhile."];
+    case "hanging": return ["bad", `${of} has not answered for 10 s: ${count(r.calls, "call")} in flight`, "Requests wait until MLCACHE_SOURCE_TIMEOUT. With MLCACHE_SOFT_TIMEOUT they get stale values meanwhile."];
     case "saturated": return ["warn", `${of}: all ${whole(r.slots)} slots are in use`, "Further loads wait, then get 503. If the source can take more calls, raise MLCACHE_SOURCE_CONCURRENCY."];
   }
 }

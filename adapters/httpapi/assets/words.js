@@ -27,6 +27,7 @@ const TIMES = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [
 const SIZES = [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]];
 const seconds = (n) => n == null ? none : n === 0 ? "0 s" : scaled(n, TIMES);
 const bytes = (n) => scaled(n, SIZES);
+const count = (n, one) => `${whole(n)} ${one}${n === 1 ? "" : "s"}`;
 const ago = (n) => n < 0.0005 ? "just now" : `${seconds(n)} ago`;
 
 const clock = (t) => new Date(t * 1000).toTimeString().slice(0, 8);

@@ -212,3 +212,14 @@ func TestTheLastFindsAreToldNewestFirst(t *testing.T) {
 			watch(t, service.monitor(t.Context()).Dashboard(), time.Nanosecond)[0].Finds)
 	})
 }
+
+func TestASourceThatWasJustCalledIsNotSaidToHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &moving{now: ports.Activity{SourceSlots: 4}}
+		time.AfterFunc(12500*time.Millisecond, func() { service.change(func() { service.now.SourceCalls = 1 }) })
+		events := watch(t, service.monitor(t.Context()).Dashboard(), 30*time.Second+time.Millisecond)
+		require.Equal(t, "ok", events[14].Routes[0].Source)
+		require.Equal(t, 1, events[14].Routes[0].Calls)
+		require.Equal(t, "hanging", events[29].Routes[0].Source)
+	})
+}
