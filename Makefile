@@ -126,13 +126,14 @@ lint: ## vet and lint, layer rules included
 .PHONY: lint-api
 lint-api: ## lint the API description (needs npm)
 	@command -v npx >/dev/null || { echo "lint-api needs npx: install Node.js 20.19 or later with npm"; exit 1; }
-	cd docs && REDOCLY_TELEMETRY=off $(REDOCLY) lint --config .redocly.yaml swagger.json
+	cd docs && REDOCLY_TELEMETRY=off $(REDOCLY) lint --config .redocly.yaml ../adapters/httpapi/assets/openapi.json
 
 .PHONY: generate
 generate: ## regenerate wire_gen.go, the API description and the mocks
 	$(WIRE) ./cmd/mlcache
 	$(SWAG) fmt -g doc.go -d adapters/httpapi
 	$(SWAG) init --quiet -g doc.go -d adapters/httpapi -o docs
+	go run ./docs/openapi docs/swagger.json adapters/httpapi/problem.go docs/openapi/examples.json adapters/httpapi/assets/openapi.json
 	cd ports && $(MOCKERY) --log-level=error
 
 .PHONY: transcripts
@@ -261,3 +262,7 @@ ci: ## what CI does, on this machine
 assets: ## fetch Swagger UI, ReDoc and uPlot from npm, to be embedded
 	@sh adapters/httpapi/vendor.sh || { test $$? = 3 && \
 		echo "npm cannot fetch what adapters/httpapi/assets/vendored.txt lists: /docs, /redoc and /dashboard will load it from a CDN"; }
+
+.PHONY: test-assets
+test-assets: ## fetch axe-core from npm, by which the tests of the pages look for accessibility
+	@sh adapters/httpapi/vendor.sh cmd/mlcache/testdata/axe || { test $$? = 3 && echo "npm cannot fetch axe-core: the tests of the pages skip what needs it"; }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,26 @@ type inspected struct {
 	total    atomic.Uint64
 	volatile atomic.Uint64 // the source answers differently each time
 	differ   [len(inspectAfter)]atomic.Uint64
+
+	mu    sync.Mutex
+	finds []ports.Find // the last findsKept, newest last, each key once
+}
+
+// findsKept bounds the finds that are remembered.
+const findsKept = 10
+
+func (i *inspected) found(f ports.Find) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.finds = slices.DeleteFunc(i.finds, func(old ports.Find) bool { return old.Key == f.Key })
+	i.finds = append(i.finds, f)
+	i.finds = slices.Delete(i.finds, 0, max(0, len(i.finds)-findsKept))
+}
+
+func (i *inspected) last() []ports.Find {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.finds)
 }
 
 // inspect begins to inspect hits, until Close, if that is asked for.
@@ -107,6 +128,7 @@ func (i *inspector) again(ctx context.Context) {
 			return
 		}
 		i.counts.differ[s.next].Add(1)
+		i.counts.found(ports.Find{Key: s.key, After: inspectAfter[s.next], At: time.Now()})
 		if s.next == 0 {
 			i.s.log.WarnContext(ctx, "a copy differs from what the source has", "key", s.key, "for", time.Since(s.found))
 		}
@@ -170,7 +192,7 @@ func (i *inspector) activity() *ports.Inspected {
 	if i == nil {
 		return nil
 	}
-	n := &ports.Inspected{Total: i.counts.total.Load(), Volatile: i.counts.volatile.Load()}
+	n := &ports.Inspected{Total: i.counts.total.Load(), Volatile: i.counts.volatile.Load(), Finds: i.counts.last()}
 	for at, after := range inspectAfter {
 		n.Inconsistent = append(n.Inconsistent, ports.Inconsistent{After: after, Total: i.counts.differ[at].Load()})
 	}

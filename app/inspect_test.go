@@ -97,3 +97,27 @@ func TestASourceThatAnswersDifferentlyEachTimeIsNotCompared(t *testing.T) {
 		require.Zero(t, differ)
 	})
 }
+
+func TestTheLastFindsAreKeptEachKeyOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var version atomic.Int64
+		f := inspecting(t, func() string { return fmt.Sprint(version.Load()) })
+		for n := range 12 {
+			f.read(t, mustKey(t, fmt.Sprint("k ", n)), time.Second)
+		}
+		version.Add(1) // past the cache
+		for n := range 12 {
+			f.read(t, mustKey(t, fmt.Sprint("k ", n)), 3*time.Second)
+		}
+		time.Sleep(3 * time.Minute)
+		finds := f.services[0].Activity().Inspected.Finds
+		require.Len(t, finds, 10, "the last ones")
+		seen := map[domain.Key]bool{}
+		for i, find := range finds {
+			require.False(t, seen[find.Key])
+			seen[find.Key] = true
+			require.Equal(t, time.Minute, find.After)
+			require.True(t, i == 0 || !find.At.Before(finds[i-1].At), "newest last")
+		}
+	})
+}

@@ -21,9 +21,10 @@ const docTemplate = `{
     "paths": {
         "/": {
             "get": {
-                "description": "Names the service, its version and where to go from here.",
+                "description": "Names the service, its version and where to go from here; a small page with the state of the parts when Accept likes text/html better than JSON.",
                 "produces": [
-                    "application/json"
+                    "application/json",
+                    "text/html"
                 ],
                 "tags": [
                     "service"
@@ -38,7 +39,11 @@ const docTemplate = `{
                         "headers": {
                             "Cache-Control": {
                                 "type": "string",
-                                "description": "no-store, with a problem"
+                                "description": "no-store"
+                            },
+                            "Vary": {
+                                "type": "string",
+                                "description": "Accept"
                             },
                             "X-Request-Id": {
                                 "type": "string",
@@ -49,9 +54,10 @@ const docTemplate = `{
                 }
             },
             "head": {
-                "description": "Names the service, its version and where to go from here.",
+                "description": "Names the service, its version and where to go from here; a small page with the state of the parts when Accept likes text/html better than JSON.",
                 "produces": [
-                    "application/json"
+                    "application/json",
+                    "text/html"
                 ],
                 "tags": [
                     "service"
@@ -66,7 +72,11 @@ const docTemplate = `{
                         "headers": {
                             "Cache-Control": {
                                 "type": "string",
-                                "description": "no-store, with a problem"
+                                "description": "no-store"
+                            },
+                            "Vary": {
+                                "type": "string",
+                                "description": "Accept"
                             },
                             "X-Request-Id": {
                                 "type": "string",
@@ -251,12 +261,6 @@ const docTemplate = `{
                         "type": "string",
                         "description": "no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age, min-fresh and Min-Version",
                         "name": "Cache-Control",
-                        "in": "header"
-                    },
-                    {
-                        "type": "string",
-                        "description": "Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter",
-                        "name": "Authorization",
                         "in": "header"
                     },
                     {
@@ -944,12 +948,6 @@ const docTemplate = `{
                         "type": "string",
                         "description": "no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age, min-fresh and Min-Version",
                         "name": "Cache-Control",
-                        "in": "header"
-                    },
-                    {
-                        "type": "string",
-                        "description": "Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter",
-                        "name": "Authorization",
                         "in": "header"
                     },
                     {
@@ -2099,9 +2097,50 @@ const docTemplate = `{
                 }
             }
         },
+        "Changes": {
+            "type": "object",
+            "properties": {
+                "behind": {
+                    "description": "seconds that it was behind when this instance last led",
+                    "type": "number",
+                    "example": 0.2
+                },
+                "leads": {
+                    "description": "this one does",
+                    "type": "boolean",
+                    "example": false
+                },
+                "retained": {
+                    "description": "bytes that the database retains for it, if this instance leads",
+                    "type": "integer",
+                    "example": 104857
+                },
+                "up": {
+                    "description": "an instance follows it",
+                    "type": "boolean",
+                    "example": true
+                }
+            }
+        },
         "Explanation": {
             "type": "object",
             "properties": {
+                "changes": {
+                    "description": "of the source of the route, if they are followed",
+                    "allOf": [
+                        {
+                            "$ref": "#/definitions/Changes"
+                        }
+                    ]
+                },
+                "differed": {
+                    "description": "that a copy of the key differed from what the source had, if that was among the last finds of the inspector",
+                    "allOf": [
+                        {
+                            "$ref": "#/definitions/Find"
+                        }
+                    ]
+                },
                 "failure": {
                     "$ref": "#/definitions/Failure"
                 },
@@ -2167,6 +2206,29 @@ const docTemplate = `{
                 "seconds_left": {
                     "type": "number",
                     "example": 0.8
+                }
+            }
+        },
+        "Find": {
+            "type": "object",
+            "properties": {
+                "after": {
+                    "description": "seconds for which it differed, at least",
+                    "type": "number",
+                    "example": 10
+                },
+                "ago": {
+                    "description": "seconds since then",
+                    "type": "number",
+                    "example": 12.5
+                },
+                "key": {
+                    "type": "string",
+                    "example": "product:7"
+                },
+                "route": {
+                    "type": "string",
+                    "example": "products"
                 }
             }
         },
@@ -2888,7 +2950,7 @@ const docTemplate = `{
     },
     "securityDefinitions": {
         "Token": {
-            "description": "\"Bearer\" and the token that MLCACHE_TOKEN says, or for reading that of MLCACHE_READ_TOKEN.",
+            "description": "The token of MLCACHE_TOKEN, which writes, reads every key, and has no-cache, max-age, min-fresh and Min-Version obeyed to the letter; or for reading that of MLCACHE_READ_TOKEN or of the route.",
             "type": "apiKey",
             "name": "Authorization",
             "in": "header"

@@ -91,6 +91,15 @@ type Inspected struct {
 	Total        uint64 // copies that were compared
 	Volatile     uint64 // of which the source answered differently each time
 	Inconsistent []Inconsistent
+	Finds        []Find // the last ones, newest last, each key once
+}
+
+// Find is a copy that was still held, and still differed from what the source had, so
+// long after that was found.
+type Find struct {
+	Key   domain.Key
+	After time.Duration
+	At    time.Time
 }
 
 // Inconsistent is how many copies were still held, and still differed from what the

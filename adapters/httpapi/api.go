@@ -161,6 +161,9 @@ func (a *API) route() {
 // SetReady says whether the instance wants new traffic.
 func (a *API) SetReady(ready bool) { a.ready.Store(ready) }
 
+// Watch keeps the history that the live page shows, until EndStreams.
+func (a *API) Watch() { a.monitor.Watch() }
+
 // EndStreams ends the answers that would go on for as long as their clients
 // listen. No new ones begin.
 func (a *API) EndStreams() { a.end() }

@@ -5,16 +5,12 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/assets"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 func (a *API) routeDashboard(fs faces) {
 	a.page(fs, "/dashboard", monitor.Page())
-	for _, name := range monitor.Own() {
-		fs.get("/dashboard/"+name, gin.WrapH(assets.Own(name)))
-	}
 	fs.get("/dashboard/events", a.events)
 }
 

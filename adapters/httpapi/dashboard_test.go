@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
-	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // listen is answered with events until ctx ends, or the API ends them.
@@ -40,26 +39,14 @@ func TestTheLivePageGetsAnEventEachSecondUntilItLeaves(t *testing.T) {
 
 func TestEventsSayWhenTheyWereSoAndOfWhichInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, leave := context.WithTimeout(t.Context(), 2500*time.Millisecond)
-		defer leave()
 		began := float64(time.Now().Unix())
-		var events []monitor.Live
-		for line := range strings.Lines(listen(ctx, (&parts{}).api()).Body.String()) {
-			if data, is := strings.CutPrefix(line, "data:"); is {
-				var e monitor.Live
-				require.NoError(t, json.Unmarshal([]byte(data), &e))
-				events = append(events, e)
-			}
-		}
+		events := eventsOf(t, (&parts{}).api(), 2500*time.Millisecond)
 		require.Len(t, events, 3)
 		for i, e := range events {
 			require.Equal(t, began+float64(i), e.At)
 			require.Equal(t, events[0].Instance, e.Instance)
 		}
-		ctx, leave = context.WithTimeout(t.Context(), time.Millisecond)
-		defer leave()
-		_, other, _ := strings.Cut(listen(ctx, (&parts{}).api()).Body.String(), "data:")
-		require.NotContains(t, other, events[0].Instance, "a restart is another instance")
+		require.NotEqual(t, events[0].Instance, eventsOf(t, (&parts{}).api(), time.Nanosecond)[0].Instance, "a restart is another instance")
 	})
 }
 
@@ -85,36 +72,50 @@ func TestOnlySoManyPagesListenAtOnceAndOneThatLeavesMakesRoom(t *testing.T) {
 	})
 }
 
-func TestTheLivePageIsToldTheStateAndHowLongGetsOfDataTook(t *testing.T) {
-	took := func(route string, status, at int, n uint64) ports.RouteDurations {
-		d := ports.RouteDurations{Route: route, Status: status}
-		d.Counts[at] = n
-		return d
-	}
-	last := len(ports.Bounds)
-	p := &parts{health: "embedded", took: []ports.RouteDurations{
-		took("/data/*key", 200, 0, 3), took("/data/*key", 404, 0, 4), took("/data/*key", 200, last, 5), took("/explain/*key", 200, 0, 100),
-	}}
-	api := p.api()
+func TestTheLivePageIsToldTheState(t *testing.T) {
+	api := (&parts{health: "embedded"}).api()
 	api.SetReady(true)
-	ctx, leave := context.WithCancel(t.Context())
-	leave()
-	_, data, _ := strings.Cut(listen(ctx, api).Body.String(), "data:")
-	var got monitor.Live
-	require.NoError(t, json.Unmarshal([]byte(data), &got))
+	got := eventsOf(t, api, time.Nanosecond)[0]
 	require.Equal(t, monitor.State{L2: "embedded", Breaker: "closed", Ready: true, Source: "oracle", Version: "v9"}, got.State)
-	require.Len(t, got.Latency.Bounds, last)
-	for i, bound := range ports.Bounds {
-		require.InDelta(t, bound.Seconds(), got.Latency.Bounds[i], 1e-12)
+}
+
+func TestTheLivePageIsToldHowLongGetsOfDataTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &parts{}
+		api := p.api()
+		time.AfterFunc(1500*time.Millisecond, func() {
+			for range 10 {
+				p.Took("/data/*key", 200, 0) // all up to 10 µs
+			}
+			p.Took("/explain/*key", 200, time.Hour)
+		})
+		events := eventsOf(t, api, 3500*time.Millisecond)
+		require.Len(t, events, 4)
+		require.Nil(t, events[1].Recent.P99, "no answers yet")
+		require.InDelta(t, 9.9e-6, *events[2].Recent.P99, 1e-9)
+		require.InDeltaSlice(t, []float64{5e-6, 9e-6, 9.9e-6}, events[2].Points[0].Latency, 1e-9)
+	})
+}
+
+// eventsOf returns what a live page is told that is open for so long.
+func eventsOf(t *testing.T, api http.Handler, open time.Duration) (events []monitor.Live) {
+	t.Helper()
+	ctx, leave := context.WithTimeout(t.Context(), open)
+	defer leave()
+	for line := range strings.Lines(listen(ctx, api).Body.String()) {
+		if data, is := strings.CutPrefix(line, "data:"); is {
+			var e monitor.Live
+			require.NoError(t, json.Unmarshal([]byte(data), &e))
+			events = append(events, e)
+		}
 	}
-	want := make([]uint64, last+1)
-	want[0], want[last] = 7, 5
-	require.Equal(t, want, got.Latency.Counts)
+	return events
 }
 
 func TestTheFilesOfTheLivePageAreRevalidated(t *testing.T) {
 	api := (&parts{}).api()
 	for target, mediaType := range map[string]string{
+		"/dashboard/charts.js": "text/javascript; charset=utf-8", "/dashboard/base.css": "text/css; charset=utf-8",
 		"/dashboard/dashboard.js": "text/javascript; charset=utf-8", "/dashboard/dashboard.css": "text/css; charset=utf-8",
 	} {
 		w := do(t, api, "GET", target)

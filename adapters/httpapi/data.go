@@ -22,7 +22,6 @@ import (
 //	@Produce		json,octet-stream
 //	@Param			key				path		string		true	"The key"	minlength(1)	maxlength(512)	extensions(x-example=test)
 //	@Param			Cache-Control	header		string		false	"no-cache (reload), max-age=N, min-fresh=N, max-stale[=N], only-if-cached, no-store, stale-if-error=N (RFC 9111, RFC 5861). Each is read by itself; one that cannot be read is ignored. Without a token, a value whose load began at most MLCACHE_RELOAD_INTERVAL ago meets no-cache, max-age, min-fresh and Min-Version"
-//	@Param			Authorization	header		string		false	"Bearer and a token. That of MLCACHE_TOKEN: no-cache, max-age, min-fresh and Min-Version are obeyed to the letter"
 //	@Param			Prefer			header		string		false	"wait=N: when the load takes longer than N seconds, answer with a stale value if there is one, else 202 (RFC 7240)"
 //	@Param			Min-Version		header		integer		false	"A version, as PUT gives it or the source: a copy with a lower one is reloaded once"	minimum(1)
 //	@Param			If-None-Match	header		string		false	"Entity tags: 304 when the value still has one of them"

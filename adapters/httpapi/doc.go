@@ -3,8 +3,8 @@
 // pages. Nothing of HTTP is known outside it, and it knows nothing of layers,
 // leases and sources beyond the outcome it is told.
 //
-// The comments on the handlers are read by swag, which makes the API
-// description in docs/ of them.
+// The comments on the handlers are read by swag, of whose output docs/openapi makes the
+// API description.
 package httpapi
 
 // The head of the API description.
@@ -18,8 +18,4 @@ package httpapi
 //	@securityDefinitions.apikey	Token
 //	@in							header
 //	@name						Authorization
-//	@description				"Bearer" and the token that MLCACHE_TOKEN says, or for reading that of MLCACHE_READ_TOKEN.
-//	@tag.name					data
-//	@tag.description			Reading and writing keys.
-//	@tag.name					service
-//	@tag.description			The state of this instance.
+//	@description				The token of MLCACHE_TOKEN, which writes, reads every key, and has no-cache, max-age, min-fresh and Min-Version obeyed to the letter; or for reading that of MLCACHE_READ_TOKEN or of the route.

@@ -6,7 +6,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // Explanation is what this instance knows of a key, and what it would do if it was
@@ -24,6 +26,9 @@ type Explanation struct {
 	Floor   uint64     `json:"version_floor,omitempty" example:"1732665600123"` // no value with a lower version is stored
 	Purges  uint64     `json:"purge_sequence" example:"1732665600123"`          // number of the last purge that this instance knows of
 	Failure *Failure   `json:"failure,omitempty"`
+
+	Changes *monitor.Changes `json:"changes,omitempty"`  // of the source of the route, if they are followed
+	Find    *monitor.Find    `json:"differed,omitempty"` // that a copy of the key differed from what the source had, if that was among the last finds of the inspector
 } //	@name	Explanation
 
 // HeldIn is what a layer holds for a key.
@@ -93,8 +98,29 @@ func (a *API) explain(c *gin.Context) {
 		p, _ := problemOf(x.Failure)
 		shown.Failure = &Failure{p.name(), x.FailureRemaining.Seconds()}
 	}
+	shown.addActivity(a.parts.Cache.Activity(), key)
 	noStore(c.Writer.Header())
 	c.JSON(http.StatusOK, shown)
+}
+
+// addActivity adds what the route of the key knows of it.
+func (x *Explanation) addActivity(now ports.Activity, key domain.Key) {
+	for _, route := range now.Routes {
+		if route.Name == x.Route {
+			now = route.Activity
+		}
+	}
+	x.Changes = monitor.ChangesOf(now.Changes)
+	if now.Inspected == nil {
+		return
+	}
+	for _, find := range now.Inspected.Finds {
+		if find.Key == key {
+			shown := monitor.FindOf("", find)
+			shown.Key = ""
+			x.Find = &shown
+		}
+	}
 }
 
 func heldIn(held domain.Held) HeldIn {

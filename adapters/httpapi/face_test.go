@@ -10,6 +10,7 @@ import (
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // forAdmins are the paths of those that run the service.
@@ -64,4 +65,41 @@ func TestBothAddressesAnswerOnlyForTheHostsThatAreAllowed(t *testing.T) {
 		require.Equal(t, 200, do(t, h, "GET", "/health").Code)
 	}
 	requireProblem(t, do(t, api.Admin(), "GET", "/debug/pprof/heap"), 421, "unknown-host")
+}
+
+func TestTheRootIsAPageForBrowsersAndJSONForAllOthers(t *testing.T) {
+	const chromium = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+	p := &parts{health: "degraded", now: ports.Activity{SourceSlots: 1, Routes: []ports.RouteActivity{
+		{Name: "<products>", Activity: ports.Activity{SourceSlots: 1, Changes: &ports.ChangeActivity{}}},
+	}}}
+	api := p.api()
+	for accept, page := range map[string]bool{
+		chromium: true, "text/html": true, "TEXT/HTML;q=0.5, application/json;q=0.4": true,
+		"": false, "*/*": false, "application/json": false, "text/html, application/json": false, "text/html;q=0": false, "text/plain": false,
+	} {
+		header := http.Header{}
+		if accept != "" {
+			header["Accept"] = []string{accept}
+		}
+		w := ask(t, api, "/", "h", header)
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, "Accept", w.Header().Get("Vary"))
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		if !page {
+			require.JSONEq(t, do(t, api, "GET", "/").Body.String(), w.Body.String(), accept)
+			require.Contains(t, w.Body.String(), `"message":"Multi-layer cache service running"`)
+			continue
+		}
+		require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"), accept)
+		require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'")
+		body := w.Body.String()
+		for _, part := range []string{"not ready", "degraded", "Source of &lt;products&gt;", "down", `href="dashboard"`, `href="docs"`, `href="health"`} {
+			require.Contains(t, body, part)
+		}
+		require.True(t, strings.HasSuffix(body, "</html>\n"))
+	}
+	apart := (&parts{access: httpapi.Access{AdminApart: true}}).api()
+	html := http.Header{"Accept": {"text/html"}}
+	require.NotContains(t, ask(t, apart, "/", "h", html).Body.String(), "dashboard", "it is elsewhere")
+	require.Contains(t, ask(t, apart.Admin(), "/", "h", html).Body.String(), "dashboard")
 }

@@ -6,13 +6,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/assets"
-	"github.com/multi-layer-cache/multi-layer-cache/docs"
 )
 
 func (a *API) routePages(fs faces) {
 	a.routeDocs(fs)
 	a.page(fs, "/redoc", assets.Page{
-		Template: "redoc.html", Vendored: []string{"redoc.standalone.js"},
+		Template: "redoc.html", Vendored: []string{"redoc.standalone.js"}, Own: []string{"redoc.css", "redoc.js"},
 		Styles: "'unsafe-inline'", // style elements, which it writes as it goes
 		More:   "; font-src data:",
 	})
@@ -20,16 +19,18 @@ func (a *API) routePages(fs faces) {
 }
 
 func openAPI(c *gin.Context) {
-	c.Data(http.StatusOK, "application/json; charset=utf-8", []byte(docs.SwaggerInfo.ReadDoc()))
+	c.Data(http.StatusOK, "application/json; charset=utf-8", assets.OpenAPI())
 }
 
-// page serves a page, with and without a slash at the end, and the files of other
-// projects that it loads.
+// page serves a page, with and without a slash at the end, and the files that it loads.
 func (a *API) page(fs faces, path string, p assets.Page) {
 	for _, name := range p.Vendored {
 		if v := a.vendored[name]; v.Embedded {
 			fs.get(path+"/"+name, gin.WrapH(v.Handler()))
 		}
+	}
+	for _, name := range p.Own {
+		fs.get(path+"/"+name, gin.WrapH(assets.Own(name)))
 	}
 	fs.get(path, gin.WrapH(p.At(outside(path))))
 	fs.get(path+"/", gin.WrapH(p.At(inside(path))))

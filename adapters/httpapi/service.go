@@ -5,6 +5,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/assets"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi/monitor"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
@@ -33,17 +35,32 @@ type Links struct {
 // index says what this is.
 //
 //	@Summary		Say what this is
-//	@Description	Names the service, its version and where to go from here.
+//	@Description	Names the service, its version and where to go from here; a small page with the state of the parts when Accept likes text/html better than JSON.
 //	@Tags			service
-//	@Produce		json
+//	@Produce		json,html
 //	@Success		200	{object}	Index			"The service runs"
 //	@Header			all	{string}	X-Request-Id	"Names this request"
-//	@Header			all	{string}	Cache-Control	"no-store, with a problem"
+//	@Header			all	{string}	Cache-Control	"no-store"
+//	@Header			all	{string}	Vary			"Accept"
 //	@Router			/ [get]
 //	@Router			/ [head]
 func (a *API) index(links Links) gin.HandlerFunc {
+	page := assets.Page{Template: "index.html"}.With("")
 	return func(c *gin.Context) {
-		c.JSON(http.StatusOK, Index{Message: "Multi-layer cache service running", Version: a.labels.Version, Links: links})
+		h := c.Writer.Header()
+		noStore(h)
+		h["Vary"] = []string{"Accept"}
+		accept := c.Request.Header["Accept"]
+		if monitor.Accepts(accept, "text/html") <= monitor.Accepts(accept, "application/json") {
+			c.JSON(http.StatusOK, Index{Message: "Multi-layer cache service running", Version: a.labels.Version, Links: links})
+			return
+		}
+		page(c.Writer, struct {
+			Health
+			Ready bool
+			Host  string
+			Links Links
+		}{a.healthNow(c), a.ready.Load(), a.labels.Host, links})
 	}
 }
 
@@ -87,17 +104,19 @@ type Health struct {
 //	@Header			all	{string}	Cache-Control	"no-store, with a problem"
 //	@Router			/health [get]
 //	@Router			/health [head]
-func (a *API) health(c *gin.Context) {
+func (a *API) health(c *gin.Context) { c.JSON(http.StatusOK, a.healthNow(c)) }
+
+func (a *API) healthNow(c *gin.Context) Health {
 	l2, reason := a.l2(c)
 	now := a.parts.Cache.Activity()
 	h := Health{
-		Status: "ok", L1: "ok", L2: l2, Reason: reason, Source: a.labels.Source, Version: a.labels.Version, SourceState: sourceState(now),
+		Status: "ok", L1: "ok", L2: l2, Reason: reason, Source: a.labels.Source, Version: a.labels.Version, SourceState: monitor.SourceState(now),
 	}
 	if len(now.Routes) > 0 {
 		h.Routes = make(map[string]string, len(now.Routes))
 	}
 	for _, route := range now.Routes {
-		h.Routes[route.Name] = sourceState(route.Activity)
+		h.Routes[route.Name] = monitor.SourceState(route.Activity)
 		if feed := route.Changes; feed != nil {
 			if h.Changes == nil {
 				h.Changes = make(map[string]string)
@@ -105,7 +124,7 @@ func (a *API) health(c *gin.Context) {
 			h.Changes[route.Name] = feedState(feed)
 		}
 	}
-	c.JSON(http.StatusOK, h)
+	return h
 }
 
 func feedState(feed *ports.ChangeActivity) string {
@@ -113,22 +132,6 @@ func feedState(feed *ports.ChangeActivity) string {
 		return "ok"
 	}
 	return "down"
-}
-
-// sourceState is the state of a source, or the worst of several.
-func sourceState(now ports.Activity) string {
-	saturated := now.SourceCalls >= now.SourceSlots
-	for _, route := range now.Routes {
-		saturated = saturated || route.SourceCalls >= route.SourceSlots
-	}
-	switch {
-	case now.Failing:
-		return "failing"
-	case saturated:
-		return "saturated"
-	default:
-		return "ok"
-	}
 }
 
 // l2 is the state of L2, and why it is degraded if it is.

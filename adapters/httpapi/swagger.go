@@ -16,14 +16,15 @@ import (
 func (a *API) routeDocs(fs faces) {
 	p := assets.Page{
 		Template: "docs.html",
-		Vendored: []string{"swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"},
-		Styles:   "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='", // the style element in its logo
+		Vendored: []string{"swagger-ui-bundle.js", "swagger-ui.css"},
+		Own:      []string{"docs.js", "docs.css", "base.css"},
 	}
 	within := gin.WrapH(p.At(inside("/docs")))
 	fs.get("/docs", gin.WrapH(p.At(outside("/docs"))))
 	fs.get("/docs/", within)
 	// Of gin-swagger come the style and the configuration, which it keeps in no files.
-	written := ginswagger.WrapHandler(&webdav.Handler{}, ginswagger.URL("openapi.json")) // from /docs/ too, see below
+	written := ginswagger.WrapHandler(&webdav.Handler{}, ginswagger.URL("openapi.json"), // from /docs/ too, see below
+		ginswagger.DefaultModelsExpandDepth(0))
 	fs.get("/docs/:file", func(c *gin.Context) {
 		switch name := c.Param("file"); {
 		case name == "index.html":
@@ -32,6 +33,8 @@ func (a *API) routeDocs(fs faces) {
 			openAPI(c)
 		case name == "index.css", name == "swagger-initializer.js":
 			serveSwagger(c, written, name)
+		case slices.Contains(p.Own, name):
+			assets.Own(name).ServeHTTP(c.Writer, c.Request)
 		case a.vendored[name].Embedded && slices.Contains(p.Vendored, name):
 			a.vendored[name].Handler().ServeHTTP(c.Writer, c.Request)
 		default:

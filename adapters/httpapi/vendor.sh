@@ -1,9 +1,9 @@
 #!/bin/sh
-# Fetches the files that assets/vendored.txt lists from npm, with their licences,
-# checks them against it and puts them, compressed, into assets/vendored. Exit status
-# 3: npm cannot be used, and nothing has changed.
+# Fetches the files that vendored.txt lists from npm, with their licences, checks them
+# against it and puts them, compressed, into vendored: in the folder that is given, else
+# in assets. Exit status 3: npm cannot be used, and nothing has changed.
 set -eu
-cd "$(dirname "$0")/assets"
+cd "${1:-$(dirname "$0")/assets}"
 
 sums() { awk '!/^#/ { n = split($3, parts, "/"); print $1 "  " parts[n] }' vendored.txt; }
 
@@ -11,7 +11,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 sums >"$dir/sums"
 current() {
-  test -d vendored/_licenses && while read -r sum name; do
+  test -d vendored/_licenses && test "$(ls vendored/*.gz | wc -l)" -eq "$(wc -l <"$dir/sums")" && while read -r sum name; do
     test "$(gzip -dc "vendored/$name.gz" | sha256sum | cut -d ' ' -f 1)" = "$sum" || return 1
   done <"$dir/sums"
 }
@@ -24,6 +24,6 @@ for package in $(awk '!/^#/ { print $2 }' vendored.txt | sort -u); do
 done
 awk '!/^#/ { print $2 "/package/" $3 }' vendored.txt | while read -r file; do cp "$dir/$file" "$dir/new/"; done
 (cd "$dir/new" && sha256sum -c "$dir/sums" >"$dir/log") || { grep -v ': OK$' "$dir/log" >&2; exit 1; }
-gzip -9n "$dir"/new/*.js "$dir"/new/*.css
+gzip -9n "$dir"/new/*.*
 rm -rf vendored
 mv "$dir/new" vendored

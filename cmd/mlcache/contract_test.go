@@ -14,8 +14,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/getkin/kin-openapi/openapi2"
-	"github.com/getkin/kin-openapi/openapi2conv"
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
@@ -33,17 +31,15 @@ type described struct {
 
 func descriptionOf(t *testing.T, in *instance) described {
 	t.Helper()
-	var old openapi2.T
-	require.NoError(t, json.Unmarshal([]byte(in.mustGet("/openapi.json").body), &old))
-	doc, err := openapi2conv.ToV3(&old)
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(in.mustGet("/openapi.json").body))
 	require.NoError(t, err)
-	require.NoError(t, doc.Validate(t.Context()))
+	require.NoError(t, doc.Validate(t.Context()), "its examples included")
 	return described{t, doc}
 }
 
 // unremarkable are headers that every HTTP answer may have.
 var unremarkable = []string{"Content-Type", "Content-Length", "Date", "Transfer-Encoding", "X-Content-Type-Options", "Content-Encoding", "Connection",
-	"Content-Security-Policy", "Cross-Origin-Resource-Policy"}
+	"Content-Security-Policy", "Cross-Origin-Resource-Policy", "Referrer-Policy"}
 
 // covers requires that an answer is as the description says: its status, its body
 // and each of its headers.
@@ -74,19 +70,35 @@ func (d described) covers(r *http.Request, answer reply) {
 	if r.Method == http.MethodHead || !strings.Contains(answer.header.Get("Content-Type"), "json") {
 		return
 	}
-	// The converter gives all answers the media types of the operation.
-	contentType := "application/json"
-	header := answer.header.Clone()
-	header.Set("Content-Type", contentType)
+	if answer.status >= 400 {
+		d.hasExampleOf(response.Value, answer.body)
+	}
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{
 			Request: r, Route: &routers.Route{Spec: d.doc, Path: path, PathItem: item, Method: r.Method, Operation: operation},
 		},
-		Status: answer.status, Header: header,
+		Status: answer.status, Header: answer.header,
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: path == "/data/{key}" && answer.status == 200},
 	}
 	input.SetBodyBytes([]byte(answer.body))
 	require.NoError(d.t, openapi3filter.ValidateResponse(d.t.Context(), input), "%s %s, %d: %s", r.Method, path, answer.status, answer.body)
+}
+
+// hasExampleOf requires that a problem that the service answers with is among the
+// examples.
+func (d described) hasExampleOf(response *openapi3.Response, body string) {
+	d.t.Helper()
+	content := response.Content["application/problem+json"]
+	examples := []any{content.Example}
+	for _, example := range content.Examples {
+		examples = append(examples, example.Value.Value)
+	}
+	var is map[string]any
+	require.NoError(d.t, json.Unmarshal([]byte(body), &is))
+	require.True(d.t, slices.ContainsFunc(examples, func(example any) bool {
+		given, ok := example.(map[string]any)
+		return ok && given["type"] == is["type"] && given["title"] == is["title"] && given["status"] == is["status"]
+	}), "no example is like %s", body)
 }
 
 // send sends a request with headers, given as names and values in turn, whose
@@ -152,6 +164,7 @@ func TestEachRowOfTheHTTPContractHoldsAndIsDescribed(t *testing.T) {
 	}
 
 	require.Equal(t, 400, in.send(d, "GET", "/metrics?format=xml", "").status)
+	require.Contains(t, in.send(d, "GET", "/", "", "Accept", "text/html").body, "<!DOCTYPE html>")
 
 	first := in.send(d, "GET", "/data/a", "")
 	require.Equal(t, 200, first.status)

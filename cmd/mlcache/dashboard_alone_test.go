@@ -25,7 +25,7 @@ func TestTheLivePageStandsAloneAtAnyPath(t *testing.T) {
 	t.Cleanup(server.Close)
 	p := open(t, server.URL+"/their/path", 1200, 900, "light", exceptions)
 	p.until(`document.querySelector("#tiles")?.textContent.includes("3 in all")`)
-	p.until(`document.querySelector("#states")?.textContent.includes("Sourcefake")`)
+	p.until(`document.querySelector("#states")?.textContent.includes("Source (fake)")`)
 	require.Zero(t, get[int](p, `document.querySelectorAll("nav, #try").length`), "there is no service beside it")
 	require.Empty(t, get[[]string](p, "exceptions"))
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/counters"
@@ -139,5 +142,7 @@ func limits(cfg Config) httpapi.Limits {
 }
 
 func labels(cfg Config) httpapi.Labels {
-	return httpapi.Labels{Version: programVersion(), Source: cfg.Source}
+	host, _ := os.Hostname() // "" where there is none
+	_, port, _ := net.SplitHostPort(cfg.Addr)
+	return httpapi.Labels{Version: programVersion(), Source: cfg.Source, Host: strings.Trim(host+":"+port, ":")}
 }

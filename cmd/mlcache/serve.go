@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -59,6 +60,9 @@ func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening
 		log.Info("listening for those that run the service", "addr", opened[1].tcp.Addr().String())
 	}
 
+	var watching sync.WaitGroup
+	watching.Go(p.api.Watch)
+	defer watching.Wait() // shutDown ends it
 	failed := opened.serve(p.api)
 	p.api.SetReady(true)
 	if listening != nil {

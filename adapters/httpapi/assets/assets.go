@@ -4,7 +4,6 @@
 package assets
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -18,7 +17,7 @@ import (
 
 // Files are all of them.
 //
-//go:embed *.html *.css *.js vendored*
+//go:embed *.html *.css *.js openapi.json vendored*
 var Files embed.FS
 
 // icon is that of each page: three layers.
@@ -29,6 +28,7 @@ const icon = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewB
 type Page struct {
 	Template string   // its file
 	Vendored []string // files of other projects that it loads
+	Own      []string // the project's own files that it loads
 	Styles   string   // more sources of styles than its own origin
 	More     string   // further directives of its policy
 }
@@ -43,17 +43,31 @@ type Where struct {
 
 // At returns a handler that answers with the page.
 func (p Page) At(w Where) http.Handler {
+	answer := p.With(w.Here)
+	return http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) { answer(out, w) })
+}
+
+// With returns a function that answers with the page, whose template shows data. What it
+// loads is at here, as Where has it.
+func (p Page) With(here string) func(out http.ResponseWriter, data any) {
 	pins := Pinned()
 	functions := template.FuncMap{
-		"load": func(name string) loaded { return pins[name].loadedFrom(w.Here) },
+		"load": func(name string) loaded { return pins[name].loadedFrom(here) },
 		"icon": func() template.URL { return icon },
 	}
 	t := template.Must(template.New(p.Template).Funcs(functions).ParseFS(Files, p.Template))
-	var body bytes.Buffer
-	if err := t.Execute(&body, w); err != nil {
-		panic(err) // the template is embedded, and a test executes it
+	policy := p.policy(pins)
+	return func(out http.ResponseWriter, data any) {
+		h := out.Header()
+		h["Content-Security-Policy"] = []string{policy}
+		h["Referrer-Policy"] = []string{"no-referrer"}
+		h["X-Content-Type-Options"] = []string{"nosniff"}
+		h["Content-Type"] = []string{"text/html; charset=utf-8"}
+		if h["Cache-Control"] == nil {
+			revalidated(h)
+		}
+		_ = t.Execute(out, data) // the client has left: tests execute each template
 	}
-	return rendered{body.Bytes(), p.policy(pins)}
 }
 
 // loaded is a file of another project as a page refers to it.
@@ -87,21 +101,8 @@ func (p Page) policy(pins map[string]Vendored) string {
 		"; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" + p.More
 }
 
-// rendered is a page as it is sent.
-type rendered struct {
-	body   []byte
-	policy string
-}
-
-func (r rendered) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	h := w.Header()
-	h["Content-Security-Policy"] = []string{r.policy}
-	h["Referrer-Policy"] = []string{"no-referrer"}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	h["Content-Type"] = []string{"text/html; charset=utf-8"}
-	revalidated(h)
-	_, _ = w.Write(r.body)
-}
+// OpenAPI returns the API description, which "make generate" makes.
+func OpenAPI() []byte { return []byte(read("openapi.json")) }
 
 // Own returns a handler that answers with one of the project's own files.
 func Own(name string) http.Handler {

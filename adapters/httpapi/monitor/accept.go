@@ -13,10 +13,10 @@ type accepted struct {
 	quality  float64
 }
 
-// accepts returns how much an Accept field likes the best liked of some media
+// Accepts returns how much an Accept field likes the best liked of some media
 // types, from 0 to 1: each by the most specific range that it is in (RFC 9110,
 // section 12.5.1). Parameters other than q are left to the caller.
-func accepts(lines []string, mediaTypes ...string) (best float64) {
+func Accepts(lines []string, mediaTypes ...string) (best float64) {
 	for _, mediaType := range mediaTypes {
 		var is accepted
 		for member := range field.Members(lines) {

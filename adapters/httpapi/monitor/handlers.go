@@ -18,7 +18,7 @@ func (m *Monitor) Metrics() http.Handler { return reading(m.ServeMetrics) }
 // what comes before it is stripped.
 func (m *Monitor) Dashboard() http.Handler {
 	files := map[string]http.Handler{"": Page().At(assets.Where{Alone: true})}
-	for _, name := range Own() {
+	for _, name := range Page().Own {
 		files[name] = assets.Own(name)
 	}
 	pins := assets.Pinned()

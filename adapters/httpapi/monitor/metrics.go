@@ -105,8 +105,8 @@ func noStore(h http.Header) { h["Cache-Control"] = []string{"no-store"} }
 // wantsPrometheus reports whether an Accept field likes a format of Prometheus
 // better than JSON. Which one of them is up to what writes them.
 func wantsPrometheus(accept []string) bool {
-	text := accepts(accept, "text/plain", "application/openmetrics-text", "application/vnd.google.protobuf")
-	return text > accepts(accept, "application/json")
+	text := Accepts(accept, "text/plain", "application/openmetrics-text", "application/vnd.google.protobuf")
+	return text > Accepts(accept, "application/json")
 }
 
 func (m *Monitor) measure() Metrics {

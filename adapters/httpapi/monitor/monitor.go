@@ -57,6 +57,7 @@ type Parts struct {
 type Labels struct {
 	Version string // of the program
 	Source  string // the kind of source: oracle, http, sql or routes
+	Host    string // where the program runs, and its port; may be empty
 }
 
 // Monitor shows the parts. It is safe for concurrent use.
@@ -66,6 +67,7 @@ type Monitor struct {
 	instance string // differs after a restart
 	started  time.Time
 	streams  chan struct{} // live pages that listen
+	history  history
 }
 
 // New returns a Monitor of p.
@@ -73,11 +75,11 @@ func New(p Parts, l Labels) *Monitor {
 	return &Monitor{parts: p, labels: l, instance: strings.ToLower(rand.Text()[:10]), started: time.Now(), streams: make(chan struct{}, maxStreams)}
 }
 
-// Page returns the live page, which loads the files of Page and of Own, and listens to
+// Page returns the live page, which loads the files that it names and listens to
 // ServeEvents at events, beside them.
 func Page() assets.Page {
-	return assets.Page{Template: "dashboard.html", Vendored: []string{"uPlot.iife.min.js", "uPlot.min.css"}}
+	return assets.Page{
+		Template: "dashboard.html", Vendored: []string{"uPlot.iife.min.js", "uPlot.min.css"},
+		Own: []string{"base.css", "dashboard.css", "words.js", "charts.js", "states.js", "keys.js", "dashboard.js"},
+	}
 }
-
-// Own returns the names of the project's own files that the live page loads.
-func Own() []string { return []string{"dashboard.js", "dashboard.css"} }
