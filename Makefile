@@ -27,6 +27,8 @@ COVER_MIN := 85
 # Most tests that take long wait for a server or for a TTL, not for a processor.
 TESTFLAGS ?=
 PARALLEL  := -parallel 8
+# A machine may be busy with other things: only what hangs takes that long.
+PATIENCE  := -timeout 25m
 
 # Shows what fails and counts what is skipped. Its status is that of go test.
 SUMMARY = { $(1) 2>&1; echo "go test ended with status $$?"; } | awk $(2) -f .ci/summary.awk
@@ -49,12 +51,12 @@ run: assets ## run the service on port 8000, with an embedded second layer unles
 
 .PHONY: test
 test: ## run the tests, and count those that are skipped; TESTFLAGS=-race for the race detector
-	@$(call SUMMARY,go test -v $(PARALLEL) $(TESTFLAGS) ./...)
+	@$(call SUMMARY,go test -v $(PARALLEL) $(PATIENCE) $(TESTFLAGS) ./...)
 
 .PHONY: test-fleet
 test-fleet: ## run the long tests of several processes on a real Redis (10 minutes); TESTFLAGS=-race for the race detector
 	@command -v redis-server >/dev/null || { echo "test-fleet needs redis-server (Debian: apt-get install redis-server redis-sentinel)"; exit 1; }
-	@$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -tags fleet -run Fleet -timeout 25m ./adapters/redis ./cmd/mlcache ./cmd/mlcache/edge,-v proof=1)
+	@$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -tags fleet -run Fleet $(PATIENCE) ./adapters/redis ./cmd/mlcache ./cmd/mlcache/edge,-v proof=1)
 
 .PHONY: prove
 prove: prove-one-load prove-shared-failure prove-takeover prove-ttl prove-writes prove-outages prove-lru prove-limits prove-counts prove-api ## prove all promises of README.md, which takes as long as test-fleet; each alone:
@@ -82,7 +84,7 @@ prove-writes: ## after a PUT or DELETE no request gets the old value, and no loa
 
 .PHONY: prove-outages
 prove-outages: ## memory answers while Redis is in trouble, and all recovers by itself
-	$(call prove,'FleetOutlives|FleetServesWithoutRedis|FleetLosesNo|FleetUnderSentinel|FleetOnACluster|Trouble',-tags fleet -timeout 25m ./adapters/redis ./cmd/mlcache)
+	$(call prove,'FleetOutlives|FleetServesWithoutRedis|FleetLosesNo|FleetUnderSentinel|FleetOnACluster|Trouble',-tags fleet $(PATIENCE) ./adapters/redis ./cmd/mlcache)
 
 .PHONY: prove-lru
 prove-lru: ## L1 is an LRU within its bounds
@@ -232,7 +234,7 @@ scaling: ## simulate the load of fleets on Redis and on the source: two tables, 
 
 .PHONY: cover
 cover: ## run the tests and print the coverage of what is not generated
-	@$(call SUMMARY,go test -v $(PARALLEL) $(TESTFLAGS) -coverprofile=coverage.out -coverpkg=$(COVERED) ./...)
+	@$(call SUMMARY,go test -v $(PARALLEL) $(PATIENCE) $(TESTFLAGS) -coverprofile=coverage.out -coverpkg=$(COVERED) ./...)
 	@grep -v wire_gen.go coverage.out >coverage.txt && mv coverage.txt coverage.out
 	@go tool cover -func=coverage.out | awk '/^total:/ { sub("%", "", $$3); \
 		printf "coverage of non-generated code: %s %% (at least $(COVER_MIN) %%)\n", $$3; exit $$3 < $(COVER_MIN) }'
