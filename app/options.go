@@ -9,7 +9,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// Ports are the parts that a Service works with. All are required.
+// Ports are the parts that a Service works with. All but Hot are required.
 type Ports struct {
 	L1       ports.L1Store
 	L2       ports.L2Store
@@ -19,6 +19,9 @@ type Ports struct {
 	Source   ports.Source
 	Recorder ports.Recorder
 	Logger   *slog.Logger
+	// Hot is the list of the hottest keys of all instances, which a Router keeps; nil:
+	// there is none.
+	Hot ports.HotList
 }
 
 // Options are the numbers of a Service. DefaultOptions has usable ones.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/multi-layer-cache/multi-layer-cache/app/flight"
+	"github.com/multi-layer-cache/multi-layer-cache/app/hot"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
@@ -31,12 +32,15 @@ type Service struct {
 	refreshing slots // of refreshes: half of those, so that they do not hold up users
 	batched    slots // of loads for batches
 	reads      slots // of batches' calls of L2
+	warming    slots // of loads ahead of requests, which are refreshes too
 	breaker    *breaker
 	purges     *routePurges
 	inspector  *inspector // nil: nothing is inspected
 
 	failed  *cooldown // leases that are not to be taken, for when L2 cannot tell
 	resting *cooldown // keys that are not refreshed for a while
+
+	hot *hot.Tracker[domain.Key]
 }
 
 // callKey is what callers that may share a call have in common.
@@ -81,6 +85,8 @@ func newService(p Ports, o Options, m memory, purged *routePurges) *Service {
 		slots:      make(slots, o.SourceConcurrency),
 		refreshing: make(slots, max(1, o.SourceConcurrency/2)),
 		reads:      m.reads,
+		warming:    make(slots, max(1, o.SourceConcurrency/8)),
+		hot:        hot.NewTracker(hotKeys, domain.Key.Clone),
 		breaker:    newBreaker(o),
 		purges:     purged,
 		failed:     newCooldown(),

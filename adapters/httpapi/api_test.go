@@ -59,7 +59,20 @@ type parts struct {
 	mu   sync.Mutex
 	took []ports.RouteDurations
 
-	purged []domain.PurgeRequest
+	purged  []domain.PurgeRequest
+	hottest []domain.HotRoute
+	shown   int // hot keys that were asked for
+	warmed  []domain.Key
+}
+
+func (p *parts) Hot(n int) []domain.HotRoute {
+	p.shown = n
+	return p.hottest
+}
+
+func (p *parts) Warm(_ context.Context, keys []domain.Key) domain.Warmed {
+	p.warmed = keys
+	return domain.Warmed{Held: 1, Loaded: 2, Failed: 3, Skipped: 4}
 }
 
 func (p *parts) GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error) {
@@ -487,6 +500,9 @@ func TestReadinessIsWhatItWasSetTo(t *testing.T) {
 	require.Equal(t, 200, do(t, api, "GET", "/ready").Code)
 	api.SetReady(false)
 	requireProblem(t, do(t, api, "GET", "/ready"), 503, "not-ready")
+	api.SetWarming(true)
+	requireProblem(t, do(t, api, "GET", "/ready"), 503, "warming")
+	require.Equal(t, 200, do(t, api, "GET", "/health").Code)
 }
 
 func TestMetricsShowEachCounterUnderItsName(t *testing.T) {
