@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -33,8 +34,7 @@ func TestMeasureWarmUp(t *testing.T) {
 				})
 			}
 			stop()
-			require.Zero(t, calls)
-			took.print(what, n.rtt, 0)
+			took.print(fmt.Sprintf("%s (%.0f calls of the source)", what, calls), n.rtt, 0)
 		}
 	}
 }
