@@ -216,7 +216,7 @@ func (s *Service) readSome(b *batch, indexes []int) (rest []*missing) {
 // loadMissing answers the rest, a few at a time. Loads that share a call of the source
 // wait for those of the batch that follow at once.
 func (s *Service) loadMissing(b *batch, rest []*missing) {
-	p := places{own: make(slots, max(1, s.opts.SourceConcurrency*s.gate.keysPerCall()/4)), all: s.batched}
+	p := places{own: make(slots, max(1, s.callers.slots.size()*s.gate.keysPerCall()/4)), all: s.batched}
 	var loads sync.WaitGroup
 	following := s.gate.expect()
 	for _, m := range rest {

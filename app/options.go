@@ -39,6 +39,7 @@ type Options struct {
 	FailureCooldown   time.Duration // how long a key whose load failed is not loaded again; the next time for twice as long, and so on up to 16 times that
 	SourceTimeout     time.Duration // hard end of one source call
 	SourceConcurrency int           // source calls in flight at once
+	AdaptiveLimit     bool          // between 1 and that, by how long they take
 	RequestTimeout    time.Duration // hard end of one request
 	MaxValueBytes     int           // a larger value from the source is a failure
 	MaxWaiters        int           // requests that wait for loads at once

@@ -206,6 +206,7 @@ func (r *Router) Activity() ports.Activity {
 		one.Changes = route.changes.activity()
 		all.SourceCalls += one.SourceCalls
 		all.SourceSlots += one.SourceSlots
+		all.Overdue += one.Overdue
 		all.Calls += one.Calls
 		all.Refreshes += one.Refreshes
 		all.Waiting += one.Waiting

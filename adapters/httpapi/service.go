@@ -71,7 +71,7 @@ type Health struct {
 	Reason string `json:"l2_reason,omitempty" example:"the disk is full"`         // why it is degraded
 	Source string `json:"source" enums:"oracle,http,sql,routes" example:"oracle"` // the kind of source
 
-	SourceState string            `json:"source_state" enums:"ok,failing,saturated" example:"ok"` // failing: the last load failed; saturated: no more calls may begin
+	SourceState string            `json:"source_state" enums:"ok,failing,saturated" example:"ok"` // failing: the last load failed; saturated: no more calls may begin, or some have not ended a second after their time
 	Routes      map[string]string `json:"routes,omitempty"`                                       // the same for each route, if MLCACHE_ROUTES is set
 
 	Changes map[string]string `json:"changes,omitempty"` // for each route whose changes are followed: ok, or down while no instance follows them
@@ -125,6 +125,8 @@ func sourceState(now ports.Activity) string {
 		saturated = saturated || route.SourceCalls >= route.SourceSlots
 	}
 	switch {
+	case now.Overdue > 0: // so its loads fail, too
+		return "saturated"
 	case now.Failing:
 		return "failing"
 	case saturated:

@@ -89,6 +89,8 @@ type Config struct {
 	SourceFreshness   string        `default:"cap" env:"MLCACHE_SOURCE_FRESHNESS" help:"What counts of what an HTTP source says of freshness: cap (the TTL it gives, at most MLCACHE_TTL; no-store is obeyed), follow (also a longer one) or ignore (MLCACHE_TTL, whatever it says)."`
 	SourceConcurrency int           `default:"256" env:"MLCACHE_SOURCE_CONCURRENCY" help:"Calls of the source at once, at most."`
 
+	SourceLimit string `default:"fixed" env:"MLCACHE_SOURCE_LIMIT" help:"How many calls of the source run at once: fixed (MLCACHE_SOURCE_CONCURRENCY) or adaptive (between 1 and that, by how long they take)."`
+
 	L2CompressAbove size          `name:"l2-compress-above" default:"0" env:"MLCACHE_L2_COMPRESS_ABOVE" help:"Values that take more bytes than that in Redis are compressed there with zstd, if that makes them smaller; 0: none. All instances must be able to read them."`
 	LockTTL         time.Duration `name:"lock-ttl" default:"5s" env:"MLCACHE_LOCK_TTL" help:"TTL of the lock on a key that is being loaded; it is renewed during the load."`
 	L2Timeout       time.Duration `name:"l2-timeout" default:"50ms" env:"MLCACHE_L2_TIMEOUT" help:"How long one call of Redis may take on an established connection."`

@@ -50,6 +50,12 @@ const (
 	flagSourceQuery = "source-query"
 )
 
+// The kinds of limit of source calls.
+const (
+	limitFixed    = "fixed"
+	limitAdaptive = "adaptive"
+)
+
 // The kinds of source.
 const (
 	sourceOracle = "oracle"
@@ -181,6 +187,7 @@ func (c *Config) sourceRules() []rule {
 		notNegative("source-batch-wait", c.SourceBatchWait),
 		positive("source-timeout", c.SourceTimeout),
 		oneOf("source-freshness", c.SourceFreshness, slices.Sorted(maps.Keys(freshness))...),
+		oneOf("source-limit", c.SourceLimit, limitFixed, limitAdaptive),
 		{"source-concurrency", c.SourceConcurrency, c.SourceConcurrency >= 1, "1 or more"},
 	}
 }

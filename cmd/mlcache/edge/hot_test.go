@@ -47,7 +47,9 @@ func TestHotKeysAndKeysThatAreLoadedAheadOfRequests(t *testing.T) {
 	for _, key := range []string{"b", "a", "a"} {
 		require.Contains(t, p.get("/data/"+key).header.Get("Cache-Status"), "detail=l1")
 	}
-	var hot struct{ Routes []struct{ Keys []struct{ Key string } } }
+	var hot struct {
+		Routes []struct{ Keys []struct{ Key string } }
+	}
 	require.NoError(t, json.Unmarshal([]byte(admin.get("/hot?n=1", authorized).body), &hot))
 	require.Equal(t, "a", hot.Routes[0].Keys[0].Key)
 }
