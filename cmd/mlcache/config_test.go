@@ -59,6 +59,8 @@ func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T)
 		"source-timeout":         {"0s", "at least 1ms"},
 		"source-freshness":       {"obey", "cap or follow or ignore"},
 		"source-concurrency":     {"0", "1 or more"},
+		"source-limit":           {"some", "fixed or adaptive"},
+		"warm-timeout":           {"-1s", "not negative"},
 		"lock-ttl":               {"1ms", "at least 100ms"},
 		"l2-timeout":             {"0s", "at least 1ms"},
 		"l2-compress-above":      {"100MiB", "0 to 64MiB"},

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -62,24 +63,26 @@ func TestMeasureLimit(t *testing.T) {
 	locker := server.Open()
 	locker.SetMaxOpenConns(1)
 	for _, limit := range []string{limitFixed, limitAdaptive} {
-		flags := []string{"--source-limit=" + limit, "--source-dsn=" + dsn, "--source-query=" + query, "--refresh-ahead=0"}
-		goodput(t, "PostgreSQL, 20 connections, "+limit, start(t, flags...), 100)
-		stop := make(chan struct{})
-		var locking sync.WaitGroup
-		locking.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				case <-time.After(1500 * time.Millisecond):
+		for _, locks := range []bool{false, true} {
+			t.Run("", func(t *testing.T) { // so that the program ends, and leaves the connections to the next
+				what := "PostgreSQL, 20 connections, " + limit
+				if locks {
+					what = "the same, all rows locked for 0.5 of 2 s, " + limit
+					ctx, stop := context.WithCancel(context.Background())
+					var locking sync.WaitGroup
+					locking.Go(func() {
+						for ctx.Err() == nil {
+							time.Sleep(1500 * time.Millisecond)
+							_, err := locker.ExecContext(context.Background(), "BEGIN; LOCK TABLE products; SELECT pg_sleep(0.5); ROLLBACK")
+							assert.NoError(t, err)
+						}
+					})
+					defer locking.Wait()
+					defer stop()
 				}
-				_, err := locker.ExecContext(t.Context(), "BEGIN; LOCK TABLE products; SELECT pg_sleep(0.5); ROLLBACK")
-				assert.NoError(t, err)
-			}
-		})
-		goodput(t, "the same, all rows locked for 0.5 of 2 s, "+limit, start(t, flags...), 100)
-		close(stop)
-		locking.Wait()
+				goodput(t, what, start(t, "--source-limit="+limit, "--source-dsn="+dsn, "--source-query="+query, "--refresh-ahead=0"), 100)
+			})
+		}
 	}
 	for _, limit := range []string{limitFixed, limitAdaptive} {
 		origin := startSlowing(t)
