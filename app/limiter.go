@@ -37,7 +37,7 @@ const (
 // slower, because calls queue at the source, the limit shrinks by as much. A call that
 // the source refuses because it is busy cuts it by a tenth. Other failures say nothing.
 //
-// Calls that began before the limit changed last are not looked at. A few that time out,
+// Calls that began before the limit shrank last are not looked at. A few that time out,
 // since they wait for a lock, change nothing; when most do, the limit is halved.
 type limiter struct {
 	set func(limit int)
@@ -52,6 +52,7 @@ type limiter struct {
 	probed  float64       // the limit to return to after this window, which measures it; 0: it does not
 	refused bool          // the source refused calls since then
 	careful bool          // or in the time before that
+	lowered time.Time     // when the limit was, last
 
 	starting bool // they have not taken longer yet
 
@@ -87,7 +88,7 @@ func (l *limiter) ended(ctx context.Context, began time.Time, took time.Duration
 	defer l.mu.Unlock()
 	l.peak = max(l.peak, inFlight)
 	switch {
-	case began.Before(l.began):
+	case began.Before(l.lowered):
 		return
 	case errors.Is(err, domain.ErrSourceBusy):
 		l.busy = true
@@ -99,7 +100,11 @@ func (l *limiter) ended(ctx context.Context, began time.Time, took time.Duration
 	}
 	enough := min(max(3, int(l.limit)), 50)
 	if now := time.Now(); l.busy || now.Sub(l.began) >= shortestWindow && len(l.took) >= enough {
+		before := l.limit
 		l.adaptLocked()
+		if l.limit < before {
+			l.lowered = now
+		}
 		l.began, l.took, l.busy, l.peak = now, l.took[:0], false, 0
 		l.set(int(l.limit))
 	}

@@ -23,6 +23,7 @@ import (
 // order in which they came, or refuses them.
 type server struct {
 	refuses bool
+	refusal time.Duration         // how long that takes
 	hangs   func(call int64) bool // until the call is given up; nil: none
 
 	mu       sync.Mutex
@@ -41,7 +42,7 @@ func (s *server) Load(ctx context.Context, _ domain.Key, _ domain.Validator) (do
 			return domain.Value{}, ctx.Err()
 		}
 		s.refused.Add(1)
-		time.Sleep(time.Millisecond)
+		time.Sleep(s.refusal)
 		return domain.Value{}, domain.ErrSourceBusy
 	}
 	defer s.leave()
@@ -217,8 +218,14 @@ func TestTheLimitFollowsTheCapacityOfTheSource(t *testing.T) {
 }
 
 func TestASourceThatRefusesCallsIsSeldomAskedTooMuch(t *testing.T) {
+	for _, refusal := range []time.Duration{time.Millisecond, 500 * time.Millisecond} {
+		t.Run(refusal.String(), func(t *testing.T) { seldomRefused(t, refusal) })
+	}
+}
+
+func seldomRefused(t *testing.T, refusal time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{capacity: 20, takes: 200 * time.Millisecond, refuses: true}
+		s := &server{capacity: 20, takes: 200 * time.Millisecond, refuses: true, refusal: refusal}
 		l := runLimited(t, s, 40)
 		l.during(20 * time.Second)
 		refused, calls := s.refused.Load(), s.calls.Load()
