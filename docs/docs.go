@@ -2598,7 +2598,7 @@ const docTemplate = `{
                     "example": "oracle"
                 },
                 "source_state": {
-                    "description": "failing: the last load failed; saturated: no more calls may begin",
+                    "description": "failing: the last load failed; saturated: no more calls may begin, or some have not ended a second after their time",
                     "type": "string",
                     "enum": [
                         "ok",
@@ -3073,6 +3073,11 @@ const docTemplate = `{
                         "$ref": "#/definitions/RouteMetrics"
                     }
                 },
+                "source_calls_overdue": {
+                    "description": "of those in flight, those that have not ended a second after their time",
+                    "type": "integer",
+                    "example": 0
+                },
                 "source_calls_under_way": {
                     "description": "calls of the source in flight",
                     "type": "integer",
@@ -3084,7 +3089,7 @@ const docTemplate = `{
                     "example": 0
                 },
                 "source_places": {
-                    "description": "how many there may be",
+                    "description": "how many there may be now",
                     "type": "integer",
                     "example": 256
                 },
@@ -3286,6 +3291,11 @@ const docTemplate = `{
                     "type": "integer",
                     "example": 1000
                 },
+                "source_calls_overdue": {
+                    "description": "of those in flight, those that have not ended a second after their time",
+                    "type": "integer",
+                    "example": 0
+                },
                 "source_calls_under_way": {
                     "description": "calls of the source in flight",
                     "type": "integer",
@@ -3297,7 +3307,7 @@ const docTemplate = `{
                     "example": 0
                 },
                 "source_places": {
-                    "description": "how many there may be",
+                    "description": "how many there may be now",
                     "type": "integer",
                     "example": 256
                 },
