@@ -27,11 +27,12 @@ func (s *Service) Warm(ctx context.Context, keys []domain.Key) (w domain.Warmed)
 	w.Held = len(keys) - len(missing)
 	var mu sync.Mutex
 	var loads sync.WaitGroup
-	for i, key := range missing {
+	begun := 0
+	for _, key := range missing {
 		if !s.warming.take(ctx) {
-			w.Skipped += len(missing) - i
 			break
 		}
+		begun++
 		loads.Go(func() {
 			defer s.warming.free()
 			one := s.warm(ctx, key)
@@ -41,6 +42,7 @@ func (s *Service) Warm(ctx context.Context, keys []domain.Key) (w domain.Warmed)
 		})
 	}
 	loads.Wait()
+	w.Skipped += len(missing) - begun
 	return w
 }
 
