@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -56,10 +57,12 @@ type single struct{ *callers }
 type callers struct {
 	source   ports.Source
 	rec      ports.Recorder
-	slots    slots
+	slots    *quota
+	limiter  *limiter      // nil: the limit is fixed
 	patience time.Duration // for a slot
 	timeout  time.Duration // of a call
 	memory   *room
+	overdue  atomic.Int64 // calls that go on although they have to have ended
 }
 
 // patience is how long a call waits for a slot: while there is still time to answer.
@@ -84,7 +87,11 @@ func (c *callers) reserve(many slots) *reservation {
 	return &reservation{room: c.memory, many: many, patience: c.timeout / 2}
 }
 
-func (c *callers) awaitIdle(ctx context.Context) error { return c.slots.awaitFree(ctx) }
+func (c *callers) awaitIdle(ctx context.Context) error {
+	c.limiter.lift()
+	c.slots.resize(cap(c.slots.slots))
+	return c.slots.awaitFree(ctx)
+}
 
 func (g single) keysPerCall() int { return 1 }
 
@@ -118,7 +125,10 @@ func (s *slot) load(ctx context.Context, key domain.Key, held domain.Validator) 
 	go func() {
 		defer s.slots.free()
 		r := response{err: errNoAnswer}
-		defer func() { responses <- r }()
+		defer func() {
+			s.ended(ctx, r.took, r.err)
+			responses <- r
+		}()
 		defer s.measure(&r.took, &r.err)()
 		r.value, r.err = s.source.Load(s.memory.in(ctx), key, held)
 	}()
@@ -127,15 +137,28 @@ func (s *slot) load(ctx context.Context, key domain.Key, held domain.Validator) 
 
 var errNoAnswer = fmt.Errorf("%w: the call ended its goroutine", domain.ErrSourceFailed)
 
+// overdueAfter is how long after its deadline a call is overdue: sources need some time
+// to notice.
+const overdueAfter = time.Second
+
 // measure returns what is deferred by a call of the source: it takes the time, and
 // makes a panic an error of this call and nothing more.
 func (c *callers) measure(took *time.Duration, err *error) func() {
 	began := time.Now()
+	late := time.AfterFunc(c.timeout+overdueAfter, func() { c.overdue.Add(1) })
 	return func() {
+		if !late.Stop() {
+			c.overdue.Add(-1)
+		}
 		if p := recover(); p != nil {
 			*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 		*took = time.Since(began)
 		c.rec.SourceTook(*took)
 	}
+}
+
+// ended tells the limiter of a call that has just ended, and has its slot still.
+func (c *callers) ended(ctx context.Context, took time.Duration, err error) {
+	c.limiter.ended(ctx, time.Now().Add(-took), took, err, c.slots.taken())
 }

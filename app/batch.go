@@ -24,7 +24,10 @@ const (
 
 // places are the slots that a load for a batch takes: one of the batch's, and one of
 // those for all batches.
-type places struct{ own, all slots }
+type places struct {
+	own slots
+	all *quota
+}
 
 // take waits for a place until ctx ends, and reports whether it got one.
 func (p places) take(ctx context.Context) bool {

@@ -79,7 +79,7 @@ func (b *batcher) awaited() []*expected {
 }
 
 func (b *batcher) enter(ctx context.Context, mayWait bool, arrived func()) (access, error) {
-	if !mayWait && len(b.slots) == cap(b.slots) {
+	if !mayWait && b.slots.full() {
 		return nil, domain.ErrOverloaded
 	}
 	st := b.join(ctx)

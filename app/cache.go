@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
-	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // This file is the read path, top to bottom: for one key, then for many. What a call
@@ -31,11 +30,12 @@ func (s *Service) Get(ctx context.Context, key domain.Key) (domain.Answer, error
 // reloaded, by a load that begins after the request came or at most d.Within
 // before: one for all requests that ask for it meanwhile, on all instances.
 func (s *Service) GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error) {
+	uniform := s.request(key)
 	held, _ := s.l1.Get(key)
 	if d.Meets(held) && s.trusts(held) {
 		answer := hit(held, domain.L1Hit)
 		s.rec.Request(answer.Outcome)
-		s.refreshAhead(ctx, key, held)
+		s.refreshAhead(ctx, key, held, uniform)
 		s.inspector.hit(key, held.Entry)
 		return answer, nil
 	}
@@ -167,12 +167,13 @@ func (s *Service) GetMany(ctx context.Context, keys []domain.Key, admit func(*do
 // readFromL1 answers what L1 can and returns the indexes of the other keys.
 func (s *Service) readFromL1(b *batch, indexes []int) (rest []int) {
 	for _, i := range indexes {
+		uniform := s.request(b.keys[i])
 		held, _ := s.l1.Get(b.keys[i])
 		if !held.Fresh() || !s.trusts(held) {
 			rest = append(rest, i)
 			continue
 		}
-		s.refreshAhead(b.ctx, b.keys[i], held)
+		s.refreshAhead(b.ctx, b.keys[i], held, uniform)
 		b.answer(i, hit(held, domain.L1Hit))
 	}
 	return rest
@@ -193,27 +194,19 @@ func (s *Service) readFromL2(b *batch, indexes []int) (rest []*missing) {
 
 func (s *Service) readSome(b *batch, indexes []int) (rest []*missing) {
 	keys := make([]domain.Key, len(indexes))
-	since := make([]ports.Epoch, len(indexes))
 	for n, i := range indexes {
 		keys[n] = b.keys[i].Clone()
-		since[n] = s.l1.Epoch(keys[n])
 	}
 	asked := time.Now()
-	failed := false // one call that fails is one failure
-	for n, found := range s.l2.GetMany(b.ctx, keys) {
-		if found.Err != nil && (!failed || errors.Is(found.Err, domain.ErrUndecodable)) {
-			found.Err = s.unread(b.ctx, keys[n], found.Err)
-			failed = failed || found.Err != nil
-		}
-		s.promote(keys[n], found.Copy, since[n])
+	for n, found := range s.lookMany(b.ctx, keys) {
 		if found.Copy.Fresh() {
-			s.refreshAhead(b.ctx, keys[n], found.Copy)
+			s.refreshAhead(b.ctx, keys[n], found.Copy, s.opts.Random())
 			b.answer(indexes[n], hit(found.Copy, domain.L2Hit))
 			continue
 		}
 		m := &missing{index: indexes[n], key: keys[n]}
 		if !found.Large && found.Copy.Entry == nil { // else the call looks again: values of many keys are not kept here
-			m.seen = &seen{at: asked, epoch: since[n], err: found.Err}
+			m.seen = &seen{at: asked, epoch: found.since, err: found.Err}
 		}
 		rest = append(rest, m)
 	}
@@ -223,7 +216,7 @@ func (s *Service) readSome(b *batch, indexes []int) (rest []*missing) {
 // loadMissing answers the rest, a few at a time. Loads that share a call of the source
 // wait for those of the batch that follow at once.
 func (s *Service) loadMissing(b *batch, rest []*missing) {
-	p := places{own: make(slots, max(1, s.opts.SourceConcurrency*s.gate.keysPerCall()/4)), all: s.batched}
+	p := places{own: make(slots, max(1, s.callers.slots.size()*s.gate.keysPerCall()/4)), all: s.batched}
 	var loads sync.WaitGroup
 	following := s.gate.expect()
 	for _, m := range rest {

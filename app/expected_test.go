@@ -24,7 +24,7 @@ func (nothing) Batch() (keys int, wait time.Duration)                 { return 1
 
 func TestAStatementWaitsForTheBatchesOfItsWindowAndForNoneThatComeLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(&callers{source: nothing{}, slots: make(slots, 1), patience: time.Minute, timeout: time.Minute, memory: newRoom(1)})
+		g := newGate(&callers{source: nothing{}, slots: newQuota(1), patience: time.Minute, timeout: time.Minute, memory: newRoom(1)})
 		first, entered := g.expect(), make(chan access)
 		arrived := first.key()
 		go func() {

@@ -2,6 +2,9 @@ package app
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -24,3 +27,26 @@ func Judge(names []string, purges int) func() domain.Copy {
 	c := domain.Copy{Entry: e, Remaining: time.Minute}
 	return func() domain.Copy { return r.judge(c) }
 }
+
+// Counting returns what requests do to find the hot keys, and the same without that: the
+// draw, which refreshes need anyway.
+//
+//go:noinline
+func (s *Service) Counting(key domain.Key) (count, draw func(n int)) {
+	count = func(n int) {
+		random := rand.New(rand.NewPCG(1, 2))
+		for range n {
+			s.hot.Saw(key, bitsOf(random.Float64()))
+		}
+	}
+	return count, func(n int) {
+		random := rand.New(rand.NewPCG(1, 2))
+		sum := 0.0
+		for range n {
+			sum += random.Float64()
+		}
+		drawn.Store(math.Float64bits(sum))
+	}
+}
+
+var drawn atomic.Uint64 // so that the compiler keeps the draws

@@ -60,7 +60,7 @@ func newWorld(t *testing.T, change ...func(*app.Options)) *world {
 	return w
 }
 
-func mustKey(t *testing.T, s string) domain.Key {
+func mustKey(t testing.TB, s string) domain.Key {
 	t.Helper()
 	key, err := domain.ParseKey(s)
 	require.NoError(t, err)

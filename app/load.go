@@ -28,7 +28,7 @@ func (c *call) Try(ctx context.Context) (result, bool, error) {
 	}
 	switch {
 	case c.d.Meets(found):
-		s.refreshAhead(ctx, c.key, found)
+		s.refreshAhead(ctx, c.key, found, s.opts.Random())
 		return c.result(hit(found, domain.L2Hit)), true, nil
 	case err != nil && c.d.Meets(held): // nobody can verify it now
 		return c.result(hit(held, domain.L1Hit)), true, nil

@@ -33,6 +33,30 @@ func (s *Service) look(ctx context.Context, key domain.Key) (domain.Copy, error)
 	return found, nil
 }
 
+// foundAt is what L2 has of one key, and the key's epoch before it was read.
+type foundAt struct {
+	ports.Found
+	since ports.Epoch
+}
+
+// lookMany is look for many keys, which it keeps. Values that are large are left out.
+func (s *Service) lookMany(ctx context.Context, keys []domain.Key) []foundAt {
+	all := make([]foundAt, len(keys))
+	for n, key := range keys {
+		all[n].since = s.l1.Epoch(key)
+	}
+	failed := false // one call that fails is one failure
+	for n, found := range s.l2.GetMany(ctx, keys) {
+		if found.Err != nil && (!failed || errors.Is(found.Err, domain.ErrUndecodable)) {
+			found.Err = s.unread(ctx, keys[n], found.Err)
+			failed = failed || found.Err != nil
+		}
+		all[n].Found = found
+		s.promote(keys[n], found.Copy, all[n].since)
+	}
+	return all
+}
+
 // unread counts that L2 did not return what it has. What cannot be decoded, or may have
 // been purged, is a miss.
 func (s *Service) unread(ctx context.Context, key domain.Key, err error) error {

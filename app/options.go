@@ -9,7 +9,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
-// Ports are the parts that a Service works with. All are required.
+// Ports are the parts that a Service works with. All but Hot are required.
 type Ports struct {
 	L1       ports.L1Store
 	L2       ports.L2Store
@@ -19,6 +19,9 @@ type Ports struct {
 	Source   ports.Source
 	Recorder ports.Recorder
 	Logger   *slog.Logger
+	// Hot is the list of the hottest keys of all instances, which a Router keeps; nil:
+	// there is none.
+	Hot ports.HotList
 }
 
 // Options are the numbers of a Service. DefaultOptions has usable ones.
@@ -36,6 +39,7 @@ type Options struct {
 	FailureCooldown   time.Duration // how long a key whose load failed is not loaded again; the next time for twice as long, and so on up to 16 times that
 	SourceTimeout     time.Duration // hard end of one source call
 	SourceConcurrency int           // source calls in flight at once
+	AdaptiveLimit     bool          // between 1 and that, by how long they take
 	RequestTimeout    time.Duration // hard end of one request
 	MaxValueBytes     int           // a larger value from the source is a failure
 	MaxWaiters        int           // requests that wait for loads at once

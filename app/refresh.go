@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/multi-layer-cache/multi-layer-cache/app/flight"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
 
@@ -20,14 +21,14 @@ var (
 )
 
 // refreshAhead starts to reload key if the copy that was just read is fresh and near
-// enough to its expiry. That a key does not exist is not asked for ahead of time.
-func (s *Service) refreshAhead(ctx context.Context, key domain.Key, c domain.Copy) {
+// enough to its expiry. That a key does not exist is not asked for ahead of time. One
+// draw, uniform in [0, 1), decides for the whole refresh: two in a row would both have
+// to be lucky.
+func (s *Service) refreshAhead(ctx context.Context, key domain.Key, c domain.Copy, uniform float64) {
 	if s.opts.RefreshAhead == 0 || !c.Fresh() || c.Entry.LoadTime() == 0 || c.Entry.Missing() {
 		return
 	}
-	// One draw decides for the whole refresh: two in a row would both have to be
-	// lucky.
-	if draw := -math.Log1p(-s.opts.Random()); c.RefreshDue(s.opts.RefreshAhead, draw) {
+	if draw := -math.Log1p(-uniform); c.RefreshDue(s.opts.RefreshAhead, draw) {
 		s.refresh(ctx, key, c.Entry, draw)
 	}
 }
@@ -46,15 +47,27 @@ func (s *Service) refresh(ctx context.Context, key domain.Key, held *domain.Entr
 	if _, inFlight := s.calls.State(callKey{key, newLoad}); inFlight {
 		return
 	}
-	key = key.Clone()
-	if !s.refreshing.tryTake() {
-		s.resting.note(key, nil, s.rest())
-		return
+	c := s.newRefresh(key, held, draw)
+	if !s.startRefresh(ctx, c.key, c) {
+		s.resting.note(c.key, nil, s.rest())
 	}
-	c := &call{s: s, key: key, want: newLoad, came: time.Now(), refresh: true, draw: draw, held: held, arrived: notExpected}
-	if !s.calls.Start(ctx, callKey{key, newLoad}, c) {
+}
+
+// newRefresh returns a call that loads key for nobody.
+func (s *Service) newRefresh(key domain.Key, held *domain.Entry, draw float64) *call {
+	return &call{s: s, key: key.Clone(), want: newLoad, came: time.Now(), refresh: true, draw: draw, held: held, arrived: notExpected}
+}
+
+// startRefresh starts a refresh, unless there are too many, or the key is loaded already.
+func (s *Service) startRefresh(ctx context.Context, key domain.Key, refresh flight.Work[result]) bool {
+	if !s.refreshing.tryTake() {
+		return false
+	}
+	started := s.calls.Start(ctx, callKey{key, newLoad}, refresh)
+	if !started {
 		s.refreshing.free()
 	}
+	return started
 }
 
 // endRefresh ends the work of a refresh. A request that has joined it starts a call of

@@ -39,6 +39,9 @@ type Router struct {
 	rec    ports.Recorder
 	purges *purges
 	routes []*routed // those with longer prefixes first
+	hot    ports.HotList
+
+	publisher *publisher // nil: there is no list of hot keys
 }
 
 type routed struct {
@@ -53,7 +56,7 @@ type routed struct {
 // them by p.Recorder; p.Source is not used. The error says what is wrong with the
 // routes.
 func NewRouter(p Ports, routes []Route) (*Router, error) {
-	r := &Router{l1: p.L1, bus: p.Bus, rec: p.Recorder}
+	r := &Router{l1: p.L1, bus: p.Bus, rec: p.Recorder, hot: p.Hot}
 	if len(routes) == 0 {
 		return nil, errors.New("app: no routes")
 	}
@@ -81,6 +84,9 @@ func NewRouter(p Ports, routes []Route) (*Router, error) {
 	r.bus.Listen(r)
 	for _, route := range r.routes {
 		route.inspect()
+	}
+	if r.hot != nil {
+		r.publisher = publish(r.hot, r.bus, r.hottest, func(err error) { p.Logger.Debug("hot keys not published", "err", err) })
 	}
 	for _, route := range routes {
 		if route.Changes != nil {
@@ -200,6 +206,7 @@ func (r *Router) Activity() ports.Activity {
 		one.Changes = route.changes.activity()
 		all.SourceCalls += one.SourceCalls
 		all.SourceSlots += one.SourceSlots
+		all.Overdue += one.Overdue
 		all.Calls += one.Calls
 		all.Refreshes += one.Refreshes
 		all.Waiting += one.Waiting
@@ -220,6 +227,7 @@ func (r *Router) Drain(ctx context.Context) error { return r.each(ctx, (*Service
 
 // Close is that of all services. It stops to follow changes first.
 func (r *Router) Close(ctx context.Context) error {
+	r.publisher.end()
 	for _, route := range r.routes {
 		if route.changes != nil {
 			route.changes.end()

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/multi-layer-cache/multi-layer-cache/app/flight"
+	"github.com/multi-layer-cache/multi-layer-cache/app/hot"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
@@ -26,17 +27,20 @@ type Service struct {
 	calls   *flight.Group[callKey, result]
 	waiting atomic.Int64 // requests
 
-	gate       gate  // to the source
-	slots      slots // of source calls
-	refreshing slots // of refreshes: half of those, so that they do not hold up users
-	batched    slots // of loads for batches
-	reads      slots // of batches' calls of L2
+	gate       gate     // to the source
+	callers    *callers // of the source
+	refreshing *quota   // of refreshes: half of its slots, so that they do not hold up users
+	batched    *quota   // of loads for batches
+	reads      slots    // of batches' calls of L2
+	warming    *quota   // of loads ahead of requests, which are refreshes too
 	breaker    *breaker
 	purges     *routePurges
 	inspector  *inspector // nil: nothing is inspected
 
 	failed  *cooldown // leases that are not to be taken, for when L2 cannot tell
 	resting *cooldown // keys that are not refreshed for a while
+
+	hot *hot.Tracker[domain.Key]
 }
 
 // callKey is what callers that may share a call have in common.
@@ -78,27 +82,42 @@ func newService(p Ports, o Options, m memory, purged *routePurges) *Service {
 		l1: purgedL1{p.L1, purged}, l2: purgedL2{p.L2, purged}, locker: p.Locker, bus: p.Bus, rec: p.Recorder, log: p.Logger,
 		opts:       o,
 		calls:      flight.NewGroup[callKey, result](o.MaxWaiters, o.RequestTimeout),
-		slots:      make(slots, o.SourceConcurrency),
-		refreshing: make(slots, max(1, o.SourceConcurrency/2)),
+		refreshing: newQuota(max(1, o.SourceConcurrency/2)),
 		reads:      m.reads,
+		warming:    newQuota(max(1, o.SourceConcurrency/8)),
+		hot:        hot.NewTracker(hotKeys, domain.Key.Clone),
 		breaker:    newBreaker(o),
 		purges:     purged,
 		failed:     newCooldown(),
 		resting:    newCooldown(),
 	}
-	s.gate = newGate(&callers{
-		source: p.Source, rec: p.Recorder, slots: s.slots, patience: o.patience(), timeout: o.SourceTimeout, memory: m.room,
-	})
-	s.batched = make(slots, m.batchedLoads(o, s.gate.keysPerCall()))
+	s.callers = &callers{
+		source: p.Source, rec: p.Recorder, slots: newQuota(o.SourceConcurrency), patience: o.patience(), timeout: o.SourceTimeout, memory: m.room,
+	}
+	s.gate = newGate(s.callers)
+	s.batched = newQuota(m.batchedLoads(o, s.gate.keysPerCall()))
+	if o.AdaptiveLimit {
+		s.callers.limiter = newLimiter(o.SourceConcurrency, s.limit)
+	}
 	return s
+}
+
+// limit lets no more than n calls of the source be in flight. Refreshes and batches have
+// their shares of that.
+func (s *Service) limit(n int) {
+	s.callers.slots.resize(n)
+	s.refreshing.resize(n / 2)
+	s.warming.resize(n / 8)
+	s.batched.resize(n * s.gate.keysPerCall() / 2)
 }
 
 // Activity returns what the service does now.
 func (s *Service) Activity() ports.Activity {
-	refreshes := len(s.refreshing)
+	refreshes := s.refreshing.taken()
 	return ports.Activity{
-		SourceCalls: len(s.slots),
-		SourceSlots: cap(s.slots),
+		SourceCalls: s.callers.slots.taken(),
+		SourceSlots: s.callers.slots.size(),
+		Overdue:     int(s.callers.overdue.Load()),
 		Calls:       max(0, s.calls.Len()-refreshes),
 		Refreshes:   refreshes,
 		Waiting:     int(s.waiting.Load()),

@@ -61,7 +61,7 @@ type fleet struct {
 	purger   *forgetful
 }
 
-func newFleet(t *testing.T, instances int, load func(context.Context, int64) (domain.Value, error), change ...func(*app.Options)) *fleet {
+func newFleet(t testing.TB, instances int, load func(context.Context, int64) (domain.Value, error), change ...func(*app.Options)) *fleet {
 	t.Helper()
 	source := &fakeSource{load: load}
 	f := newFleetOn(t, instances, source, change...)
@@ -70,7 +70,7 @@ func newFleet(t *testing.T, instances int, load func(context.Context, int64) (do
 }
 
 // newFleetOn is newFleet for any source.
-func newFleetOn(t *testing.T, instances int, source ports.Source, change ...func(*app.Options)) *fleet {
+func newFleetOn(t testing.TB, instances int, source ports.Source, change ...func(*app.Options)) *fleet {
 	t.Helper()
 	o := app.DefaultOptions()
 	o.Random = seeded(1)

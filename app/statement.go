@@ -1,8 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,6 +106,7 @@ func (st *statement) run() {
 	defer cancel()
 	st.b.rec.Event(ports.SourceCalled)
 	loaded, took, err := st.ask(st.memory.in(ctx))
+	st.b.ended(ctx, took, cmp.Or(err, failureOfAll(loaded)))
 	for i, w := range st.wanted {
 		r := response{took: took, err: err}
 		if err == nil {
@@ -113,6 +117,14 @@ func (st *statement) run() {
 		}
 		w.responses <- r
 	}
+}
+
+// failureOfAll returns why no key was answered, or nil if one was.
+func failureOfAll(loaded []ports.Loaded) error {
+	if slices.ContainsFunc(loaded, func(l ports.Loaded) bool { return l.Err == nil || errors.Is(l.Err, domain.ErrNotFound) }) || len(loaded) == 0 {
+		return nil
+	}
+	return loaded[0].Err
 }
 
 func (st *statement) ask(ctx context.Context) (loaded []ports.Loaded, took time.Duration, err error) {

@@ -1463,6 +1463,200 @@ const docTemplate = `{
                 }
             }
         },
+        "/hot": {
+            "get": {
+                "security": [
+                    {
+                        "Token": []
+                    }
+                ],
+                "description": "The keys that requests ask this instance for most often now, for each route. A sample of the requests is counted.",
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "service"
+                ],
+                "summary": "Tell the hottest keys of this instance",
+                "parameters": [
+                    {
+                        "maximum": 1000,
+                        "minimum": 1,
+                        "type": "integer",
+                        "default": 20,
+                        "description": "How many keys of each route",
+                        "name": "n",
+                        "in": "query"
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "The keys",
+                        "schema": {
+                            "$ref": "#/definitions/Hot"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "n is not a number from 1 to 1000",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "Writing is not enabled",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            },
+            "head": {
+                "security": [
+                    {
+                        "Token": []
+                    }
+                ],
+                "description": "The keys that requests ask this instance for most often now, for each route. A sample of the requests is counted.",
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "service"
+                ],
+                "summary": "Tell the hottest keys of this instance",
+                "parameters": [
+                    {
+                        "maximum": 1000,
+                        "minimum": 1,
+                        "type": "integer",
+                        "default": 20,
+                        "description": "How many keys of each route",
+                        "name": "n",
+                        "in": "query"
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "The keys",
+                        "schema": {
+                            "$ref": "#/definitions/Hot"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "n is not a number from 1 to 1000",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "Writing is not enabled",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            }
+        },
         "/metrics": {
             "get": {
                 "description": "The counters of this instance since it started, as JSON; for Prometheus as text, when Accept likes text/plain or OpenMetrics better than JSON, or with format=prometheus. Both show the same counters.",
@@ -1951,7 +2145,7 @@ const docTemplate = `{
         },
         "/ready": {
             "get": {
-                "description": "200, or 503 when it is starting or shutting down. For load balancers.",
+                "description": "200, or 503 when it is starting, filling its memory (MLCACHE_WARM_TIMEOUT) or shutting down. For load balancers.",
                 "produces": [
                     "application/json"
                 ],
@@ -1977,7 +2171,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "It is starting or shutting down",
+                        "description": "It is starting, warming or shutting down",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },
@@ -1999,7 +2193,7 @@ const docTemplate = `{
                 }
             },
             "head": {
-                "description": "200, or 503 when it is starting or shutting down. For load balancers.",
+                "description": "200, or 503 when it is starting, filling its memory (MLCACHE_WARM_TIMEOUT) or shutting down. For load balancers.",
                 "produces": [
                     "application/json"
                 ],
@@ -2025,7 +2219,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "It is starting or shutting down",
+                        "description": "It is starting, warming or shutting down",
                         "schema": {
                             "$ref": "#/definitions/Problem"
                         },
@@ -2033,6 +2227,191 @@ const docTemplate = `{
                             "Cache-Control": {
                                 "type": "string",
                                 "description": "no-store, with a problem"
+                            },
+                            "Retry-After": {
+                                "type": "integer",
+                                "description": "Seconds after which to try again"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    }
+                }
+            }
+        },
+        "/warm": {
+            "post": {
+                "security": [
+                    {
+                        "Token": []
+                    }
+                ],
+                "description": "Brings up to 1,000 keys into this instance's memory: from the shared layer, or from the source, once for all instances. Loads have a lower priority than all others: they take an eighth of the slots of the source at most, and none that requests wait for. Answers when all is done, after MLCACHE_REQUEST_TIMEOUT at the latest; loads that have begun go on. Send the keys again to load those that were skipped.",
+                "consumes": [
+                    "application/json"
+                ],
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "data"
+                ],
+                "summary": "Load keys ahead of requests",
+                "parameters": [
+                    {
+                        "description": "The keys",
+                        "name": "warm",
+                        "in": "body",
+                        "required": true,
+                        "schema": {
+                            "$ref": "#/definitions/Warm"
+                        }
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "What became of the keys",
+                        "schema": {
+                            "$ref": "#/definitions/Warmed"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "The body is not {\"keys\":[\"a\",\"b\"]}, or a key in it is not valid",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "The token is wrong or missing",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "WWW-Authenticate": {
+                                "type": "string",
+                                "description": "Bearer"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "Writing is not enabled",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "404": {
+                        "description": "No route has one of the keys",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "The body did not arrive in time",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "413": {
+                        "description": "There are too many keys or bytes",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "415": {
+                        "description": "The body is not said to be application/json",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
+                            },
+                            "X-Request-Id": {
+                                "type": "string",
+                                "description": "Names this request"
+                            }
+                        }
+                    },
+                    "503": {
+                        "description": "Too many bodies of requests are in memory",
+                        "schema": {
+                            "$ref": "#/definitions/Problem"
+                        },
+                        "headers": {
+                            "Cache-Control": {
+                                "type": "string",
+                                "description": "no-store"
                             },
                             "Retry-After": {
                                 "type": "integer",
@@ -2281,7 +2660,7 @@ const docTemplate = `{
                     "example": "oracle"
                 },
                 "source_state": {
-                    "description": "failing: the last load failed; saturated: no more calls may begin",
+                    "description": "failing: the last load failed; saturated: no more calls may begin, or some have not ended a second after their time",
                     "type": "string",
                     "enum": [
                         "ok",
@@ -2365,6 +2744,52 @@ const docTemplate = `{
                     "description": "grows with each change of what the key names",
                     "type": "integer",
                     "example": 1732665600123
+                }
+            }
+        },
+        "Hot": {
+            "type": "object",
+            "properties": {
+                "routes": {
+                    "type": "array",
+                    "items": {
+                        "$ref": "#/definitions/HotRoute"
+                    }
+                }
+            }
+        },
+        "HotKey": {
+            "type": "object",
+            "properties": {
+                "error": {
+                    "description": "by how much the rate may be too high because of other keys, and off (95 % confidence) because a sample is counted",
+                    "type": "number",
+                    "example": 2.5
+                },
+                "key": {
+                    "type": "string",
+                    "example": "product:7"
+                },
+                "rate": {
+                    "description": "requests per second, estimated; a request of a minute ago counts half",
+                    "type": "number",
+                    "example": 120.5
+                }
+            }
+        },
+        "HotRoute": {
+            "type": "object",
+            "properties": {
+                "keys": {
+                    "type": "array",
+                    "items": {
+                        "$ref": "#/definitions/HotKey"
+                    }
+                },
+                "route": {
+                    "description": "its name, if MLCACHE_ROUTES is set",
+                    "type": "string",
+                    "example": "products"
                 }
             }
         },
@@ -2506,6 +2931,10 @@ const docTemplate = `{
                     "type": "string",
                     "example": "/health"
                 },
+                "hot": {
+                    "type": "string",
+                    "example": "/hot"
+                },
                 "metrics": {
                     "type": "string",
                     "example": "/metrics"
@@ -2525,6 +2954,10 @@ const docTemplate = `{
                 "redoc": {
                     "type": "string",
                     "example": "/redoc"
+                },
+                "warm": {
+                    "type": "string",
+                    "example": "/warm"
                 }
             }
         },
@@ -2702,6 +3135,11 @@ const docTemplate = `{
                         "$ref": "#/definitions/RouteMetrics"
                     }
                 },
+                "source_calls_overdue": {
+                    "description": "of those in flight, those that have not ended a second after their time",
+                    "type": "integer",
+                    "example": 0
+                },
                 "source_calls_under_way": {
                     "description": "calls of the source in flight",
                     "type": "integer",
@@ -2713,7 +3151,7 @@ const docTemplate = `{
                     "example": 0
                 },
                 "source_places": {
-                    "description": "how many there may be",
+                    "description": "how many there may be now",
                     "type": "integer",
                     "example": 256
                 },
@@ -2915,6 +3353,11 @@ const docTemplate = `{
                     "type": "integer",
                     "example": 1000
                 },
+                "source_calls_overdue": {
+                    "description": "of those in flight, those that have not ended a second after their time",
+                    "type": "integer",
+                    "example": 0
+                },
                 "source_calls_under_way": {
                     "description": "calls of the source in flight",
                     "type": "integer",
@@ -2926,7 +3369,7 @@ const docTemplate = `{
                     "example": 0
                 },
                 "source_places": {
-                    "description": "how many there may be",
+                    "description": "how many there may be now",
                     "type": "integer",
                     "example": 256
                 },
@@ -2942,6 +3385,53 @@ const docTemplate = `{
                 },
                 "waiting": {
                     "description": "requests that wait for loads",
+                    "type": "integer",
+                    "example": 0
+                }
+            }
+        },
+        "Warm": {
+            "type": "object",
+            "required": [
+                "keys"
+            ],
+            "properties": {
+                "keys": {
+                    "type": "array",
+                    "items": {
+                        "type": "string"
+                    },
+                    "example": [
+                        "product:7"
+                    ]
+                }
+            }
+        },
+        "Warmed": {
+            "type": "object",
+            "properties": {
+                "failed": {
+                    "description": "their load failed",
+                    "type": "integer",
+                    "example": 0
+                },
+                "held": {
+                    "description": "a layer had them; this instance's memory has them now",
+                    "type": "integer",
+                    "example": 1
+                },
+                "keys": {
+                    "description": "different ones: held + loaded + failed + skipped",
+                    "type": "integer",
+                    "example": 3
+                },
+                "loaded": {
+                    "description": "the source was asked for them",
+                    "type": "integer",
+                    "example": 2
+                },
+                "skipped": {
+                    "description": "their load did not begin, or not end, within MLCACHE_REQUEST_TIMEOUT",
                     "type": "integer",
                     "example": 0
                 }

@@ -32,6 +32,10 @@ var (
 	// is remembered as ErrSourceFailed is; besides, no layer serves an older copy.
 	ErrWithdrawn = errors.New("withdrawn by the source")
 
+	// ErrSourceBusy: the source takes no more calls at the moment. It is a failure of the
+	// source: the error is ErrSourceFailed, too.
+	ErrSourceBusy = fmt.Errorf("%w: it takes no more calls", ErrSourceFailed)
+
 	// ErrTooSoon: the key was loaded too recently to be loaded again for a request
 	// that stores nothing. It is remembered as ErrSourceFailed is.
 	ErrTooSoon = errors.New("loaded too recently")

@@ -70,7 +70,8 @@ type RouteCounts struct {
 // Activity is what a service does at one moment.
 type Activity struct {
 	SourceCalls int  // under way, those included that were given up but have not ended
-	SourceSlots int  // how many there may be at once
+	SourceSlots int  // how many there may be at once, now
+	Overdue     int  // calls that are under way although they have to have ended
 	Calls       int  // loads under way that requests wait for
 	Refreshes   int  // loads under way in the background
 	Waiting     int  // requests that wait for loads

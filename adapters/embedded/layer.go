@@ -13,6 +13,7 @@ type Layer struct {
 	store    store
 	leases   *leases
 	records  records
+	hotLists sync.Mutex // held while a list of hot keys is replaced
 	maxValue int
 	buffers  sync.Pool // of *[]byte, for stored forms
 	// opened carries the monotonic clock, see now.

@@ -42,7 +42,7 @@ func keepsTheContract(t *testing.T, dir func(*testing.T) string) {
 			o := options()
 			o.Dir, o.LockTTL = dir(t), limits.LockTTL
 			l := open(t, o)
-			both := portstest.Instance{L2: l, Locker: l, Bus: l, Purger: l}
+			both := portstest.Instance{L2: l, Locker: l, Bus: l, Purger: l, Hot: l}
 			return portstest.Harness{A: both, B: both, Advance: time.Sleep, Corrupt: embedded.Corrupter(t, l)}
 		},
 	}

@@ -12,6 +12,7 @@ var (
 	_ ports.L2Store = Namespace{}
 	_ ports.Locker  = Namespace{}
 	_ ports.Purger  = Namespace{}
+	_ ports.HotList = Namespace{}
 )
 
 // Namespace is what one of several caches in a program has of a Layer. Its keys and
@@ -62,6 +63,16 @@ func (n Namespace) Purge(ctx context.Context, p domain.Purge, known domain.Mark,
 // Purges returns those for the cache.
 func (n Namespace) Purges(ctx context.Context, known domain.Mark) (domain.Purges, error) {
 	return n.layer.purges(ctx, n.name, known)
+}
+
+// Publish adds keys to the list of the cache.
+func (n Namespace) Publish(ctx context.Context, keys []domain.HotKey) error {
+	return n.layer.publish(ctx, n.name, keys)
+}
+
+// Hottest returns those of that list.
+func (n Namespace) Hottest(ctx context.Context, most int) ([]domain.HotKey, error) {
+	return n.layer.hottest(ctx, n.name, most)
 }
 
 // Acquire is that of the Layer.

@@ -22,7 +22,7 @@ func TestANamespaceKeepsTheContract(t *testing.T) {
 			o.LockTTL = limits.LockTTL
 			l := open(t, o)
 			n := l.Namespace("products")
-			both := portstest.Instance{L2: n, Locker: n, Bus: l, Purger: n}
+			both := portstest.Instance{L2: n, Locker: n, Bus: l, Purger: n, Hot: n}
 			corrupt := embedded.Corrupter(t, l)
 			return portstest.Harness{A: both, B: both, Advance: time.Sleep, Corrupt: func(k domain.Key, raw string) { corrupt(k.In("products"), raw) }}
 		},

@@ -24,6 +24,8 @@ type Cache interface {
 	Purge(ctx context.Context, p domain.PurgeRequest) error
 	Explain(ctx context.Context, key domain.Key) domain.Explanation
 	Activity() ports.Activity
+	Hot(n int) []domain.HotRoute
+	Warm(ctx context.Context, keys []domain.Key) domain.Warmed
 }
 
 // ChangeEvents returns what change events of a database purge. Its error is one line
@@ -98,6 +100,7 @@ type API struct {
 	end      context.CancelFunc
 	debug    bool
 	ready    atomic.Bool
+	warming  atomic.Bool
 	bodies   budget // of request bodies in memory
 	held     *held  // values that are being written
 }
@@ -151,6 +154,8 @@ func (a *API) route() {
 	if a.parts.ChangeEvents != nil {
 		admin.on(http.MethodPost, "/purge/debezium", a.writes, acceptsJSON, a.purgeChanged)
 	}
+	admin.get("/hot", a.writes, a.hot)
+	admin.on(http.MethodPost, "/warm", a.writes, acceptsJSON, a.warm)
 	admin.get("/explain/*key", a.explain)
 	admin.get("/metrics", a.metrics)
 	a.routeIndex()
@@ -163,6 +168,9 @@ func (a *API) SetReady(ready bool) { a.ready.Store(ready) }
 
 // Watch keeps the history that the live page shows, until EndStreams.
 func (a *API) Watch() { a.monitor.Watch() }
+
+// SetWarming says whether the instance is not ready because it fills its memory.
+func (a *API) SetWarming(warming bool) { a.warming.Store(warming) }
 
 // EndStreams ends the answers that would go on for as long as their clients
 // listen. No new ones begin.

@@ -59,7 +59,20 @@ type parts struct {
 	mu   sync.Mutex
 	took []ports.RouteDurations
 
-	purged []domain.PurgeRequest
+	purged  []domain.PurgeRequest
+	hottest []domain.HotRoute
+	shown   int // hot keys that were asked for
+	warmed  []domain.Key
+}
+
+func (p *parts) Hot(n int) []domain.HotRoute {
+	p.shown = n
+	return p.hottest
+}
+
+func (p *parts) Warm(_ context.Context, keys []domain.Key) domain.Warmed {
+	p.warmed = keys
+	return domain.Warmed{Held: 1, Loaded: 2, Failed: 3, Skipped: 4}
 }
 
 func (p *parts) GetWith(ctx context.Context, key domain.Key, d domain.Constraints) (domain.Answer, error) {
@@ -445,6 +458,9 @@ func TestHealthNamesTheStateOfEachPart(t *testing.T) {
 	full, failing := ports.Activity{SourceCalls: 2, SourceSlots: 2}, ports.Activity{SourceSlots: 2, Failing: true}
 	w = do(t, (&parts{health: "ok", now: full}).api(), "GET", "/health")
 	require.JSONEq(t, `{"status":"ok","l1":"ok","l2":"ok","source":"oracle","source_state":"saturated","version":"v9"}`, w.Body.String(), "there is a reason for what is wrong only")
+	overdue := ports.Activity{SourceCalls: 1, SourceSlots: 2, Overdue: 1, Failing: true}
+	w = do(t, (&parts{health: "ok", now: overdue}).api(), "GET", "/health")
+	require.Contains(t, w.Body.String(), `"source_state":"saturated"`)
 	for state, routes := range map[string][]ports.RouteActivity{
 		"failing":   {{Name: "a", Activity: full}, {Name: "b", Activity: failing}},
 		"saturated": {{Name: "a", Activity: full}, {Name: "b", Activity: free}},
@@ -487,6 +503,9 @@ func TestReadinessIsWhatItWasSetTo(t *testing.T) {
 	require.Equal(t, 200, do(t, api, "GET", "/ready").Code)
 	api.SetReady(false)
 	requireProblem(t, do(t, api, "GET", "/ready"), 503, "not-ready")
+	api.SetWarming(true)
+	requireProblem(t, do(t, api, "GET", "/ready"), 503, "warming")
+	require.Equal(t, 200, do(t, api, "GET", "/health").Code)
 }
 
 func TestMetricsShowEachCounterUnderItsName(t *testing.T) {
@@ -494,9 +513,9 @@ func TestMetricsShowEachCounterUnderItsName(t *testing.T) {
 	p.l1 = ports.L1Stats{Entries: 7, Bytes: 700, EvictedForEntries: 31, EvictedForBytes: 32, EvictedExpired: 33}
 	want := map[string]float64{"l1_entries": 7, "l1_bytes": 700, "l1_misses": 2 + 3 + 4 + 5 + 6 + 7 + 8,
 		"l1_evictions": 96, "l1_evictions_entries": 31, "l1_evictions_bytes": 32, "l1_evictions_expired": 33, "source_seconds": 1.5, "requests": 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8,
-		"source_calls_under_way": 41, "source_places": 42, "flights": 43, "refreshes_under_way": 44, "waiting": 45, "purged_tags": 46,
+		"source_calls_under_way": 41, "source_places": 42, "source_calls_overdue": 49, "flights": 43, "refreshes_under_way": 44, "waiting": 45, "purged_tags": 46,
 		"bus_up": 1, "l2_up": 0, "breaker_open": 1}
-	p.now = ports.Activity{SourceCalls: 41, SourceSlots: 42, Calls: 43, Refreshes: 44, Waiting: 45, PurgedTags: 46, Subscribed: true}
+	p.now = ports.Activity{SourceCalls: 41, SourceSlots: 42, Overdue: 49, Calls: 43, Refreshes: 44, Waiting: 45, PurgedTags: 46, Subscribed: true}
 	p.breaker = "half-open"
 	p.counts.SourceTook.Sum = 1500 * time.Millisecond
 	for i, name := range []string{"l1_hits", "l2_hits", "loaded", "coalesced", "stale_served", "failed", "deferred", "abandoned"} {

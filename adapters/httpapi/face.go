@@ -43,10 +43,10 @@ type faces []*face
 
 // get routes HEAD as well: net/http leaves the body out. A path with a slash at the
 // end is a page of its own.
-func (fs faces) get(path string, h gin.HandlerFunc) {
+func (fs faces) get(path string, h ...gin.HandlerFunc) {
 	for _, f := range fs {
 		f.slashed[path] = path[len(path)-1] == '/'
-		f.engine.Match([]string{http.MethodGet, http.MethodHead}, path, h)
+		f.engine.Match([]string{http.MethodGet, http.MethodHead}, path, h...)
 	}
 }
 

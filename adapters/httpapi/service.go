@@ -22,6 +22,8 @@ type Links struct {
 	Data      string `json:"data" example:"/data/{key}"`
 	Batch     string `json:"batch" example:"/batch"`
 	Purge     string `json:"purge,omitempty" example:"/purge"`
+	Hot       string `json:"hot,omitempty" example:"/hot"`
+	Warm      string `json:"warm,omitempty" example:"/warm"`
 	Explain   string `json:"explain,omitempty" example:"/explain/{key}"`
 	Health    string `json:"health" example:"/health"`
 	Ready     string `json:"ready" example:"/ready"`
@@ -68,7 +70,8 @@ func (a *API) index(links Links) gin.HandlerFunc {
 func (a *API) routeIndex() {
 	links := Links{Data: "/data/{key}", Batch: "/batch", Health: "/health", Ready: "/ready", Docs: "/docs", Redoc: "/redoc", OpenAPI: "/openapi.json"}
 	admin := links
-	admin.Purge, admin.Explain, admin.Dashboard, admin.Metrics = "/purge", "/explain/{key}", "/dashboard", "/metrics"
+	admin.Purge, admin.Hot, admin.Warm = "/purge", "/hot", "/warm"
+	admin.Explain, admin.Dashboard, admin.Metrics = "/explain/{key}", "/dashboard", "/metrics"
 	if a.own == nil {
 		faces{a.public}.get("/", a.index(admin))
 		return
@@ -85,7 +88,7 @@ type Health struct {
 	Reason string `json:"l2_reason,omitempty" example:"the disk is full"`         // why it is degraded
 	Source string `json:"source" enums:"oracle,http,sql,routes" example:"oracle"` // the kind of source
 
-	SourceState string            `json:"source_state" enums:"ok,failing,saturated" example:"ok"` // failing: the last load failed; saturated: no more calls may begin
+	SourceState string            `json:"source_state" enums:"ok,failing,saturated" example:"ok"` // failing: the last load failed; saturated: no more calls may begin, or some have not ended a second after their time
 	Routes      map[string]string `json:"routes,omitempty"`                                       // the same for each route, if MLCACHE_ROUTES is set
 
 	Changes map[string]string `json:"changes,omitempty"` // for each route whose changes are followed: ok, or down while no instance follows them
@@ -150,18 +153,22 @@ type Readiness struct {
 // readiness tells whether the instance wants traffic.
 //
 //	@Summary		Tell whether this instance wants traffic
-//	@Description	200, or 503 when it is starting or shutting down. For load balancers.
+//	@Description	200, or 503 when it is starting, filling its memory (MLCACHE_WARM_TIMEOUT) or shutting down. For load balancers.
 //	@Tags			service
 //	@Produce		json
 //	@Success		200	{object}	Readiness		"It does"
-//	@Failure		503	{object}	Problem			"It is starting or shutting down"
+//	@Failure		503	{object}	Problem			"It is starting, warming or shutting down"
 //	@Header			503	{integer}	Retry-After		"Seconds after which to try again"
 //	@Header			all	{string}	X-Request-Id	"Names this request"
 //	@Header			all	{string}	Cache-Control	"no-store, with a problem"
 //	@Router			/ready [get]
 //	@Router			/ready [head]
 func (a *API) readiness(c *gin.Context) {
-	if !a.ready.Load() {
+	switch {
+	case a.warming.Load():
+		problem(c, problemWarming)
+		return
+	case !a.ready.Load():
 		problem(c, problemNotReady)
 		return
 	}

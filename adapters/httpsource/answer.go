@@ -82,6 +82,8 @@ func causeOf(status int) error {
 		return domain.ErrNotFound
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusUnavailableForLegalReasons:
 		return domain.ErrWithdrawn
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return domain.ErrSourceBusy
 	}
 	return domain.ErrSourceFailed
 }

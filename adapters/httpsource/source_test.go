@@ -143,6 +143,9 @@ func TestASourceMayAskToBeLeftAlone(t *testing.T) {
 	s := statuses(t, "Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 	_, err := s.Load(t.Context(), key(t, "503"), domain.Validator{})
 	require.Equal(t, time.Minute, domain.Cooldown(err, 0))
+	require.ErrorIs(t, err, domain.ErrSourceBusy)
+	_, err = s.Load(t.Context(), key(t, "500"), domain.Validator{})
+	require.NotErrorIs(t, err, domain.ErrSourceBusy)
 }
 
 func TestABodyMayBeAsLargeAsTheLimit(t *testing.T) {

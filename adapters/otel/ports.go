@@ -192,6 +192,8 @@ type Cache interface {
 	Purge(ctx context.Context, p domain.PurgeRequest) error
 	Explain(ctx context.Context, key domain.Key) domain.Explanation
 	Activity() ports.Activity
+	Hot(n int) []domain.HotRoute
+	Warm(ctx context.Context, keys []domain.Key) domain.Warmed
 }
 
 // Cache says in a request's span how it was answered, and links it to the load

@@ -67,7 +67,8 @@ var (
 	entries      = desc("l1_entries", "Entries in memory.")
 	bytes        = desc("l1_bytes", "Bytes that the entries in memory occupy.")
 	calls        = ofRoutes("source_calls_in_flight", "Calls of the source in flight.")
-	places       = ofRoutes("source_calls_limit", "Calls of the source that may be in flight.")
+	places       = ofRoutes("source_calls_limit", "Calls of the source that may be in flight now.")
+	overdue      = ofRoutes("source_calls_overdue", "Calls of the source that have not ended a second after their time.")
 	flights      = ofRoutes("loads_in_flight", "Loads in flight, for requests or in the background.", "for")
 	waiting      = ofRoutes("waiting_requests", "Requests that wait for loads.")
 	l2Up         = desc("l2_up", "1 while the shared layer is used.")
@@ -174,6 +175,7 @@ func (c collector) inMemory(s sink) {
 func (r route) now(now ports.Activity) {
 	r.gauges(calls, now.SourceCalls)
 	r.gauges(places, now.SourceSlots)
+	r.gauges(overdue, now.Overdue)
 	r.gauges(flights, now.Calls, "requests")
 	r.gauges(flights, now.Refreshes, "refresh")
 	r.gauges(waiting, now.Waiting)

@@ -47,7 +47,7 @@ func (n *numbers) scrape(t *testing.T, accept string) string {
 func sample() *numbers {
 	n := &numbers{
 		l1:      ports.L1Stats{Entries: 7, Bytes: 700, EvictedForEntries: 31, EvictedForBytes: 32, EvictedExpired: 33},
-		now:     ports.Activity{SourceCalls: 41, SourceSlots: 42, Calls: 43, Refreshes: 44, Waiting: 45, Subscribed: true, PurgedTags: 46, Inspected: &ports.Inspected{Total: 48, Volatile: 49, Inconsistent: []ports.Inconsistent{{After: time.Minute, Total: 50}}}, Changes: &ports.ChangeActivity{Up: true, Leads: true, Behind: 1500 * time.Millisecond, Retained: 47}},
+		now:     ports.Activity{SourceCalls: 41, SourceSlots: 42, Overdue: 49, Calls: 43, Refreshes: 44, Waiting: 45, Subscribed: true, PurgedTags: 46, Inspected: &ports.Inspected{Total: 48, Volatile: 49, Inconsistent: []ports.Inconsistent{{After: time.Minute, Total: 50}}}, Changes: &ports.ChangeActivity{Up: true, Leads: true, Behind: 1500 * time.Millisecond, Retained: 47}},
 		breaker: "half-open",
 	}
 	for o := range n.counts.Requests {
@@ -77,7 +77,7 @@ func TestEachNumberIsShownUnderItsName(t *testing.T) {
 		"mlcache_source_duration_seconds_sum 90", "mlcache_source_duration_seconds_count 5",
 		`mlcache_l1_evictions_total{cause="entries"} 31`, `mlcache_l1_evictions_total{cause="bytes"} 32`, `mlcache_l1_evictions_total{cause="expired"} 33`,
 		"mlcache_l1_entries 7", "mlcache_l1_bytes 700",
-		"mlcache_source_calls_in_flight 41", "mlcache_source_calls_limit 42", `mlcache_loads_in_flight{for="requests"} 43`, `mlcache_loads_in_flight{for="refresh"} 44`,
+		"mlcache_source_calls_in_flight 41", "mlcache_source_calls_limit 42", "mlcache_source_calls_overdue 49", `mlcache_loads_in_flight{for="requests"} 43`, `mlcache_loads_in_flight{for="refresh"} 44`,
 		"mlcache_waiting_requests 45", "mlcache_l2_up 0", "mlcache_bus_up 1",
 		"mlcache_purged_tags 46", "mlcache_changes_up 1", "mlcache_changes_leader 1", "mlcache_changes_behind_seconds 1.5", "mlcache_changes_retained_bytes 47",
 		"mlcache_inspected_total 48", "mlcache_inspected_volatile_total 49", `mlcache_inconsistent_total{after="1m0s"} 50`,

@@ -16,6 +16,7 @@ import (
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
 )
 
@@ -157,6 +158,11 @@ func older(t *testing.T, rdb redis.Cmdable, prefix string, d time.Duration) {
 		require.NoError(t, err)
 		// A TTL that is not positive deletes.
 		require.NoError(t, rdb.PExpire(ctx, k, left-d).Err())
+		if k == prefix+"hot" { // its scores have the time in them
+			for _, member := range rdb.ZRange(ctx, k, 0, -1).Val() {
+				require.NoError(t, rdb.ZIncrBy(ctx, k, -float64(d)/float64(ports.HotHalfLife), member).Err())
+			}
+		}
 	}
 }
 
@@ -218,8 +224,8 @@ func contractsOn(t *testing.T, direct string, members func(t *testing.T, name st
 			awaitListening(t, a)
 			awaitListening(t, b)
 			return portstest.Harness{
-				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus, Purger: a.store},
-				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus, Purger: b.store},
+				A:       portstest.Instance{L2: a.store, Locker: a.locker, Bus: a.bus, Purger: a.store, Hot: a.store},
+				B:       portstest.Instance{L2: b.store, Locker: b.locker, Bus: b.bus, Purger: b.store, Hot: b.store},
 				Advance: func(d time.Duration) { olderOnAll(t, rdb, own, d) },
 				Waiting: func(k domain.Key) int { return waiting(k, a, b) },
 				Corrupt: func(k domain.Key, raw string) { corrupt(t, rdb, own, k, raw) },

@@ -26,6 +26,9 @@ func namesOf(prefix string, key domain.Key) names {
 	return names{value: value, lock: value + ":lock", failure: value + ":failure", waiters: value + ":waiters", grant: value + ":grant", floor: value + ":floor"}
 }
 
+// hotList is the name of the list of hot keys. Names of values end with a brace.
+func (c *Client) hotList() string { return c.prefix + "hot" }
+
 // probeNames are the keys that an instance probes a server with. The tag, if there
 // is one, leads to that server.
 func probeNames(prefix, id, tag string) []string {

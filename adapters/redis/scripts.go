@@ -8,7 +8,7 @@ import (
 )
 
 // Each script is one step of the protocol, atomic on the server and confined
-// to the names of one cache key, or to the record of purges. They are sent by their
+// to the names of one cache key, to the record of purges or to the list of hot keys. They are sent by their
 // digest (EVALSHA).
 var (
 	//go:embed acquire.lua
@@ -23,6 +23,8 @@ var (
 	writeSource string
 	//go:embed purge.lua
 	purgeSource string
+	//go:embed hot.lua
+	hotSource string
 	//go:embed probe.lua
 	probeSource string
 
@@ -32,6 +34,7 @@ var (
 	endScript     = newScript(endSource)
 	writeScript   = newScript(writeSource)
 	purgeScript   = newScript(purgeSource)
+	hotScript     = newScript(hotSource)
 	probeScript   = newScript(probeSource)
 )
 

@@ -120,7 +120,7 @@ func awaitReplicated(t *testing.T, replica *redistest.Server, key domain.Key) {
 func exercise(ctx context.Context, a, b member, key domain.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for _, step := range []func(context.Context, member, member, domain.Key) error{write, load, fail} {
+	for _, step := range []func(context.Context, member, member, domain.Key) error{write, load, fail, list} {
 		if err := step(ctx, a, b, key); err != nil {
 			return err
 		}
@@ -155,6 +155,25 @@ func stored(ctx context.Context, in member, key domain.Key, want bool) error {
 	_, ok, err := in.store.Get(ctx, key)
 	if err == nil && ok != want {
 		err = fmt.Errorf("stored: %v", ok)
+	}
+	return err
+}
+
+// list purges, and publishes a hot key.
+func list(ctx context.Context, a, b member, key domain.Key) error {
+	purged, err := a.store.Purge(ctx, domain.Purge{Tags: domain.Tags{"t"}}, domain.Mark{}, time.Minute)
+	if err == nil {
+		_, err = b.store.Purges(ctx, purged.Mark)
+	}
+	if err == nil {
+		err = a.store.Publish(ctx, []domain.HotKey{{Key: key, Rate: 1}})
+	}
+	if err != nil {
+		return err
+	}
+	hot, err := b.store.Hottest(ctx, 10)
+	if err == nil && len(hot) == 0 {
+		err = errors.New("nothing is hot")
 	}
 	return err
 }

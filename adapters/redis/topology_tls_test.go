@@ -11,7 +11,8 @@ import (
 
 // rights are what an ACL user needs on a single server, and all of it.
 var rights = strings.Fields(`~mlc:* &mlc:* +info +time +evalsha +eval
-	+get +getrange +set +del +exists +pttl +pexpire +sadd +smembers +publish +subscribe`)
+	+get +getrange +set +del +exists +pttl +pexpire +sadd +smembers
+	+zadd +zscore +zcard +zrange +zrangebyscore +zrem +zremrangebyscore +zremrangebyrank +publish +subscribe`)
 
 func TestOverTLSAnACLUserWithTheDocumentedRightsCanDoEverything(t *testing.T) {
 	t.Parallel()

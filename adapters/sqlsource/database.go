@@ -34,6 +34,7 @@ type diagnosis struct {
 	timeout bool
 	large   bool // a row is too large
 	lost    bool // the connection broke
+	busy    bool // it takes no more connections
 }
 
 var errScheme = fmt.Errorf("%w must have the scheme postgres, postgresql, mysql, mariadb, oracle or sqlite", ErrDSN)

@@ -37,6 +37,9 @@ func (s *Source) translate(ctx context.Context, err error, why diagnosis) error 
 	case why.large:
 		return domain.ErrSourceTooLarge
 	}
+	if why.busy {
+		return fmt.Errorf("%w: %s", domain.ErrSourceBusy, why.code)
+	}
 	return fmt.Errorf("%w: %s", domain.ErrSourceFailed, why.code)
 }
 

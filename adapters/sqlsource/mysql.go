@@ -158,6 +158,8 @@ const (
 	errMariaTimeout = 1969
 	errMySQLTimeout = 3024
 	errConnKilled   = 1927
+	errTooManyConns = 1040
+	errTooManyOfOne = 1203 // of the user
 	warnTruncated   = 1292
 
 	// maxWarned is how much of a value a warning shows at least.
@@ -173,6 +175,7 @@ func (d *mysqlDB) diagnose(err error) diagnosis {
 		timeout := of.Number == errInterrupted || of.Number == errMariaTimeout || of.Number == errMySQLTimeout
 		return diagnosis{
 			code: fmt.Sprintf("error %d, SQLSTATE %s", of.Number, state), data: strings.HasPrefix(state, dataException) && !timeout,
+			busy:    of.Number == errTooManyConns || of.Number == errTooManyOfOne,
 			timeout: timeout, lost: of.Number == errConnKilled || strings.HasPrefix(state, connectionException),
 		}
 	case errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, driver.ErrBadConn):

@@ -120,6 +120,7 @@ const (
 )
 
 var (
+	oraBusy = []int{18, 20, 12516, 12519, 12520}                  // sessions, processes, and three ways of the listener to say so
 	oraData = []int{1426, 1476, 1722, oraValueError}              // overflow, division by zero, invalid number, value error
 	oraLost = []int{28, 1012, 1033, 1034, 1089, 3113, 3114, 3135} // killed, not logged on, starting, stopping, end of channel
 )
@@ -134,6 +135,7 @@ func (d *oracleDB) diagnose(err error) diagnosis {
 		code:    fmt.Sprintf("ORA-%05d", n),
 		data:    slices.Contains(oraData, n) || n >= oraDatesFrom && n <= oraDatesTo,
 		timeout: n == oraCanceled,
+		busy:    slices.Contains(oraBusy, n),
 		lost:    slices.Contains(oraLost, n) || n >= oraNetworkFrom && n <= oraNetworkTo,
 	}
 }

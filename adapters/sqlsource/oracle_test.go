@@ -57,7 +57,7 @@ func TestStatementsForOracle(t *testing.T) {
 func TestErrorsOfOracle(t *testing.T) {
 	for n, want := range map[int]diagnosis{
 		942: {code: "ORA-00942"}, 1722: {code: "ORA-01722", data: true}, 1861: {code: "ORA-01861", data: true},
-		1013: {code: "ORA-01013", timeout: true}, 3113: {code: "ORA-03113", lost: true}, 12541: {code: "ORA-12541", lost: true},
+		1013: {code: "ORA-01013", timeout: true}, 3113: {code: "ORA-03113", lost: true}, 12541: {code: "ORA-12541", lost: true}, 18: {code: "ORA-00018", busy: true}, 12519: {code: "ORA-12519", busy: true, lost: true},
 	} {
 		require.Equal(t, want, (&oracleDB{}).diagnose(&network.OracleError{ErrCode: n}))
 	}

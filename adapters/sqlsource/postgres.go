@@ -126,6 +126,7 @@ const (
 	dataException       = "22"
 	queryCanceled       = "57014"
 	operatorClass       = "57"
+	tooManyConnections  = "53300"
 	boundParameter      = "unnamed portal parameter $" // a key is not what the query compares it with
 	tooLongForClient    = "row too large"
 )
@@ -142,6 +143,7 @@ func (d *postgresDB) diagnose(err error) diagnosis {
 		return diagnosis{
 			code: "SQLSTATE " + of.Code, data: class == dataException, timeout: of.Code == queryCanceled,
 			missing: class == dataException && strings.HasPrefix(of.Where, boundParameter),
+			busy:    of.Code == tooManyConnections,
 			lost:    class == connectionException || class == operatorClass && of.Code != queryCanceled,
 		}
 	case errors.As(err, &connect):

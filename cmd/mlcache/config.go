@@ -46,7 +46,7 @@ func (versionCommand) BeforeReset(c *kong.Context, vars kong.Vars) error {
 // Config is every setting of the service.
 type Config struct {
 	Addr      string `default:":8000" env:"MLCACHE_ADDR" help:"Address to listen on."`
-	AdminAddr string `default:"" env:"MLCACHE_ADMIN_ADDR" help:"Address for those that run the service: /metrics, /dashboard, /explain, /purge and /debug/pprof are served there only. Empty: they are served at the other address, and there are no profiles."`
+	AdminAddr string `default:"" env:"MLCACHE_ADMIN_ADDR" help:"Address for those that run the service: /metrics, /dashboard, /explain, /purge, /hot, /warm and /debug/pprof are served there only. Empty: they are served at the other address, and there are no profiles."`
 	TLSCert   string `name:"tls-cert" default:"" env:"MLCACHE_TLS_CERT" help:"File of the certificate, with its chain, in PEM; with it, both addresses take TLS only. Read again when it changes."`
 	TLSKey    string `name:"tls-key" default:"" env:"MLCACHE_TLS_KEY" help:"File of the key of the certificate."`
 
@@ -90,6 +90,8 @@ type Config struct {
 	SourceFreshness   string        `default:"cap" env:"MLCACHE_SOURCE_FRESHNESS" help:"What counts of what an HTTP source says of freshness: cap (the TTL it gives, at most MLCACHE_TTL; no-store is obeyed), follow (also a longer one) or ignore (MLCACHE_TTL, whatever it says)."`
 	SourceConcurrency int           `default:"256" env:"MLCACHE_SOURCE_CONCURRENCY" help:"Calls of the source at once, at most."`
 
+	SourceLimit string `default:"fixed" env:"MLCACHE_SOURCE_LIMIT" help:"How many calls of the source run at once: fixed (MLCACHE_SOURCE_CONCURRENCY) or adaptive (between 1 and that, by how long they take)."`
+
 	L2CompressAbove size          `name:"l2-compress-above" default:"0" env:"MLCACHE_L2_COMPRESS_ABOVE" help:"Values that take more bytes than that in Redis are compressed there with zstd, if that makes them smaller; 0: none. All instances must be able to read them."`
 	LockTTL         time.Duration `name:"lock-ttl" default:"5s" env:"MLCACHE_LOCK_TTL" help:"TTL of the lock on a key that is being loaded; it is renewed during the load."`
 	L2Timeout       time.Duration `name:"l2-timeout" default:"50ms" env:"MLCACHE_L2_TIMEOUT" help:"How long one call of Redis may take on an established connection."`
@@ -98,6 +100,7 @@ type Config struct {
 	MaxBatchBytes   size          `default:"16MiB" env:"MLCACHE_MAX_BATCH_BYTES" help:"Bytes of the values in one answer to a batch, at most."`
 	MaxConnections  int           `default:"1024" env:"MLCACHE_MAX_CONNECTIONS" help:"Connections of clients at once, at most; further ones get 503 and are closed."`
 	DrainDelay      time.Duration `default:"0" env:"MLCACHE_DRAIN_DELAY" help:"How long after SIGTERM requests are served while /ready answers 503, so that load balancers notice."`
+	WarmTimeout     time.Duration `default:"0" env:"MLCACHE_WARM_TIMEOUT" help:"How long, at most, an instance that starts fills its memory with the hot keys of all instances from the shared layer before /ready answers 200; 0: not at all."`
 	ShutdownTimeout time.Duration `default:"15s" env:"MLCACHE_SHUTDOWN_TIMEOUT" help:"Time for requests and loads to finish after that."`
 
 	Token     hidden `default:"" env:"MLCACHE_TOKEN" help:"Bearer token for PUT and DELETE. Empty: they are refused."`

@@ -19,7 +19,7 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 		Addr: ":8000", RedisPrefix: "mlc:", L1MaxEntries: 10000, L1MaxBytes: 64 << 20, L1Admission: "none",
 		TTL: 30 * time.Second, NegativeTTL: 5 * time.Second, StaleIfError: 5 * time.Minute, RefreshAhead: 1,
 		FailureCooldown: time.Second, ReloadInterval: time.Second,
-		Source: "oracle", OracleDelay: 2 * time.Second, SourceTimeout: 5 * time.Second, SourceFreshness: "cap", SourceBatch: 100, SourceBatchWait: 2 * time.Millisecond, SourceConcurrency: 256,
+		Source: "oracle", OracleDelay: 2 * time.Second, SourceTimeout: 5 * time.Second, SourceFreshness: "cap", SourceLimit: "fixed", SourceBatch: 100, SourceBatchWait: 2 * time.Millisecond, SourceConcurrency: 256,
 		LockTTL: 5 * time.Second, L2Timeout: 50 * time.Millisecond, RequestTimeout: 10 * time.Second,
 		MaxValueBytes: 1 << 20, MaxBatchBytes: 16 << 20, MaxConnections: 1024, ShutdownTimeout: 15 * time.Second, LogLevel: "info", LogFormat: "text",
 	}, c.Config)
@@ -59,6 +59,8 @@ func TestAWrongValueIsOneLineThatNamesSettingValueAndWhatIsAllowed(t *testing.T)
 		"source-timeout":         {"0s", "at least 1ms"},
 		"source-freshness":       {"obey", "cap or follow or ignore"},
 		"source-concurrency":     {"0", "1 or more"},
+		"source-limit":           {"some", "fixed or adaptive"},
+		"warm-timeout":           {"-1s", "not negative"},
 		"lock-ttl":               {"1ms", "at least 100ms"},
 		"l2-timeout":             {"0s", "at least 1ms"},
 		"l2-compress-above":      {"100MiB", "0 to 64MiB"},

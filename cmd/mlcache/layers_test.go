@@ -18,7 +18,7 @@ const module = "github.com/multi-layer-cache/multi-layer-cache/"
 
 // allowed says which packages of the module a package may import, by the first
 // folder of its path: domain ← ports ← app and domain, ports ← adapters. The
-// single-flight group app/flight knows none of them. Only cmd sees all, and
+// single-flight group app/flight, and app/hot, know none of them. Only cmd sees all, and
 // adapters/mlcache, which puts the same parts together for other programs, all but
 // cmd. docs is the generated API description.
 func allowed(importer, imported string) bool {
@@ -30,7 +30,7 @@ func allowed(importer, imported string) bool {
 	case "ports":
 		return to == "domain" || to == "ports"
 	case "app":
-		return importer == "app" && (to == "domain" || imported == "ports" || imported == "app/flight")
+		return importer == "app" && (to == "domain" || imported == "ports" || imported == "app/flight" || imported == "app/hot")
 	case "adapters":
 		sameAdapter := adapter(importer) == adapter(imported)
 		return adapter(importer) == "adapters/mlcache" && to != "cmd" || to == "domain" || imported == "ports" || sameAdapter || importer == "adapters/httpapi" && to == "docs"

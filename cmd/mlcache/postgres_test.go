@@ -175,6 +175,7 @@ func postgresConnections(t *testing.T, server *sqltest.Postgres) {
 			require.Empty(t, statuses, "the others wait for a slot")
 		} else {
 			eventually(t, "the server refuses connections", func() bool { return len(statuses) > 0 })
+			require.Contains(t, in.log.String(), "it takes no more calls")
 		}
 		release()
 		worst := 0

@@ -45,6 +45,7 @@ type sharedLayer struct {
 	Locker ports.Locker
 	Bus    ports.Bus
 	Purger ports.Purger
+	Hot    ports.HotList // nil: none is kept
 	Health httpapi.SharedLayer
 }
 
@@ -59,7 +60,7 @@ func newL2(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *slog.Lo
 	if err != nil {
 		return sharedLayer{}, nil, refused("redis-url", err)
 	}
-	return traced(shared, tracing, func(err error) { log.Debug("closing redis", "err", err) })
+	return traced(cfg, shared, tracing, func(err error) { log.Debug("closing redis", "err", err) })
 }
 
 func newEmbedded(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *slog.Logger) (sharedLayer, func(), error) {
@@ -78,11 +79,11 @@ func newEmbedded(cfg Config, routes []routeConfig, tracing *otel.Tracing, log *s
 		where = cfg.DataDir
 	}
 	log.Info("MLCACHE_REDIS_URL is empty: the second layer is embedded, for this instance alone", "kept", where)
-	return traced(shared, tracing, func(err error) { log.Error("closing the embedded layer", "err", err) })
+	return traced(cfg, shared, tracing, func(err error) { log.Error("closing the embedded layer", "err", err) })
 }
 
 // traced returns the whole of a layer, and what closes it.
-func traced(shared *layers.Shared, tracing *otel.Tracing, failed func(error)) (sharedLayer, func(), error) {
+func traced(cfg Config, shared *layers.Shared, tracing *otel.Tracing, failed func(error)) (sharedLayer, func(), error) {
 	closeLayer := func() {
 		if err := shared.Close(); err != nil {
 			failed(err)
@@ -93,7 +94,11 @@ func traced(shared *layers.Shared, tracing *otel.Tracing, failed func(error)) (s
 		closeLayer()
 		return sharedLayer{}, nil, err
 	}
-	return sharedLayer{Store: tracing.L2Store(l2.Store), Locker: tracing.Locker(l2.Locker), Bus: l2.Bus, Purger: l2.Purger, Health: shared}, closeLayer, nil
+	whole := sharedLayer{Store: tracing.L2Store(l2.Store), Locker: tracing.Locker(l2.Locker), Bus: l2.Bus, Purger: l2.Purger, Health: shared}
+	if cfg.WarmTimeout > 0 {
+		whole.Hot = l2.Hot
+	}
+	return whole, closeLayer, nil
 }
 
 // tracingTimeout is how long the end of the program waits for the last spans to

@@ -44,6 +44,7 @@ var routeSettings = map[string]routeSetting{
 	"failure_cooldown":       {"failure-cooldown", duration(func(c *Config) *time.Duration { return &c.FailureCooldown })},
 	"source_timeout":         {"source-timeout", duration(func(c *Config) *time.Duration { return &c.SourceTimeout })},
 	"source_concurrency":     {"source-concurrency", number(func(c *Config) *int { return &c.SourceConcurrency })},
+	"source_limit":           {"source-limit", func(c *Config, text string) error { c.SourceLimit = text; return nil }},
 	"freshness":              {"source-freshness", func(c *Config, text string) error { c.SourceFreshness = text; return nil }},
 	"read_token":             {"read-token", func(c *Config, text string) (err error) { c.ReadToken, err = trimmed(hidden(text)); return err }},
 	"ttl_without_changes":    {"", duration(func(c *Config) *time.Duration { return &c.TTLWithoutChanges })},

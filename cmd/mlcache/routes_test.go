@@ -55,6 +55,7 @@ routes:
     l1_ttl: 10s
     soft_timeout: 100ms
     source_concurrency: 20
+    source_limit: adaptive
     max_value_bytes: 2MiB
   - prefix: rates/
     source: {type: http, url: "https://${HOST}/v1/{key}"}
@@ -89,6 +90,8 @@ routes:
 	require.Equal(t, 10*time.Second, o.L1TTL)
 	require.Equal(t, 100*time.Millisecond, o.SoftTimeout)
 	require.Equal(t, 20, o.SourceConcurrency)
+	require.True(t, o.AdaptiveLimit)
+	require.False(t, appOptions(routes[1].Config).AdaptiveLimit)
 	require.Equal(t, 2<<20, o.MaxValueBytes)
 	require.EqualValues(t, 2<<20, maxValueBytes(routes))
 
@@ -126,6 +129,7 @@ func TestAWrongFileOfRoutesIsOneLineWithThePlaceAndWhatIsAllowed(t *testing.T) {
 		"routes:\n  - name: a\n    ttl: soon" + oracle:                              `:3: ttl: "soon" is not allowed, want a duration such as`,
 		"routes:\n  - name: a\n    ttl_jitter: x" + oracle:                          `:3: ttl_jitter: "x" is not allowed, want a number`,
 		"routes:\n  - name: a\n    source_concurrency: x" + oracle:                  `:3: source_concurrency: "x" is not allowed, want a whole number`,
+		"routes:\n  - name: a\n    source_limit: x" + oracle:                        `:3: source_limit: "x" is not allowed, want fixed or adaptive`,
 		"routes:\n  - name: a\n\n    ttl: 0s" + oracle:                              `:4: ttl: "0s" is not allowed, want a duration of at least 1ms`,
 		"routes:\n  - name: a\n    source:\n      type: mysql":                      `:4: source type: "mysql" is not allowed, want oracle or http or sql`,
 		"routes:\n  - name: a\n    source:\n      quarry: x":                        `:4: "quarry" is not a setting here, did you mean query?`,

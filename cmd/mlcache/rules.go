@@ -50,6 +50,12 @@ const (
 	flagSourceQuery = "source-query"
 )
 
+// The kinds of limit of source calls.
+const (
+	limitFixed    = "fixed"
+	limitAdaptive = "adaptive"
+)
+
 // The kinds of source.
 const (
 	sourceOracle = "oracle"
@@ -154,6 +160,7 @@ func (c *Config) rules() []rule {
 		{"max-batch-bytes", c.MaxBatchBytes, c.MaxBatchBytes >= 1 && c.MaxBatchBytes <= 1<<30, "1 to 1GiB"},
 		{"max-connections", c.MaxConnections, c.MaxConnections >= 1, "1 or more"},
 		notNegative("drain-delay", c.DrainDelay),
+		notNegative("warm-timeout", c.WarmTimeout),
 		notNegative("shutdown-timeout", c.ShutdownTimeout),
 		{"allowed-hosts", c.AllowedHosts, !strings.ContainsAny(c.AllowedHosts, "/@?#*") && (c.AllowedHosts == "" || len(c.hosts()) > 0), "names such as cache.example.com or localhost:8000, separated by commas"},
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
@@ -180,6 +187,7 @@ func (c *Config) sourceRules() []rule {
 		notNegative("source-batch-wait", c.SourceBatchWait),
 		positive("source-timeout", c.SourceTimeout),
 		oneOf("source-freshness", c.SourceFreshness, slices.Sorted(maps.Keys(freshness))...),
+		oneOf("source-limit", c.SourceLimit, limitFixed, limitAdaptive),
 		{"source-concurrency", c.SourceConcurrency, c.SourceConcurrency >= 1, "1 or more"},
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
 	"github.com/multi-layer-cache/multi-layer-cache/app"
+	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
 
 // program is what Wire puts together.
@@ -64,6 +65,7 @@ func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening
 	watching.Go(p.api.Watch)
 	defer watching.Wait() // shutDown ends it
 	failed := opened.serve(p.api)
+	warmUp(ctx, p, cfg, log)
 	p.api.SetReady(true)
 	if listening != nil {
 		listening(opened[0].tcp.Addr())
@@ -77,6 +79,26 @@ func listenAndServe(ctx context.Context, cfg Config, log *slog.Logger, listening
 		return nil
 	}
 	return err
+}
+
+// warmUp fills the memory with the hot keys of all instances, while requests are served
+// and load balancers are told to wait.
+func warmUp(ctx context.Context, p *program, cfg Config, log *slog.Logger) {
+	if cfg.WarmTimeout == 0 {
+		return
+	}
+	p.api.SetWarming(true)
+	defer p.api.SetWarming(false)
+	ctx, cancel := context.WithTimeout(ctx, cfg.WarmTimeout)
+	defer cancel()
+	began := time.Now()
+	done, err := p.service.WarmUp(ctx, min(cfg.L1MaxEntries, ports.HotListed), int(cfg.L1MaxBytes/2))
+	log = log.With("keys", done.Keys, "of", done.Listed, "bytes", done.Bytes, "took", time.Since(began))
+	if err != nil {
+		log.Warn("not all hot keys are in memory", "err", err)
+		return
+	}
+	log.Info("hot keys are in memory")
 }
 
 // drain waits for the end of ctx, and then for load balancers to notice that this

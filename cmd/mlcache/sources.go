@@ -145,6 +145,7 @@ func appOptions(cfg Config) app.Options {
 		FailureCooldown:   cfg.FailureCooldown,
 		SourceTimeout:     cfg.SourceTimeout,
 		SourceConcurrency: cfg.SourceConcurrency,
+		AdaptiveLimit:     cfg.SourceLimit == limitAdaptive,
 		RequestTimeout:    cfg.RequestTimeout,
 		MaxValueBytes:     int(cfg.MaxValueBytes),
 		MaxWaiters:        app.DefaultOptions().MaxWaiters,

@@ -25,7 +25,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		newTracing,
 
 		newL2,
-		wire.FieldsOf(new(sharedLayer), "Store", "Locker", "Bus", "Purger", "Health"),
+		wire.FieldsOf(new(sharedLayer), "Store", "Locker", "Bus", "Purger", "Hot", "Health"),
 
 		newRoutes,
 		newSources,
@@ -39,7 +39,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		newExposition,
 		newMiddleware,
 
-		wire.Struct(new(app.Ports), "L1", "L2", "Locker", "Bus", "Purger", "Recorder", "Logger"), // the routes have sources
+		wire.Struct(new(app.Ports), "L1", "L2", "Locker", "Bus", "Purger", "Hot", "Recorder", "Logger"), // the routes have sources
 		app.NewRouter,
 		newCache,
 		keyCheck,

@@ -41,6 +41,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	locker := mainSharedLayer.Locker
 	bus := mainSharedLayer.Bus
 	purger := mainSharedLayer.Purger
+	hotList := mainSharedLayer.Hot
 	recorder := counters.New()
 	ports := app.Ports{
 		L1:       cache,
@@ -48,6 +49,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 		Locker:   locker,
 		Bus:      bus,
 		Purger:   purger,
+		Hot:      hotList,
 		Recorder: recorder,
 		Logger:   log,
 	}

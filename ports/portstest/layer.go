@@ -36,6 +36,7 @@ type Instance struct {
 	// connected when Open returns.
 	Bus    ports.Bus
 	Purger ports.Purger
+	Hot    ports.HotList
 }
 
 // Harness is one server seen by two instances of the service.
@@ -60,7 +61,7 @@ type Harness struct {
 // L2AndLocker checks the contracts of ports.L2Store and ports.Locker as kept by
 // one server, on which values, leases and wakes are one protocol.
 func L2AndLocker(t *testing.T, layer Layer) {
-	layer.check(t, storeContracts(), fenceContracts(), leaseContracts(), waitContracts(), endingContracts(), failureContracts(), writeContracts(), versionContracts(), purgeContracts())
+	layer.check(t, storeContracts(), fenceContracts(), leaseContracts(), waitContracts(), endingContracts(), failureContracts(), writeContracts(), versionContracts(), purgeContracts(), hotContracts())
 }
 
 func (layer Layer) check(t *testing.T, groups ...[]contract) {

@@ -59,7 +59,8 @@ type RouteMetrics struct {
 	Refreshes      uint64  `json:"refreshes" example:"0"`          // loads in the background, before or after a value expired
 
 	SourceCalls       int `json:"source_calls_under_way" example:"0"` // calls of the source in flight
-	SourceSlots       int `json:"source_places" example:"256"`        // how many there may be
+	SourceSlots       int `json:"source_places" example:"256"`        // how many there may be now
+	SourceOverdue     int `json:"source_calls_overdue" example:"0"`   // of those in flight, those that have not ended a second after their time
 	FlightsUnderWay   int `json:"flights" example:"0"`                // loads in flight that requests wait for
 	RefreshesUnderWay int `json:"refreshes_under_way" example:"0"`    // refreshes in flight
 	Waiting           int `json:"waiting" example:"0"`                // requests that wait for loads
@@ -148,7 +149,7 @@ func routeMetrics(n ports.Counts, now ports.Activity) RouteMetrics {
 		LoadsUnleased:  n.Events[ports.LoadedUnleased],
 		Refreshes:      n.Events[ports.RefreshBegan],
 
-		SourceCalls: now.SourceCalls, SourceSlots: now.SourceSlots,
+		SourceCalls: now.SourceCalls, SourceSlots: now.SourceSlots, SourceOverdue: now.Overdue,
 		FlightsUnderWay: now.Calls, RefreshesUnderWay: now.Refreshes, Waiting: now.Waiting,
 	}
 	for _, count := range n.Requests {

@@ -56,6 +56,8 @@ func SourceState(now ports.Activity) string {
 		saturated = saturated || route.SourceCalls >= route.SourceSlots
 	}
 	switch {
+	case now.Overdue > 0: // so its loads fail, too
+		return "saturated"
 	case now.Failing:
 		return "failing"
 	case saturated:

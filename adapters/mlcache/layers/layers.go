@@ -22,6 +22,7 @@ type L2 struct {
 	Locker ports.Locker
 	Bus    ports.Bus
 	Purger ports.Purger
+	Hot    ports.HotList
 }
 
 // Shared is an open second layer. It is safe for concurrent use and must be closed.
@@ -97,10 +98,10 @@ func OpenEmbedded(o embedded.Options) (*Shared, error) {
 	}
 	view := func(name string) (L2, func(), error) {
 		if name == "" {
-			return L2{layer, layer, layer, layer}, func() {}, nil
+			return L2{layer, layer, layer, layer, layer}, func() {}, nil
 		}
 		own := layer.Namespace(name)
-		return L2{own, own, layer, own}, func() {}, nil
+		return L2{own, own, layer, own, own}, func() {}, nil
 	}
 	return newShared(layer, view, layer.Close), nil
 }
@@ -147,7 +148,7 @@ func (c connection) in(name string) (l2 L2, leave func(), err error) {
 		return L2{}, nil, err
 	}
 	store := redis.NewStore(client)
-	return L2{store, locker, bus, store}, leave, nil
+	return L2{store, locker, bus, store, store}, leave, nil
 }
 
 func (c connection) close() error {
