@@ -35,6 +35,9 @@ type place struct{ instance, row int }
 // stored is a row: a number that grows, and which transaction wrote it; 0: none did.
 type stored struct{ N, Mark int }
 
+// firstNumber is that of a row that none has written. As a version 0 would be none.
+const firstNumber = 1
+
 func newLedger(late time.Duration, isMonotone bool) *ledger {
 	return &ledger{
 		late: late, isMonotone: isMonotone,
@@ -162,7 +165,7 @@ func (l *ledger) read(instance, row int, got stored, began time.Time) error {
 		l.oldest = max(l.oldest, ago)
 	}
 	switch {
-	case got.N != wrote, !known && got.Mark != 0:
+	case got.Mark == 0 && got.N != firstNumber, got.Mark != 0 && (!known || got.N != wrote):
 		return fmt.Errorf("row %d of instance %d is %v, which was never committed", row, instance, got)
 	case got.N < l.proven[p].before(began):
 		return fmt.Errorf("row %d of instance %d is %v, replaced %v ago by a change before one that the instance has received", row, instance, got, ago)
@@ -179,23 +182,23 @@ func TestTheLedgerFindsEachKindOfWrongRead(t *testing.T) {
 	const row, instance = 7, 1
 	l := newLedger(time.Hour, true)
 	began := time.Now()
-	l.commits(1, map[int]int{row: 1})
-	require.NoError(t, l.read(instance, row, stored{0, 0}, began))
-	require.NoError(t, l.read(instance, row, stored{1, 1}, began), "it may have been committed by now")
+	l.commits(1, map[int]int{row: 2})
+	require.NoError(t, l.read(instance, row, stored{firstNumber, 0}, began))
+	require.NoError(t, l.read(instance, row, stored{2, 1}, began), "it may have been committed by now")
 	l.hasCommitted(1)
-	require.NoError(t, l.read(instance, row, stored{0, 0}, began), "it may have been answered before")
-	require.NoError(t, l.read(instance+1, row, stored{0, 0}, time.Now()), "it may not have been told yet")
-	require.ErrorContains(t, l.read(instance, row, stored{0, 0}, time.Now()), "again, although")
-	require.ErrorContains(t, l.read(instance, row, stored{2, 2}, time.Now()), "never committed")
-	require.ErrorContains(t, l.read(instance, row, stored{2, 1}, time.Now()), "never committed")
-	require.ErrorContains(t, l.read(instance, row, stored{1, 0}, time.Now()), "never committed")
+	require.NoError(t, l.read(instance, row, stored{firstNumber, 0}, began), "it may have been answered before")
+	require.NoError(t, l.read(instance+1, row, stored{firstNumber, 0}, time.Now()), "it may not have been told yet")
+	require.ErrorContains(t, l.read(instance, row, stored{firstNumber, 0}, time.Now()), "again, although")
+	require.ErrorContains(t, l.read(instance, row, stored{3, 2}, time.Now()), "never committed")
+	require.ErrorContains(t, l.read(instance, row, stored{3, 1}, time.Now()), "never committed")
+	require.ErrorContains(t, l.read(instance, row, stored{2, 0}, time.Now()), "never committed")
 	l.proves(instance+1, l.least())
-	require.NoError(t, l.read(instance+1, row, stored{0, 0}, began), "it was not proven then")
-	require.ErrorContains(t, l.read(instance+1, row, stored{0, 0}, time.Now()), "by a change before one")
+	require.NoError(t, l.read(instance+1, row, stored{firstNumber, 0}, began), "it was not proven then")
+	require.ErrorContains(t, l.read(instance+1, row, stored{firstNumber, 0}, time.Now()), "by a change before one")
 	l.restarts(instance)
-	require.NoError(t, l.read(instance, row, stored{0, 0}, time.Now()))
+	require.NoError(t, l.read(instance, row, stored{firstNumber, 0}, time.Now()))
 	l.late = time.Nanosecond
-	require.ErrorContains(t, l.read(instance+2, row, stored{0, 0}, time.Now().Add(time.Second)), "ago")
-	require.Equal(t, map[int]int{row: 1}, l.least())
-	require.Equal(t, 1, l.last(row))
+	require.ErrorContains(t, l.read(instance+2, row, stored{firstNumber, 0}, time.Now().Add(time.Second)), "ago")
+	require.Equal(t, map[int]int{row: 2}, l.least())
+	require.Equal(t, 2, l.last(row))
 }

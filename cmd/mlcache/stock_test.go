@@ -41,10 +41,19 @@ const (
 type stock struct {
 	*ledger
 	t                 *testing.T
-	server            *sqltest.Server // has it
+	server            database // has it
 	ttlWithoutChanges time.Duration
 	marks             atomic.Int64
 	proofs            [canaries]atomic.Int64 // of each instance
+}
+
+// database is a server that the test may kill.
+type database interface {
+	DSN() string
+	Exec(statements ...string)
+	Open() *sql.DB
+	KillAll()
+	Restart()
 }
 
 // stockRoute is where a fleet has the rows from, and how it learns of changes.
@@ -53,14 +62,14 @@ type stockRoute struct{ dsn, query, changes string }
 // newStock creates the table. It is promised that nothing is served as fresh that was
 // replaced before the feed of changes was down for its patience and the lock's TTL, or
 // for longer than the TTL without changes, whichever is later.
-func newStock(t *testing.T, server *sqltest.Server, ttlWithoutChanges time.Duration, isMonotone bool) *stock {
+func newStock(t *testing.T, server database, ttlWithoutChanges time.Duration, isMonotone bool) *stock {
 	t.Helper()
 	rows := make([]string, 0, stockRows+canaries)
 	for i := range stockRows {
-		rows = append(rows, fmt.Sprintf("(%d, 0, 0)", 1+i))
+		rows = append(rows, fmt.Sprintf("(%d, %d, 0)", 1+i, firstNumber))
 	}
 	for i := range canaries {
-		rows = append(rows, fmt.Sprintf("(%d, 0, 0)", firstCanary+i))
+		rows = append(rows, fmt.Sprintf("(%d, %d, 0)", firstCanary+i, firstNumber))
 	}
 	server.Exec("CREATE TABLE stock (id int PRIMARY KEY, n int NOT NULL, mark bigint NOT NULL)",
 		"INSERT INTO stock VALUES "+strings.Join(rows, ", "))
@@ -98,7 +107,7 @@ routes:
 func startStock(t *testing.T, n int, changes string) (*stock, *fleet) {
 	t.Helper()
 	server := startStockPostgres(t)
-	s := newStock(t, server.Server, 30*time.Second, true)
+	s := newStock(t, server, 30*time.Second, true)
 	return s, s.serve(n, redistest.Start(t), stockRoute{server.DSN(), stockQuery, changes})
 }
 
@@ -277,9 +286,13 @@ func (f *fleet) leader() (at int) {
 	f.t.Helper()
 	eventually(f.t, "one instance leads", func() bool {
 		at = slices.IndexFunc(f.members, func(p *process) bool {
-			return !p.over && strings.Contains(p.do(http.MethodGet, "/metrics?format=prometheus", "").body, `mlcache_changes_leader{route="stock"} 1`)
+			return !p.over && p.leads()
 		})
 		return at >= 0
 	})
 	return at
+}
+
+func (p *process) leads() bool {
+	return strings.Contains(p.do(http.MethodGet, "/metrics?format=prometheus", "").body, `mlcache_changes_leader{route="stock"} 1`)
 }

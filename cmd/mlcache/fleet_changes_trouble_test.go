@@ -1,0 +1,172 @@
+//go:build fleet
+
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/sqlsource/sqltest"
+)
+
+// followed is a way in which a fleet learns of changes, and where the rows come from.
+type followed struct {
+	ttlWithoutChanges time.Duration
+	// isMonotone says that versions keep an instance from answering with an older one.
+	isMonotone bool
+	// rowVersions says that versions are the numbers of rows.
+	rowVersions bool
+	// mayBeEmptied says that Redis may lose all that it has.
+	mayBeEmptied bool
+	start        func(t *testing.T) database
+	// route creates what it takes after the table.
+	route func(t *testing.T, server database) stockRoute
+}
+
+const soon = 10 * time.Second
+
+// TestFleetFollowsChangesThroughAllKindsOfTrouble kills, at seeded moments, the instance
+// that leads, the database and Redis, which comes back with what it had or empty.
+func TestFleetFollowsChangesThroughAllKindsOfTrouble(t *testing.T) {
+	t.Parallel()
+	for name, way := range map[string]followed{
+		"a temporary slot of PostgreSQL": {soon, false, false, true, stockPostgres, fromPrimary(stockQuery, `{type: postgres, table: public.stock, key: "stock:{id}"}`)},
+		"a named slot of PostgreSQL":     {soon, false, false, true, stockPostgres, fromPrimary(stockQuery, `{type: postgres, table: public.stock, key: "stock:{id}", slot: mlcache}`)},
+		"a change table of PostgreSQL":   {soon, true, true, true, stockPostgres, fromChangeTable("PostgreSQL", "NEW.n")},
+		"a change table of MariaDB":      {soon, true, true, true, stockMariaDB, fromChangeTable("MariaDB, MySQL", "OLD.n")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			through(t, way)
+		})
+	}
+}
+
+// through has what can break break.
+func through(t *testing.T, way followed) {
+	length, seed := soakSettings(t, time.Minute)
+	t.Logf("MLCACHE_TEST_SOAK=%v MLCACHE_TEST_SOAK_SEED=%d", length, seed)
+	server := way.start(t)
+	s := newStock(t, server, way.ttlWithoutChanges, way.isMonotone)
+	f := s.serve(3, redistest.Start(t, redistest.Durable()), way.route(t, server))
+	h := havoc{stock: s, fleet: f, random: rand.New(rand.NewPCG(seed, 3)), mayBeEmptied: way.mayBeEmptied}
+	over := make(chan struct{})
+	var checking sync.WaitGroup
+	if way.rowVersions {
+		checking.Go(func() { s.requireFloors(f, over) })
+	}
+	defer checking.Wait()
+	defer close(over)
+	s.traffic(f, func() {
+		for end := time.Now().Add(length); time.Now().Before(end) && !t.Failed(); {
+			s.awaitProofs(f)
+			h.strike()
+		}
+		s.awaitProofs(f)
+	})
+}
+
+// havoc breaks parts of a fleet, and mends them.
+type havoc struct {
+	*stock
+	*fleet
+	random       *rand.Rand
+	mayBeEmptied bool
+}
+
+// strike breaks one to three parts, in any order, and mends them after a while.
+func (h *havoc) strike() {
+	parts := []func() (mend func()){h.killLeader, h.killDatabase, h.killRedis}
+	h.random.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	var mends []func()
+	for _, strike := range parts[:1+h.random.IntN(2)+h.random.IntN(2)] {
+		mends = append(mends, strike())
+		time.Sleep(upTo(h.random, time.Second))
+	}
+	if h.random.IntN(5) == 0 {
+		time.Sleep(20 * time.Second) // above the patience with the feed
+	}
+	for _, mend := range mends {
+		time.Sleep(upTo(h.random, 2*time.Second))
+		mend()
+	}
+}
+
+func (h *havoc) killLeader() (mend func()) {
+	at := h.random.IntN(len(h.members)) // if none leads, since another part is broken
+	for i, p := range h.members {
+		if !p.over && p.leads() {
+			at = i
+		}
+	}
+	p := h.members[at]
+	p.kill()
+	h.fleet.t.Logf("killed instance %d", at)
+	return func() {
+		h.restarts(at)
+		p.begin()
+		eventually(p.t, "an instance starts", func() bool { return p.do("GET", "/health", "").status == 200 })
+	}
+}
+
+func (h *havoc) killDatabase() (mend func()) {
+	h.server.KillAll()
+	h.fleet.t.Log("killed the database")
+	return h.server.Restart
+}
+
+func (h *havoc) killRedis() (mend func()) {
+	h.redis.Kill()
+	emptied := h.mayBeEmptied && h.random.IntN(2) == 0
+	h.fleet.t.Logf("killed Redis, which comes back empty: %v", emptied)
+	return func() {
+		if emptied {
+			h.redis.Forget()
+		}
+		h.redis.Restart()
+	}
+}
+
+func stockPostgres(t *testing.T) database { return startStockPostgres(t) }
+
+func stockMariaDB(t *testing.T) database {
+	return sqltest.StartMariaDB(t, "innodb-flush-log-at-trx-commit=2")
+}
+
+func fromPrimary(query, changes string) func(*testing.T, database) stockRoute {
+	return func(_ *testing.T, server database) stockRoute {
+		return stockRoute{server.DSN(), query, changes}
+	}
+}
+
+// fromChangeTable creates what docs/changes.md says for a database, with the versions of
+// rows, in a DELETE what that says.
+func fromChangeTable(name, deleted string) func(*testing.T, database) stockRoute {
+	return func(t *testing.T, server database) stockRoute {
+		server.Exec(documented(t, name, deleted)...)
+		return stockRoute{server.DSN(), versionedStock, `{type: table, table: stock_changes, key: "stock:{id}", versions: true}`}
+	}
+}
+
+func documented(t *testing.T, name, deleted string) []string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "changes.md"))
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(page), "```sql\n-- "+name+"\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	block = strings.NewReplacer("products", "stock", "product", "stock",
+		"(id) VALUES (OLD.id), (NEW.id)", "(id, version) VALUES (OLD.id, NEW.n), (NEW.id, NEW.n)",
+		"(id) VALUES (OLD.id)", "(id, version) VALUES (OLD.id, "+deleted+")",
+	).Replace(block)
+	require.Contains(t, block, "NEW.n")
+	return strings.Split(strings.TrimSpace(block), "\n\n")
+}
