@@ -4,14 +4,9 @@ package main
 
 import (
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/redis/redistest"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/sqlsource/sqltest"
@@ -143,30 +138,16 @@ func stockMariaDB(t *testing.T) database {
 
 func fromPrimary(query, changes string) func(*testing.T, database) stockRoute {
 	return func(_ *testing.T, server database) stockRoute {
-		return stockRoute{server.DSN(), query, changes}
+		return stockRoute{dsn: server.DSN(), query: query, changes: changes}
 	}
 }
 
-// fromChangeTable creates what docs/changes.md says for a database, with the versions of
-// rows, in a DELETE what that says.
+// fromChangeTable creates what is documented.
 func fromChangeTable(name, deleted string) func(*testing.T, database) stockRoute {
 	return func(t *testing.T, server database) stockRoute {
 		server.Exec(documented(t, name, deleted)...)
-		return stockRoute{server.DSN(), versionedStock, `{type: table, table: stock_changes, key: "stock:{id}", versions: true}`}
+		return stockRoute{
+			dsn: server.DSN(), query: versionedStock, changes: `{type: table, table: stock_changes, key: "stock:{id}", versions: true}`,
+		}
 	}
-}
-
-func documented(t *testing.T, name, deleted string) []string {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "changes.md"))
-	require.NoError(t, err)
-	_, block, found := strings.Cut(string(page), "```sql\n-- "+name+"\n")
-	require.True(t, found)
-	block, _, _ = strings.Cut(block, "```")
-	block = strings.NewReplacer("products", "stock", "product", "stock",
-		"(id) VALUES (OLD.id), (NEW.id)", "(id, version) VALUES (OLD.id, NEW.n), (NEW.id, NEW.n)",
-		"(id) VALUES (OLD.id)", "(id, version) VALUES (OLD.id, "+deleted+")",
-	).Replace(block)
-	require.Contains(t, block, "NEW.n")
-	return strings.Split(strings.TrimSpace(block), "\n\n")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -57,7 +58,10 @@ type database interface {
 }
 
 // stockRoute is where a fleet has the rows from, and how it learns of changes.
-type stockRoute struct{ dsn, query, changes string }
+type stockRoute struct {
+	dsn, query, changes string
+	ttl                 time.Duration // 0: an hour
+}
 
 // newStock creates the table. It is promised that nothing is served as fresh that was
 // replaced before the feed of changes was down for its patience and the lock's TTL, or
@@ -78,8 +82,8 @@ func newStock(t *testing.T, server database, ttlWithoutChanges time.Duration, is
 	return &stock{ledger: newLedger(late, isMonotone), t: t, server: server, ttlWithoutChanges: ttlWithoutChanges}
 }
 
-// serve starts n instances with a TTL of an hour.
-func (s *stock) serve(n int, redis *redistest.Server, r stockRoute) *fleet {
+// serve starts n instances, with these flags besides.
+func (s *stock) serve(n int, redis *redistest.Server, r stockRoute, flags ...string) *fleet {
 	s.t.Helper()
 	routes := filepath.Join(s.t.TempDir(), "routes.yaml")
 	require.NoError(s.t, os.WriteFile(routes, fmt.Appendf(nil, `
@@ -88,16 +92,16 @@ routes:
     name: stock
     source: {type: sql, dsn: %q, query: %q}
     changes: %s
-    ttl: 1h
+    ttl: %v
     ttl_without_changes: %v
-`, r.dsn, r.query, r.changes, s.ttlWithoutChanges), 0o600))
+`, r.dsn, r.query, r.changes, cmp.Or(r.ttl, time.Hour), s.ttlWithoutChanges), 0o600))
 	f := &fleet{t: s.t, redis: redis}
 	for range n {
-		f.members = append(f.members, launch(s.t, 1, []string{
+		f.members = append(f.members, launch(s.t, 1, append([]string{
 			fmt.Sprintf("--addr=127.0.0.1:%d", redistest.FreePort(s.t)), // the same again after a restart
 			"--redis-url=" + f.redis.URL(), "--routes=" + routes, "--l2-timeout=20s", "--lock-ttl=" + stockLockTTL.String(),
 			"--refresh-ahead=0", "--stale-if-error=0s", "--request-timeout=1m", "--source-timeout=30s", "--shutdown-timeout=1s", "--token=" + secret,
-		})...)
+		}, flags...))...)
 	}
 	f.awaitSubscribed(f.redis)
 	return f
@@ -108,7 +112,7 @@ func startStock(t *testing.T, n int, changes string) (*stock, *fleet) {
 	t.Helper()
 	server := startStockPostgres(t)
 	s := newStock(t, server, 30*time.Second, true)
-	return s, s.serve(n, redistest.Start(t), stockRoute{server.DSN(), stockQuery, changes})
+	return s, s.serve(n, redistest.Start(t), stockRoute{dsn: server.DSN(), query: stockQuery, changes: changes})
 }
 
 // startStockPostgres starts a PostgreSQL that loses nothing when it is killed.
@@ -295,4 +299,21 @@ func (f *fleet) leader() (at int) {
 
 func (p *process) leads() bool {
 	return strings.Contains(p.do(http.MethodGet, "/metrics?format=prometheus", "").body, `mlcache_changes_leader{route="stock"} 1`)
+}
+
+// documented returns the statements of docs/changes.md for a database, with the versions
+// of rows, and in a DELETE what deleted says.
+func documented(t *testing.T, name, deleted string) []string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "changes.md"))
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(page), "```sql\n-- "+name+"\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	block = strings.NewReplacer("products", "stock", "product", "stock",
+		"(id) VALUES (OLD.id), (NEW.id)", "(id, version) VALUES (OLD.id, NEW.n), (NEW.id, NEW.n)",
+		"(id) VALUES (OLD.id)", "(id, version) VALUES (OLD.id, "+deleted+")",
+	).Replace(block)
+	require.Contains(t, block, "NEW.n")
+	return strings.Split(strings.TrimSpace(block), "\n\n")
 }
