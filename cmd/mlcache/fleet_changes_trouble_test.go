@@ -29,7 +29,8 @@ type followed struct {
 const soon = 10 * time.Second
 
 // TestFleetFollowsChangesThroughAllKindsOfTrouble kills, at seeded moments, the instance
-// that leads, the database and Redis, which comes back with what it had or empty.
+// that leads, the database, and Redis, which comes back with what it had or empty, and
+// ends subscriptions.
 func TestFleetFollowsChangesThroughAllKindsOfTrouble(t *testing.T) {
 	t.Parallel()
 	for name, way := range map[string]followed{
@@ -77,9 +78,9 @@ type havoc struct {
 	mayBeEmptied bool
 }
 
-// strike breaks one to three parts, in any order, and mends them after a while.
+// strike breaks one to three of four parts, in any order, and mends them after a while.
 func (h *havoc) strike() {
-	parts := []func() (mend func()){h.killLeader, h.killDatabase, h.killRedis}
+	parts := []func() (mend func()){h.killLeader, h.killDatabase, h.killRedis, h.unsubscribe}
 	h.random.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 	var mends []func()
 	for _, strike := range parts[:1+h.random.IntN(2)+h.random.IntN(2)] {
@@ -128,6 +129,15 @@ func (h *havoc) killRedis() (mend func()) {
 		}
 		h.redis.Restart()
 	}
+}
+
+// unsubscribe ends the subscriptions of all instances again and again for a second.
+func (h *havoc) unsubscribe() (mend func()) {
+	h.fleet.t.Log("ends subscriptions")
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		_, _ = h.redis.Try("CLIENT", "KILL", "TYPE", "pubsub") // it may be away
+	}
+	return func() {}
 }
 
 func stockPostgres(t *testing.T) database { return startStockPostgres(t) }
