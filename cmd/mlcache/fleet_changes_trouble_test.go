@@ -4,6 +4,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestFleetFollowsChangesThroughAllKindsOfTrouble(t *testing.T) {
 	t.Parallel()
 	for name, way := range map[string]followed{
 		"a temporary slot of PostgreSQL": {soon, false, false, true, stockPostgres, fromPrimary(stockQuery, `{type: postgres, table: public.stock, key: "stock:{id}"}`)},
-		"a named slot of PostgreSQL":     {soon, false, false, true, stockPostgres, fromPrimary(stockQuery, `{type: postgres, table: public.stock, key: "stock:{id}", slot: mlcache}`)},
+		"a named slot of PostgreSQL":     {soon, false, false, true, synchronousPostgres, fromPrimary(stockQuery, `{type: postgres, table: public.stock, key: "stock:{id}", slot: mlcache}`)},
 		"a change table of PostgreSQL":   {soon, true, true, true, stockPostgres, fromChangeTable("PostgreSQL", "NEW.n")},
 		"a change table of MariaDB":      {soon, true, true, true, stockMariaDB, fromChangeTable("MariaDB, MySQL", "OLD.n")},
 	} {
@@ -52,7 +53,7 @@ func through(t *testing.T, way followed) {
 	t.Logf("MLCACHE_TEST_SOAK=%v MLCACHE_TEST_SOAK_SEED=%d", length, seed)
 	server := way.start(t)
 	s := newStock(t, server, way.ttlWithoutChanges, way.isMonotone)
-	f := s.serve(3, redistest.Start(t, redistest.Durable()), way.route(t, server))
+	f := s.serve(3, redistest.Start(t, redistest.Durable()), slow(server, way.route(t, server)))
 	h := havoc{stock: s, fleet: f, random: rand.New(rand.NewPCG(seed, 3)), mayBeEmptied: way.mayBeEmptied}
 	over := make(chan struct{})
 	var checking sync.WaitGroup
@@ -68,6 +69,16 @@ func through(t *testing.T, way followed) {
 		}
 		s.awaitProofs(f)
 	})
+}
+
+// slow has rows arrive a while after they were read, so that changes come in between.
+func slow(server database, r stockRoute) stockRoute {
+	n := " n + (pg_sleep(random() * 0.03) IS NULL)::int AS n,"
+	if _, ok := server.(*sqltest.MariaDB); ok {
+		n = " n + SLEEP(RAND() * 0.03) AS n,"
+	}
+	r.query = strings.Replace(r.query, " n,", n, 1)
+	return r
 }
 
 // havoc breaks parts of a fleet, and mends them.
@@ -141,6 +152,14 @@ func (h *havoc) unsubscribe() (mend func()) {
 }
 
 func stockPostgres(t *testing.T) database { return startStockPostgres(t) }
+
+// synchronousPostgres has a COMMIT wait for a standby, when it is in the WAL already.
+func synchronousPostgres(t *testing.T) database {
+	p := startStockPostgres(t)
+	p.StartReplica("wal_retrieve_retry_interval=100ms")
+	p.Exec("ALTER SYSTEM SET synchronous_standby_names = 'walreceiver'", "SELECT pg_reload_conf()")
+	return p
+}
 
 func stockMariaDB(t *testing.T) database {
 	return sqltest.StartMariaDB(t, "innodb-flush-log-at-trx-commit=2")

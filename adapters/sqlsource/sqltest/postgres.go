@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,11 +43,13 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 }
 
 func postgresArgs(program, data string, port int, settings []string) []string {
-	args := []string{program, "-D", data, "-p", strconv.Itoa(port)}
-	for _, setting := range slices.Concat([]string{
+	settings = append([]string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off", "synchronous_commit=off",
 		"shared_buffers=16MB", "shared_preload_libraries=pg_stat_statements", "max_connections=50",
-	}, settings) {
+	}, settings...)
+	args := make([]string, 0, 5+2*len(settings))
+	args = append(args, program, "-D", data, "-p", strconv.Itoa(port))
+	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
 	return args
