@@ -54,9 +54,14 @@ test: ## run the tests, and count those that are skipped; TESTFLAGS=-race for th
 	@$(call SUMMARY,go test -v $(PARALLEL) $(PATIENCE) $(TESTFLAGS) ./...)
 
 .PHONY: test-fleet
-test-fleet: ## run the long tests of several processes on a real Redis (10 minutes); TESTFLAGS=-race for the race detector
+test-fleet: ## run the long tests of several processes on a real Redis (15 minutes); TESTFLAGS=-race for the race detector
 	@command -v redis-server >/dev/null || { echo "test-fleet needs redis-server (Debian: apt-get install redis-server redis-sentinel)"; exit 1; }
 	@$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -tags fleet -run Fleet $(PATIENCE) ./adapters/redis ./cmd/mlcache ./cmd/mlcache/edge,-v proof=1)
+
+.PHONY: test-fleet-long
+test-fleet-long: ## run those with faults at random for ten minutes each; MLCACHE_TEST_SOAK_SEED=n for other faults
+	@command -v redis-server >/dev/null || { echo "test-fleet-long needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
+	@$(call SUMMARY,MLCACHE_TEST_SOAK=$${MLCACHE_TEST_SOAK:-10m} go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -tags fleet -run 'FleetKeepsItsPromises|FleetFollowsChangesThrough|FleetStoresNothingOlder' -timeout 45m ./cmd/mlcache,-v proof=1)
 
 .PHONY: prove
 prove: prove-one-load prove-shared-failure prove-takeover prove-ttl prove-writes prove-outages prove-lru prove-limits prove-counts prove-api ## prove all promises of README.md, which takes as long as test-fleet; each alone:
@@ -108,9 +113,9 @@ mutate-promises: ## take each guard out of the program and see the scenario of "
 	$(call prove,Guard,-tags mutate -timeout 40m ./cmd/mlcache/prove)
 
 .PHONY: measure-fleet
-measure-fleet: ## print the latency of waiters, invalidations and takeovers, and loads that leave nothing to share, on several processes and a Redis 0 to 50 ms away (5 minutes)
+measure-fleet: ## print the latency of waiters, invalidations and takeovers, loads that leave nothing to share, on several processes and a Redis 0 to 50 ms away, and what the inspector finds (12 minutes)
 	@command -v redis-server >/dev/null || { echo "measure-fleet needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
-	@go test -tags measure -run TestMeasure -v -count=1 -timeout 15m ./cmd/mlcache ./adapters/redis | grep -e '^|' -e FAIL -e '^$$'
+	@go test -tags measure -run TestMeasure -v -count=1 -timeout 30m ./cmd/mlcache ./adapters/redis | grep -e '^|' -e FAIL -e '^$$'
 
 .PHONY: test-compare
 test-compare: ## run the tests of the comparisons with others, which are a module of their own

@@ -16,9 +16,9 @@ const (
 	// feedPatience is after how long without a sign of the feed its changes may have
 	// been missed, and how far behind it may be.
 	feedPatience = 15 * time.Second
-	// feedProof is after how long the leader's lease proves that the feed is followed: one
-	// that fails at once gives it back.
-	feedProof = 2 * time.Second
+	// feedProof is for how long a sign of the feed is a reason to tell the other instances
+	// that it is followed.
+	feedProof = 3 * time.Second
 	// feedPause is how long to wait before a feed that has failed is tried again.
 	feedPause = time.Second
 )
@@ -27,7 +27,9 @@ var errFeedSilent = errors.New("the feed of changes is silent")
 
 // follower applies the changes of a route's source. All instances have one; the one
 // with the lease of the feed leads, which means that it follows the feed, and the
-// others wait for that lease.
+// others wait for that lease. It says nothing of the feed: a leader may wait for a
+// database that hangs. So the leader has a second lease, the proof, only while the feed
+// gives signs, and the others look whether it is held.
 type follower struct {
 	s     *Service
 	route Route
@@ -38,8 +40,8 @@ type follower struct {
 	leads   atomic.Bool
 	behind  atomic.Int64 // ns, of the feed when it was last heard of
 	kept    atomic.Int64 // bytes that the database retains for the feed
+	heard   atomic.Int64 // ns since began, when the feed gave a sign here; 0: never
 	healthy atomic.Int64 // ns since began, when the feed was last known to be followed; 0: never
-	waits   atomic.Int64 // ns since began, since when another instance leads; 0: none does
 	began   time.Time
 	swept   time.Time // when all was purged because the feed was far behind
 }
@@ -51,6 +53,7 @@ func (s *Service) follow(route Route) *follower {
 	f.judge()
 	f.running.Go(func() { f.run(ctx) })
 	f.running.Go(func() { f.watch(ctx) })
+	f.running.Go(func() { f.listen(ctx) })
 	return f
 }
 
@@ -65,14 +68,14 @@ func (f *follower) run(ctx context.Context) {
 		lease, err := f.s.locker.Acquire(ctx, f.lease)
 		switch {
 		case err == nil:
-			seen := f.healthy.Load()
+			heard := f.heard.Load()
 			err = f.lead(ctx, lease)
-			if again := f.healthy.Load() == seen && failed; !again && ctx.Err() == nil { // once for each outage
+			if again := f.heard.Load() == heard && failed; !again && ctx.Err() == nil { // once for each outage
 				f.s.log.WarnContext(ctx, "changes are not followed any more", "err", err)
 			}
 			failed = true
 		case errors.Is(err, domain.ErrLeaseHeld):
-			if f.await(ctx) == nil {
+			if _, err := f.s.locker.Await(ctx, f.lease); err == nil {
 				continue // at once: the leader has gone
 			}
 		}
@@ -80,24 +83,12 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// await waits until no other instance leads.
-func (f *follower) await(ctx context.Context) error {
-	f.waits.Store(f.age())
-	defer func() {
-		if f.othersFollow() {
-			f.seen()
-		}
-		f.waits.Store(0)
-	}()
-	_, err := f.s.locker.Await(ctx, f.lease)
-	return err
-}
-
 // lead follows the feed for as long as the lease stands.
 func (f *follower) lead(ctx context.Context, lease ports.Lease) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() { f.renew(ctx, cancel, lease) })
+	renewing.Go(func() { f.prove(ctx, lease.TTL) })
 	f.leads.Store(true)
 	if measured, ok := f.route.Changes.(ports.RetainingFeed); ok {
 		renewing.Go(func() { f.measure(ctx, measured) })
@@ -160,7 +151,9 @@ func (f *follower) apply(ctx context.Context, c ports.Change) error {
 		return err
 	}
 	f.behind.Store(int64(c.Behind))
-	f.seen()
+	now := f.age()
+	f.heard.Store(now)
+	f.isFollowed(now)
 	if c.Behind > feedPatience && time.Since(f.swept) > f.s.opts.TTLWithoutChanges {
 		f.swept = time.Now()
 		return f.purgeRoute(ctx)
@@ -191,47 +184,6 @@ func (f *follower) purgeRoute(ctx context.Context) error {
 
 // age is how long ago the follower began, in ns, never 0.
 func (f *follower) age() int64 { return int64(max(1, time.Since(f.began))) }
-
-// seen notes that the feed is followed.
-func (f *follower) seen() { f.healthy.Store(f.age()) }
-
-// othersFollow reports whether another instance leads, and has for long enough.
-func (f *follower) othersFollow() bool {
-	since := f.waits.Load()
-	return since != 0 && f.age()-since >= int64(feedProof)
-}
-
-// silence is how long ago the feed was known to be followed.
-func (f *follower) silence() time.Duration {
-	return time.Since(f.began) - time.Duration(f.healthy.Load())
-}
-
-// isDown reports whether changes may have been missed for too long.
-func (f *follower) isDown() bool {
-	return !f.othersFollow() && (f.healthy.Load() == 0 || f.silence() > feedPatience)
-}
-
-// watch bounds how old values may be while the feed is down.
-func (f *follower) watch(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		f.judge()
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-func (f *follower) judge() {
-	limit := time.Duration(0)
-	if f.isDown() {
-		limit = f.s.opts.TTLWithoutChanges
-	}
-	f.s.purges.limit.Store(int64(limit))
-}
 
 // activity returns how far the feed is.
 func (f *follower) activity() *ports.ChangeActivity {

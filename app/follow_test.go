@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +28,7 @@ type feed struct {
 	follows chan struct{} // one for each Follow that has begun
 	applied chan error
 	fail    chan error
-	silent  bool
+	silent  atomic.Bool
 }
 
 func newFeed() *feed {
@@ -47,7 +48,7 @@ func (f *feed) Follow(ctx context.Context, apply func(context.Context, ports.Cha
 			return err
 		case c = <-f.changes:
 		case <-heartbeat.C:
-			if f.silent {
+			if f.silent.Load() {
 				continue
 			}
 		}
@@ -195,10 +196,42 @@ func TestWhileTheFeedIsDownNoCopyIsFreshForLong(t *testing.T) {
 	})
 }
 
+// An instance that waits for a database that hangs leads all the same, one after the
+// other.
+func TestAFeedThatHangsIsDownOnAllInstances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed()
+		routers, _ := followers(t, 3, f)
+		<-f.follows
+		time.Sleep(3 * time.Second)
+		for _, r := range routers {
+			require.True(t, changes(r).Up)
+			get(t, r, "p:1")
+		}
+		f.silent.Store(true)
+		time.Sleep(20 * time.Second)
+		for range 300 {
+			time.Sleep(time.Second)
+			for i, r := range routers {
+				require.False(t, changes(r).Up, i)
+			}
+		}
+		for _, r := range routers {
+			require.Less(t, get(t, r, "p:1").Age(), 30*time.Second)
+			require.Equal(t, domain.L1Hit, get(t, r, "p:1").Outcome, "also if L2 had it")
+		}
+		f.silent.Store(false)
+		time.Sleep(5 * time.Second)
+		for _, r := range routers {
+			require.True(t, changes(r).Up)
+		}
+	})
+}
+
 func TestAFeedThatIsSilentIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFeed()
-		f.silent = true
+		f.silent.Store(true)
 		routers, _ := followers(t, 1, f)
 		<-f.follows
 		require.False(t, changes(routers[0]).Up)

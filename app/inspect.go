@@ -25,7 +25,7 @@ type inspector struct {
 	every    time.Duration
 	wants    atomic.Bool // a hit
 	hits     chan suspect
-	suspects []suspect // that differed, in the order in which they are due; of the goroutine
+	suspects []suspect // that differed; of the goroutine
 	counts   inspected
 
 	stop    context.CancelFunc
@@ -103,12 +103,11 @@ func (i *inspector) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			i.again(ctx)
-			if len(i.hits) == 0 {
+			if !i.again(ctx) && len(i.hits) == 0 && len(i.suspects) < suspectsAtOnce {
 				i.wants.Store(true)
 			}
 		case hit := <-i.hits:
-			if i.differs(ctx, hit) && len(i.suspects) < suspectsAtOnce {
+			if i.differs(ctx, hit) {
 				hit.found = time.Now()
 				i.suspects = append(i.suspects, hit)
 			}
@@ -116,26 +115,43 @@ func (i *inspector) run(ctx context.Context) {
 	}
 }
 
-// again looks at a copy that is due: whether it is still held, and still differs.
-func (i *inspector) again(ctx context.Context) {
-	for n, s := range i.suspects {
+// again looks at a copy that is due: whether it is still held, and still differs. It
+// reports whether the source was asked for that, which is as much as is to be done at a
+// time: so no copy waits for long after it is due, however many differ.
+func (i *inspector) again(ctx context.Context) bool {
+	for n := 0; n < len(i.suspects); {
+		s := i.suspects[n]
 		if time.Since(s.found) < inspectAfter[s.next] {
+			n++
 			continue
 		}
-		i.suspects = append(i.suspects[:n:n], i.suspects[n+1:]...)
-		held, ok := i.s.l1.Peek(s.key)
-		if !ok || !held.Fresh() || held.Entry.ETag() != s.entry.ETag() || held.Entry.Missing() != s.entry.Missing() || !i.differs(ctx, s) {
-			return
+		i.suspects = slices.Delete(i.suspects, n, n+1)
+		if i.holds(s) {
+			i.reinspect(ctx, s)
+			return true
 		}
-		i.counts.differ[s.next].Add(1)
-		i.counts.found(ports.Find{Key: s.key, After: inspectAfter[s.next], At: time.Now()})
-		if s.next == 0 {
-			i.s.log.WarnContext(ctx, "a copy differs from what the source has", "key", s.key, "for", time.Since(s.found))
-		}
-		if s.next++; s.next < len(inspectAfter) {
-			i.suspects = append(i.suspects, s)
-		}
+	}
+	return false
+}
+
+// holds reports whether L1 has the copy, and would answer with it.
+func (i *inspector) holds(s suspect) bool {
+	held, ok := i.s.l1.Peek(s.key)
+	return ok && held.Fresh() && held.Entry.ETag() == s.entry.ETag() && held.Entry.Missing() == s.entry.Missing()
+}
+
+// reinspect counts a copy that still differs.
+func (i *inspector) reinspect(ctx context.Context, s suspect) {
+	if !i.differs(ctx, s) {
 		return
+	}
+	i.counts.differ[s.next].Add(1)
+	i.counts.found(ports.Find{Key: s.key, After: inspectAfter[s.next], At: time.Now()})
+	if s.next == 0 {
+		i.s.log.WarnContext(ctx, "a copy differs from what the source has", "key", s.key, "for", time.Since(s.found))
+	}
+	if s.next++; s.next < len(inspectAfter) {
+		i.suspects = append(i.suspects, s)
 	}
 }
 

@@ -182,7 +182,7 @@ func (c *call) awaitLease(ctx context.Context, asked time.Time) (answer domain.A
 	case err != nil: // Acquire tells what to do about it
 		s.l2Failed(ctx, "await", err)
 		return domain.Answer{}, ctx.Err() == nil, err
-	case ending.Entry != nil && c.isLateEnough(copyOf(ending.Entry)) && !s.purges.isPurged(ending.Entry):
+	case ending.Entry != nil && c.isLateEnough(copyOf(ending.Entry)) && !s.purges.isPurged(ending.Entry) && !hasNewer(s.l1, c.key, ending.Entry):
 		return domain.Answer{Copy: copyOf(ending.Entry), Outcome: domain.Coalesced}, false, nil
 	case ending.Unshared && !c.refresh:
 		answer, err = c.loadBeside(ctx)

@@ -72,10 +72,10 @@ func (s *Service) unread(ctx context.Context, key domain.Key, err error) error {
 	return err
 }
 
-// promote puts a copy into L1, unless it has expired or what it was read from may
-// have changed since, and reports whether it is there.
+// promote puts a copy into L1, unless it has expired, L1 has a later version, or what it
+// was read from may have changed since, and reports whether it is there.
 func (s *Service) promote(key domain.Key, c domain.Copy, since ports.Epoch) bool {
-	return c.Fresh() && s.l1.Set(key, c, since)
+	return c.Fresh() && !hasNewer(s.l1, key, c.Entry) && s.l1.Set(key, c, since)
 }
 
 // l2Failed counts an error of the second layer, unless it is ctx that ended. The

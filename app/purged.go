@@ -22,6 +22,11 @@ func (l purgedL1) Get(key domain.Key) (domain.Copy, bool) {
 	return c, c.Entry != nil
 }
 
+// Set is that of the store, which has the copy for when changes are known again.
+func (l purgedL1) Set(key domain.Key, c domain.Copy, since ports.Epoch) bool {
+	return l.L1Store.Set(key, c.Whole(), since)
+}
+
 // Peek is that of the store.
 func (l purgedL1) Peek(key domain.Key) (domain.Copy, bool) {
 	c, _ := l.L1Store.Peek(key)

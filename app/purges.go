@@ -95,7 +95,7 @@ func (r *routePurges) judge(c domain.Copy) domain.Copy {
 		return c
 	}
 	if limit := time.Duration(r.limit.Load()); limit > 0 {
-		c.Remaining = min(c.Remaining, limit-c.Age())
+		c = c.Within(limit)
 	}
 	head, mark := r.head.Load(), c.Entry.Mark()
 	if mark.Generation == head.Generation && mark.Number >= head.Number {

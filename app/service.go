@@ -78,8 +78,9 @@ func newService(p Ports, o Options, m memory, purged *routePurges) *Service {
 	if o.L1TTL > 0 {
 		p.L1 = reconfirmed{p.L1, o.L1TTL}
 	}
+	l1 := purgedL1{p.L1, purged}
 	s := &Service{
-		l1: purgedL1{p.L1, purged}, l2: purgedL2{p.L2, purged}, locker: p.Locker, bus: p.Bus, rec: p.Recorder, log: p.Logger,
+		l1: l1, l2: newestL2{purgedL2{p.L2, purged}, l1}, locker: p.Locker, bus: p.Bus, rec: p.Recorder, log: p.Logger,
 		opts:       o,
 		calls:      flight.NewGroup[callKey, result](o.MaxWaiters, o.RequestTimeout),
 		refreshing: newQuota(max(1, o.SourceConcurrency/2)),

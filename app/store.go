@@ -45,7 +45,7 @@ func (c *call) store(ctx context.Context, answer domain.Answer, lease ports.Leas
 // confirmed by the source is kept as expired.
 func (c *call) keep(loaded domain.Copy, since ports.Epoch) bool {
 	switch {
-	case c.hasNewer(loaded.Entry):
+	case hasNewer(c.s.l1, c.key, loaded.Entry):
 		return false
 	case loaded.Entry.TTL() > 0:
 		return c.s.promote(c.key, loaded, since)
@@ -55,15 +55,6 @@ func (c *call) keep(loaded domain.Copy, since ports.Epoch) bool {
 		c.s.l1.Delete(c.key)
 	}
 	return false
-}
-
-// hasNewer reports whether L1 has a later version than e is.
-func (c *call) hasNewer(e *domain.Entry) bool {
-	if e.Version() == 0 {
-		return false
-	}
-	held, ok := c.s.l1.Peek(c.key)
-	return ok && held.Entry.Version() > e.Version()
 }
 
 // loadUnleased is for when the locker cannot be used: the call still makes it one

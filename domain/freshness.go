@@ -13,6 +13,8 @@ type Copy struct {
 	// Remaining is the remaining TTL when the copy was handed out. At zero and
 	// below the copy is stale, for that long.
 	Remaining time.Duration
+	// Withheld is how much more of the TTL remains, but is not to be relied on.
+	Withheld time.Duration
 	// Unverified says that an invalidation may have been missed since the layer got
 	// the copy. Only a farther layer can tell whether it is still right.
 	Unverified bool
@@ -28,7 +30,21 @@ func (c Copy) UsableStale(window time.Duration) bool {
 
 // Age returns how long ago the entry was loaded, as far as its remaining TTL
 // tells. It is never negative.
-func (c Copy) Age() time.Duration { return max(0, c.Entry.TTL()-c.Remaining) }
+func (c Copy) Age() time.Duration { return max(0, c.Entry.TTL()-c.Remaining-c.Withheld) }
+
+// Within returns the copy as one that expires when it is of that age, at the latest.
+func (c Copy) Within(age time.Duration) Copy {
+	if shorter := c.Remaining - (age - c.Age()); shorter > 0 {
+		c.Remaining, c.Withheld = c.Remaining-shorter, c.Withheld+shorter
+	}
+	return c
+}
+
+// Whole returns the copy with all that its TTL leaves it.
+func (c Copy) Whole() Copy {
+	c.Remaining, c.Withheld = c.Remaining+c.Withheld, 0
+	return c
+}
 
 // LoadAge returns how long ago the load of the entry began. A value that was
 // written instead counts as loaded at once.

@@ -15,6 +15,9 @@ type ChangeFeed interface {
 	// Follow then returns. A Change is acknowledged, so that no later Follow repeats it,
 	// only after apply has returned nil for it; it may be repeated all the same.
 	//
+	// A Change is applied no earlier than the source has it: a load that begins when
+	// apply is called, or later, sees what was committed.
+	//
 	// The first Change has All set unless the feed is certain to continue where the
 	// last one that was acknowledged ended. While nothing changes, apply is called about
 	// once a second with a Change that has no keys. Follow returns after all that it

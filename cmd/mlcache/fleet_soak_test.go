@@ -71,7 +71,7 @@ func startSoak(t *testing.T, seed uint64) *soak {
 }
 
 func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
-	length, seed := soakSettings(t)
+	length, seed := soakSettings(t, 2*time.Minute)
 	t.Logf("MLCACHE_TEST_SOAK=%v MLCACHE_TEST_SOAK_SEED=%d", length, seed)
 	s := startSoak(t, seed)
 	var all sync.WaitGroup
@@ -88,9 +88,10 @@ func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
 	s.requireFewGoroutines()
 }
 
-func soakSettings(t *testing.T) (length time.Duration, seed uint64) {
+// soakSettings returns how long a test with random faults takes, and its seed.
+func soakSettings(t *testing.T, usual time.Duration) (length time.Duration, seed uint64) {
 	t.Helper()
-	length, seed = 2*time.Minute, 1
+	length, seed = usual, 1
 	var err error
 	if text := os.Getenv("MLCACHE_TEST_SOAK"); text != "" {
 		length, err = time.ParseDuration(text)

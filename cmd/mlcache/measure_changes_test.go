@@ -24,23 +24,22 @@ func TestMeasureChanges(t *testing.T) {
 			id := 1 + trial%stockRows
 			var all sync.WaitGroup
 			ends := make([]time.Time, n)
-			before, ok := s.ask(f.members[0], id)
+			before, ok := s.ask(f.members[0], 0, id)
 			require.True(t, ok)
 			for i, p := range f.members {
-				_, ok = s.ask(p, id)
+				_, ok = s.ask(p, i, id)
 				require.True(t, ok)
 				all.Go(func() {
 					for {
 						began := time.Now()
-						if n, ok := s.ask(p, id); ok && n > before {
+						if got, ok := s.ask(p, i, id); ok && got.N > before.N {
 							return
 						}
 						ends[i] = began
 					}
 				})
 			}
-			_, err := db.ExecContext(t.Context(), "UPDATE stock SET n = n + 1 WHERE id = $1", id)
-			require.NoError(t, err)
+			require.True(t, s.commit(db, []int{id}, 0, false))
 			committed := time.Now()
 			all.Wait()
 			late := time.Duration(0)

@@ -9,7 +9,8 @@
 //
 // Three goroutines follow a stream. One receives and gathers, and never waits for apply:
 // what is committed while apply runs becomes one change, which names a bounded number of
-// keys. The second is Follow itself, which calls apply. The third replies to the server,
+// keys. The second is Follow itself, which calls apply once statements see what was
+// committed: the stream has it before that. The third replies to the server,
 // and reads on a connection of its own each second where the WAL ends. Once the stream
 // has passed that position, all that was committed before was received: so Behind of an
 // idle feed needs no clock but this process's.

@@ -83,14 +83,14 @@ func (f *Feed) follow(ctx context.Context, apply applyFunc) error {
 		return err
 	}
 	defer f.close(ctx, stream)
-	slot, err := f.slot(ctx, conn, stream, changed, apply)
+	slot, unsettled, err := f.slot(ctx, conn, stream, changed, apply)
 	if err != nil {
 		return err
 	}
 	if err := f.start(ctx, stream, slot); err != nil {
 		return err
 	}
-	return newSession(f, conn, stream, watched).run(ctx, apply)
+	return newSession(f, conn, stream, watched, unsettled).run(ctx, apply)
 }
 
 // Retained returns how many bytes of WAL the server retains for the slot that opts

@@ -13,6 +13,7 @@ import (
 // batch is what was received of one or more transactions that follow each other.
 type batch struct {
 	keys    changefeed.Keys
+	txs     transactions  // that changed a key
 	version pglogrepl.LSN // of the last that changed a key
 	upTo    pglogrepl.LSN // all before it was received
 	since   time.Time     // when the first was committed, by the clock of this process
@@ -33,6 +34,7 @@ func (b *batch) join(next batch) {
 	}
 	b.version = max(b.version, next.version)
 	b.keys.AddKeys(next.keys)
+	b.txs.add(next.txs)
 }
 
 func (b *batch) change() ports.Change {

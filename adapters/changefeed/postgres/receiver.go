@@ -151,6 +151,7 @@ func (r *receiver) change(x pglogrepl.XLogData) error {
 	switch m := message.(type) {
 	case *pglogrepl.BeginMessage:
 		r.open, r.tx = true, r.empty()
+		r.tx.txs = transactions{ids: []uint32{m.Xid}}
 	case *pglogrepl.CommitMessage:
 		r.commit(m, x.ServerTime)
 	case *pglogrepl.RelationMessage:

@@ -27,17 +27,20 @@ var errSilent = errors.New("the server has not answered for too long")
 // session is one stream.
 type session struct {
 	feed     *Feed
-	conn     *pgx.Conn
 	stream   *pgconn.PgConn
-	shape    string // of the tables, see Feed.check
 	inbox    *inbox
 	receiver *receiver
 	applied  atomic.Uint64 // LSN up to which the server need not repeat anything
+
+	asking    sync.Mutex
+	conn      *pgx.Conn
+	shape     string  // of the tables, see Feed.check
+	unsettled []int64 // transactions that have not ended since the slot was created
 }
 
-func newSession(f *Feed, conn *pgx.Conn, stream *pgconn.PgConn, shape string) *session {
+func newSession(f *Feed, conn *pgx.Conn, stream *pgconn.PgConn, shape string, unsettled []int64) *session {
 	in := newInbox()
-	return &session{feed: f, conn: conn, stream: stream, shape: shape, inbox: in, receiver: newReceiver(f, stream, in)}
+	return &session{feed: f, conn: conn, stream: stream, shape: shape, unsettled: unsettled, inbox: in, receiver: newReceiver(f, stream, in)}
 }
 
 // run follows the stream to its end, and acknowledges at last what was applied.
@@ -65,6 +68,9 @@ func (s *session) applyAll(ctx, running context.Context, apply applyFunc) error 
 		b, ok := s.inbox.take()
 		if !ok {
 			continue
+		}
+		if err := s.awaitVisible(ctx, running, &b, apply); err != nil {
+			return err
 		}
 		if err := apply(ctx, b.change()); err != nil {
 			return err
@@ -98,10 +104,15 @@ func (s *session) sample(ctx context.Context, n int) error {
 	if time.Since(*s.receiver.received.Load()) > s.feed.opts.Timeout {
 		return errSilent
 	}
+	s.asking.Lock()
+	defer s.asking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, s.feed.opts.Timeout/2)
 	defer cancel()
 	m := mark{at: time.Now()}
 	if err := s.conn.QueryRow(ctx, "SELECT "+walEnd).Scan(&m.lsn); err != nil {
+		return err
+	}
+	if err := s.settle(ctx, m.at); err != nil {
 		return err
 	}
 	if n++; n%s.feed.checkEvery == 0 {

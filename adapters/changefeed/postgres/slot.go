@@ -19,11 +19,12 @@ const plugin = "pgoutput"
 
 // slot returns the slot to stream from, which is there and unused. When there is none
 // that continues, apply gets a change of all first. A permanent slot is made only after
-// that, of a temporary one: whoever finds it can rely on all before it being covered.
-func (f *Feed) slot(ctx context.Context, conn *pgx.Conn, stream *pgconn.PgConn, changed bool, apply applyFunc) (name string, err error) {
+// that, of a temporary one: whoever finds it can rely on all before it being covered,
+// but for what unsettled may have committed.
+func (f *Feed) slot(ctx context.Context, conn *pgx.Conn, stream *pgconn.PgConn, changed bool, apply applyFunc) (name string, unsettled []int64, err error) {
 	continues, err := f.continues(ctx, conn, changed)
 	if continues || err != nil {
-		return f.opts.Slot, err
+		return f.opts.Slot, nil, err
 	}
 	began := time.Now()
 	name = "mlcache_" + strings.ToLower(rand.Text())
@@ -31,16 +32,19 @@ func (f *Feed) slot(ctx context.Context, conn *pgx.Conn, stream *pgconn.PgConn, 
 		Temporary: true, Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
 	}) // waits for the transactions that run, however long they do
 	if err != nil {
-		return "", err
+		return "", nil, err
+	}
+	if unsettled, err = openTransactions(ctx, conn); err != nil {
+		return "", nil, err
 	}
 	if err := apply(ctx, ports.Change{All: true, Behind: time.Since(began)}); err != nil || f.opts.Slot == "" {
-		return name, err
+		return name, unsettled, err
 	}
 	if _, err := conn.Exec(ctx, "SELECT pg_copy_logical_replication_slot($1, $2, false)", name, f.opts.Slot); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	f.opts.Logger.InfoContext(ctx, "created a replication slot", "slot", f.opts.Slot)
-	return f.opts.Slot, pglogrepl.DropReplicationSlot(ctx, stream, name, pglogrepl.DropReplicationSlotOptions{})
+	return f.opts.Slot, unsettled, pglogrepl.DropReplicationSlot(ctx, stream, name, pglogrepl.DropReplicationSlotOptions{})
 }
 
 // continues reports whether the permanent slot continues where the last acknowledged

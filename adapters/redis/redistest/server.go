@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
@@ -19,9 +20,10 @@ import (
 const startTimeout = time.Minute
 
 // Server is a redis-server of the test's own, on a free port, with nothing
-// kept on disk. It ends with the test.
+// kept on disk unless it is Durable. It ends with the test.
 type Server struct {
 	t    T
+	dir  string
 	port int
 	args []string // of redis-server
 	cli  []string // of redis-cli, to reach it
@@ -36,14 +38,20 @@ func Args(args ...string) Option {
 	return func(s *Server) { s.args = append(s.args, args...) }
 }
 
+// Durable keeps all that the server has replied to over Kill and Restart.
+func Durable() Option {
+	return Args("--appendonly", "yes", "--appendfsync", "no", "--auto-aof-rewrite-percentage", "0")
+}
+
 // Start starts a server. Where there is no redis-server the test is skipped,
 // but under CI (CI=true) it fails: there, nothing may be left out in silence.
 func Start(t T, options ...Option) *Server {
 	t.Helper()
 	needRedis(t)
 	s := newServer(t)
+	s.dir = t.TempDir()
 	s.args = []string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", t.TempDir(),
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
 		"--save", "", "--appendonly", "no", "--rdb-del-sync-files", "yes", "--repl-diskless-sync-delay", "0",
 	}
 	for _, option := range options {
@@ -110,8 +118,14 @@ func (s *Server) signal(sig syscall.Signal) {
 	must(s.t, s.cmd.Process.Signal(sig))
 }
 
-// Restart starts a killed server on the same port, empty, and waits until it
-// answers.
+// Forget removes what a killed server has on disk.
+func (s *Server) Forget() {
+	s.t.Helper()
+	must(s.t, os.RemoveAll(filepath.Join(s.dir, "appendonlydir")))
+}
+
+// Restart starts a killed server on the same port, empty unless it is Durable, and
+// waits until it answers.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.cmd = exec.Command("redis-server", slices.Clone(s.args)...)

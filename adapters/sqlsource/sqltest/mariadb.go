@@ -14,9 +14,10 @@ type MariaDB struct{ *Server }
 
 const mariaUser = "mlcache"
 
-// StartMariaDB starts a server with an empty database. See StartPostgres about a
-// machine without it.
-func StartMariaDB(t testing.TB) *MariaDB {
+// StartMariaDB starts a server with an empty database, and with settings such as
+// innodb-flush-log-at-trx-commit=2, with which a crash of the server loses nothing. See
+// StartPostgres about a machine without it.
+func StartMariaDB(t testing.TB, settings ...string) *MariaDB {
 	t.Helper()
 	const debian = "mariadb-server"
 	install, mariadbd := need(t, "mariadb-install-db", debian, "/usr/bin"), need(t, "mariadbd", debian, "/usr/sbin")
@@ -29,6 +30,9 @@ func StartMariaDB(t testing.TB) *MariaDB {
 		"--socket=" + filepath.Join(s.dir, "s"), "--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-name-resolve",
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M",
 		"--character-set-server=utf8mb4",
+	}
+	for _, setting := range settings {
+		s.args = append(s.args, "--"+setting)
 	}
 	s.driver, s.admin = "mysql", fmt.Sprintf("root@tcp(%s)/", s.addr())
 	s.begin()

@@ -25,7 +25,7 @@ func StartPgBouncer(t testing.TB, p *Postgres) *Postgres {
 	}, "\n")), 0o644))
 	s.args = []string{program, file}
 	bouncer := &Postgres{s}
-	s.driver, s.admin = "pgx", bouncer.DSN()+"&default_query_exec_mode=simple_protocol"
+	s.driver, s.admin = pgDriver, bouncer.DSN()+"&default_query_exec_mode=simple_protocol"
 	s.begin()
 	return bouncer
 }

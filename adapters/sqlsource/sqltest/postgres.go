@@ -17,7 +17,10 @@ import (
 // Password is in the DSNs of all servers. It is never asked for.
 const Password = "s3cret"
 
-const pgPrograms = "/usr/lib/postgresql/*/bin"
+const (
+	pgPrograms = "/usr/lib/postgresql/*/bin"
+	pgDriver   = "pgx"
+)
 
 // Postgres is a PostgreSQL server, with pg_stat_statements.
 type Postgres struct{ *Server }
@@ -31,19 +34,40 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	s := newServer(t)
 	data := filepath.Join(s.dir, "data")
 	s.run(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	s.args = []string{
-		postgres, "-D", data, "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "shared_buffers=16MB",
-		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=50",
-	}
-	for _, setting := range settings {
-		s.args = append(s.args, "-c", setting)
-	}
+	s.args = postgresArgs(postgres, data, s.port, settings)
 	p := &Postgres{s}
-	s.driver, s.admin = "pgx", p.DSN()
+	s.driver, s.admin = pgDriver, p.DSN()
 	s.begin()
 	s.Exec("CREATE EXTENSION pg_stat_statements")
 	return p
+}
+
+func postgresArgs(program, data string, port int, settings []string) []string {
+	settings = append([]string{
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off", "synchronous_commit=off",
+		"shared_buffers=16MB", "shared_preload_libraries=pg_stat_statements", "max_connections=50",
+	}, settings...)
+	args := make([]string, 0, 5+2*len(settings))
+	args = append(args, program, "-D", data, "-p", strconv.Itoa(port))
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	return args
+}
+
+// StartReplica starts a hot standby of p, with settings such as
+// recovery_min_apply_delay=2s. It has what p has by now.
+func (p *Postgres) StartReplica(settings ...string) *Postgres {
+	p.t.Helper()
+	s := newServer(p.t)
+	data := filepath.Join(s.dir, "data")
+	s.run(need(p.t, "pg_basebackup", "postgresql", pgPrograms), "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "postgres",
+		"--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+	s.args = postgresArgs(p.args[0], data, s.port, settings)
+	replica := &Postgres{s}
+	s.driver, s.admin = pgDriver, replica.DSN()
+	s.begin()
+	return replica
 }
 
 // DSN returns the address of the server as a URL.
