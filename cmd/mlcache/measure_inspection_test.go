@@ -50,7 +50,7 @@ func TestMeasureInspection(t *testing.T) {
 				most = (until - (1-math.Exp(-rate*until))/rate) / ttl.Seconds()
 			}
 			fmt.Printf("| %s | %g | %.0f | %.1f | %.1f |\n", way.name, rate, inspected-differ, 100*most, 100*differ/(inspected-differ))
-			f.members[0].end()
+			f.members[0].End()
 		}
 	}
 }
