@@ -117,15 +117,27 @@ func requireParts(t *testing.T, want, text, name string) {
 	}
 }
 
-func TestHotKeysAppearWhenTheServiceTellsThem(t *testing.T) {
+// The names of keys are not for everybody: they are shown with the token alone.
+func TestHotKeysAreShownWithTheToken(t *testing.T) {
 	p := openScripted(t)
 	p.say(at(1, 0))
 	p.check(`$("hot").hidden`)
-	p.check(`(say({ ...current, hot: [{ key: "<i>product:1</i>", route: "products", per_second: 1234.5 }, { key: "product:2", per_second: 3 }] }), !$("hot").hidden)`)
+	p.check(`(showHot({ routes: [{ keys: [{ key: "product:2", rate: 3 }] }, { route: "products", keys: [{ key: "<i>product:1</i>", rate: 1234.5 }] }] }), !$("hot").hidden)`)
 	p.check(`$("hot").querySelector("tbody").innerText.replace(/\s+/g, " ").trim() === "<i>product:1</i> products 1,235 product:2 all keys 3"`)
 	p.accessible("dashboard-hot")
-	p.say(at(2, 2))
-	p.check(`$("hot").hidden`)
+	require.True(t, get[bool](p, `askForHot().then(() => $("hot").hidden)`))
+}
+
+func TestTheLivePageShowsHotKeysOfTheService(t *testing.T) {
+	needBrowser(t)
+	in := launch(t, 1, []string{"--oracle-delay=0", "--token=" + secret})[0]
+	for range 3000 { // of which a sample is counted
+		in.mustGet("/data/hot")
+	}
+	p := open(t, in.base+"/dashboard", 800, 600, "light")
+	p.until(`!!document.querySelector("#token")`)
+	p.do(chromedp.SetValue(chromedp.CSS("#token"), secret))
+	p.until(`askForHot().then(() => $("hot").querySelector("tbody").innerText.includes("hot"))`)
 }
 
 // explained is what the page says of a key that is explained so.

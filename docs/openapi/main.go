@@ -171,7 +171,7 @@ func exampleOf(schema *openapi3.SchemaRef, bodies map[string]any) *openapi3.Medi
 // ordered writes the description with data first, and reading before writing, as pages
 // show operations in the order in which they come.
 func ordered(doc *openapi3.T) ([]byte, error) {
-	order := []string{"/data/{key}", "/batch", "/purge", "/purge/debezium", "/explain/{key}", "/", "/health", "/ready", "/metrics"}
+	order := []string{"/data/{key}", "/batch", "/purge", "/purge/debezium", "/warm", "/hot", "/explain/{key}", "/", "/health", "/ready", "/metrics"}
 	paths := make(list, 0, len(order))
 	for _, path := range order {
 		operations, item := doc.Paths.Value(path).Operations(), list{}

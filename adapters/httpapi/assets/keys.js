@@ -97,3 +97,22 @@ if ($("try")) $("try").addEventListener("submit", async (event) => {
   }
 });
 if ($("example")) $("example").textContent = `curl ${new URL("data/test", ROOT)}`;
+
+// showHot shows what /hot answers. It is asked for while a token is in its field: names of
+// keys are not for everybody.
+function showHot({ routes }) {
+  const keys = routes.flatMap(({ route, keys }) => keys.map((k) => ({ ...k, route })));
+  fill("hot", keys.sort((a, b) => b.rate - a.rate).slice(0, 20).map((k) => [k.key, [k.route || "all keys"], [rate(k.rate)]]));
+}
+
+async function askForHot() {
+  if (!$("token").value.trim()) return showHot({ routes: [] });
+  const r = await ask("hot?n=20");
+  if (r.ok) showHot(await r.json());
+}
+
+if ($("token")) {
+  const askAgain = () => askForHot().catch(() => {}); // the page says itself when the service is gone
+  $("token").addEventListener("change", askAgain);
+  setInterval(askAgain, 5000);
+}

@@ -93,9 +93,8 @@ function fill(section, rows) {
 
 const sourceColor = { ok: "good", failing: "bad", hanging: "bad", saturated: "warn" };
 
-function showTables({ routes, finds = [], hot = [] }) {
+function showTables({ routes, finds = [] }) {
   fill("routes", routes.map((r) => [r.name || "all keys", [rate(r.requests)], [percent(r.hit_ratio)], [seconds(r.load_p99)],
     [sourceInWords(r), sourceColor[r.source]], [lagInWords(r.changes), r.changes && (r.changes.up ? "good" : "bad")]]));
   fill("finds", finds.map((f) => [f.key, [f.route || "all keys"], [seconds(f.after)], [ago(f.ago)]]));
-  fill("hot", hot.map((h) => [h.key, [h.route || "all keys"], [rate(h.per_second)]]));
 }
