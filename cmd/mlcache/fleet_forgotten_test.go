@@ -14,7 +14,7 @@ import (
 // as if the lease had expired without a write.
 func TestFleetKeepsNothingOfALoadThatBeganBeforeADeleteThatRedisForgot(t *testing.T) {
 	for name, forget := range map[string]func(*trial){
-		"a restart": func(t *trial) { t.cut(everywhere, func() { t.redis.Kill(); t.redis.Restart() }) },
+		"a restart": func(t *trial) { t.cut(cachetest.Everywhere, func() { t.redis.Kill(); t.redis.Restart() }) },
 		"FLUSHALL":  func(t *trial) { t.redis.Command("FLUSHALL") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -25,16 +25,16 @@ func TestFleetKeepsNothingOfALoadThatBeganBeforeADeleteThatRedisForgot(t *testin
 				release := tr.origin.Hold(key, cachetest.Plan{})
 				go func() {
 					defer close(ended)
-					tr.readOne(tr.history, 0, key)
+					tr.readOne(tr.History, 0, key)
 				}()
 				tr.origin.AwaitCall(t, key, 1)
-				tr.writeOne(tr.history, 1, http.MethodDelete, key)
+				tr.writeOne(tr.History, 1, http.MethodDelete, key)
 				forget(tr)
 				tr.settle()
 				release()
 				<-ended
 				time.Sleep(100 * time.Millisecond)
-				tr.readAll(tr.history, []string{key})
+				tr.readAll(tr.History, []string{key})
 			})
 		})
 	}

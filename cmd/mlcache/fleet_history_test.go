@@ -22,16 +22,16 @@ func usualLoad(keys []string, seed uint64) load {
 // latenesses returns, for each write and each other instance, how long after the
 // write's end the last read began there that returned something older. The writes of
 // a key come one after the other.
-func (h *history) latenesses(instances int) (all []time.Duration) {
-	for key, operations := range h.operations {
-		for _, w := range h.writes(key) {
+func latenesses(h *cachetest.History, instances int) (all []time.Duration) {
+	for key, operations := range h.Operations {
+		for _, w := range h.Writes(key) {
 			late := make([]time.Duration, instances)
 			for _, r := range operations {
-				if !r.isWrite() && r.value.version < w.value.version {
-					late[r.at] = max(late[r.at], r.begun-w.ended)
+				if !r.IsWrite() && r.Value.Version < w.Value.Version {
+					late[r.At] = max(late[r.At], r.Begun-w.Ended)
 				}
 			}
-			all = append(all, slices.Delete(late, w.at, w.at+1)...)
+			all = append(all, slices.Delete(late, w.At, w.At+1)...)
 		}
 	}
 	slices.Sort(all)
@@ -45,29 +45,29 @@ func TestFleetReturnsNothingThatWasReplacedBefore(t *testing.T) {
 	// while it is written.
 	f := startFleet(t, 3, "--ttl="+ttl.String(), "--refresh-ahead=20")
 	f.origin.Answer("", cachetest.Plan{Delay: 20 * time.Millisecond})
-	h := newHistory()
+	h := cachetest.NewHistory()
 	f.traffic(h, usualLoad([]string{"a", "b", "c", "d", "e", "f"}, 1), after(15*time.Second))
-	require.Empty(t, h.refused)
-	require.NoError(t, h.violation(promises{invalidated: func(int, time.Duration) time.Duration { return bound }}))
-	h.requireEnough(t)
-	late := h.latenesses(len(f.members))
+	require.Empty(t, h.Refused)
+	require.NoError(t, h.Violation(cachetest.Promises{Invalidated: func(int, time.Duration) time.Duration { return bound }}))
+	requireEnough(t, h)
+	late := latenesses(h, len(f.members))
 	t.Logf("%d reads; a write is heard within p50 %v, p99 %v, max %v",
-		h.reads(), late[len(late)/2], late[len(late)*99/100], late[len(late)-1])
+		h.Reads(), late[len(late)/2], late[len(late)*99/100], late[len(late)-1])
 }
 
 // requireEnough checks that the history says something: that all writes were
 // done, and that reads saw most of the versions.
-func (h *history) requireEnough(t *testing.T) {
+func requireEnough(t *testing.T, h *cachetest.History) {
 	t.Helper()
-	for key, operations := range h.operations {
-		writes, seen := h.writes(key), make(map[int]bool)
+	for key, operations := range h.Operations {
+		writes, seen := h.Writes(key), make(map[int]bool)
 		require.Greater(t, len(writes), 10)
 		for _, o := range operations {
-			if o.isWrite() {
-				require.True(t, o.succeeded(), "%v", o)
+			if o.IsWrite() {
+				require.True(t, o.Succeeded(), "%v", o)
 			} else {
-				seen[o.value.version] = true
-				require.LessOrEqual(t, o.value.version, writes[len(writes)-1].value.version)
+				seen[o.Value.Version] = true
+				require.LessOrEqual(t, o.Value.Version, writes[len(writes)-1].Value.Version)
 			}
 		}
 		require.Greater(t, len(seen), len(writes)/2)

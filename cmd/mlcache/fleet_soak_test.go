@@ -40,7 +40,7 @@ type soak struct {
 	began    time.Time
 	early    int // bytes that the instances occupied after a quarter of the time
 
-	history *history
+	history *cachetest.History
 	windows []window
 	probes  []probe
 }
@@ -65,8 +65,8 @@ func startSoak(t *testing.T, seed uint64) *soak {
 	}
 	f.awaitSubscribed(f.redis)
 	s.usualOrigin()
-	s.history = newHistory()
-	s.began = s.history.began
+	s.history = cachetest.NewHistory()
+	s.began = s.history.Began
 	return s
 }
 
@@ -80,7 +80,7 @@ func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
 	all.Go(func() { s.havoc(s.began.Add(length)) })
 	all.Wait()
 	s.requireNoLeases()
-	t.Logf("%d reads, %d refused, %d probes", s.history.reads(), len(s.history.refused), len(s.probes))
+	t.Logf("%d reads, %d refused, %d probes", s.history.Reads(), len(s.history.Refused), len(s.probes))
 	s.requireReadsAllowed()
 	s.requireRefusalsExcused()
 	s.requireLoadsShared()
@@ -137,32 +137,32 @@ func (s *soak) excused(kind func(trouble) bool, at int, begun, ended time.Time) 
 func (s *soak) requireReadsAllowed() {
 	s.t.Helper()
 	for _, w := range s.windows {
-		excused := span{w.at, w.from.Sub(s.began), w.to.Add(recovery).Sub(s.began)}
+		excused := cachetest.Span{w.at, w.from.Sub(s.began), w.to.Add(recovery).Sub(s.began)}
 		if w.late {
-			s.history.outages = append(s.history.outages, excused)
+			s.history.Outages = append(s.history.Outages, excused)
 		}
 		if w.refuses {
-			s.history.failures = append(s.history.failures, excused)
+			s.history.Failures = append(s.history.Failures, excused)
 		}
 	}
-	require.NoError(s.t, s.history.violation(promises{
-		budget: soakBudget, lifetime: soakTTL + slowLoad + heard,
-		invalidated: func(int, time.Duration) time.Duration { return heard },
+	require.NoError(s.t, s.history.Violation(cachetest.Promises{
+		Budget: soakBudget, Lifetime: soakTTL + slowLoad + heard,
+		Invalidated: func(int, time.Duration) time.Duration { return heard },
 	}))
 }
 
 func (s *soak) requireRefusalsExcused() {
 	s.t.Helper()
 	refuses := func(t trouble) bool { return t.refuses }
-	for _, r := range s.history.refused {
-		require.True(s.t, s.excused(refuses, r.at, s.began.Add(r.begun), s.began.Add(r.ended)), "%v: %s", r, r.body)
+	for _, r := range s.history.Refused {
+		require.True(s.t, s.excused(refuses, r.At, s.began.Add(r.Begun), s.began.Add(r.Ended)), "%v: %s", r, r.Body)
 	}
 	troubled := func(trouble) bool { return true }
 	all, refused := 0, 0
-	for key := range s.history.operations {
-		for _, w := range s.history.writes(key) {
+	for key := range s.history.Operations {
+		for _, w := range s.history.Writes(key) {
 			all++
-			if !w.succeeded() && !s.excused(troubled, w.at, s.began.Add(w.begun), s.began.Add(w.ended)) {
+			if !w.Succeeded() && !s.excused(troubled, w.At, s.began.Add(w.Begun), s.began.Add(w.Ended)) {
 				refused++
 				s.t.Logf("refused without trouble: %s: %v", key, w)
 			}
@@ -177,7 +177,7 @@ func (s *soak) requireLoadsShared() {
 	alone := func(t trouble) bool { return t.alone }
 	for _, p := range s.probes {
 		most := 1
-		if s.excused(alone, everywhere, p.begun, p.ended) {
+		if s.excused(alone, cachetest.Everywhere, p.begun, p.ended) {
 			most = len(s.members) + 1 // one more if a loading one was killed
 		}
 		require.LessOrEqual(s.t, s.origin.Called(p.key), most, "%s at %.3f s", p.key, p.begun.Sub(s.began).Seconds())

@@ -30,7 +30,7 @@ type window struct {
 // touches reports whether the instance has, or has just had, this trouble in
 // the time from begun to ended.
 func (w window) touches(at int, begun, ended time.Time) bool {
-	here := w.at == everywhere || at == everywhere || w.at == at
+	here := w.at == cachetest.Everywhere || at == cachetest.Everywhere || w.at == at
 	return here && !ended.Before(w.from) && begun.Before(w.to.Add(recovery))
 }
 
@@ -40,24 +40,24 @@ func (s *soak) troubles(victim int) []trouble {
 	p := s.members[victim]
 	command := func(args ...string) func() { return func() { s.redis.Command(args...) } }
 	return []trouble{
-		{name: "redis is killed", at: everywhere, late: true, alone: true, begin: s.redis.Kill, end: s.redis.Restart},
-		{name: "redis hangs", at: everywhere, late: true, alone: true, begin: s.redis.Pause, end: s.redis.Resume},
-		{name: "redis pauses its clients", at: everywhere, late: true, alone: true,
+		{name: "redis is killed", at: cachetest.Everywhere, late: true, alone: true, begin: s.redis.Kill, end: s.redis.Restart},
+		{name: "redis hangs", at: cachetest.Everywhere, late: true, alone: true, begin: s.redis.Pause, end: s.redis.Resume},
+		{name: "redis pauses its clients", at: cachetest.Everywhere, late: true, alone: true,
 			begin: command("CLIENT", "PAUSE", "2500"), end: command("PING")}, // which is answered when it is over
-		{name: "redis is emptied", at: everywhere, alone: true, begin: command("FLUSHALL")},
-		{name: "redis is full", at: everywhere, alone: true,
+		{name: "redis is emptied", at: cachetest.Everywhere, alone: true, begin: command("FLUSHALL")},
+		{name: "redis is full", at: cachetest.Everywhere, alone: true,
 			begin: command("CONFIG", "SET", "maxmemory", "1kb"), end: command("CONFIG", "SET", "maxmemory", "0")},
-		{name: "subscriptions are cut", at: everywhere, late: true, begin: command("CLIENT", "KILL", "TYPE", "pubsub")},
-		{name: "connections are cut", at: everywhere, alone: true, begin: command("CLIENT", "KILL", "TYPE", "normal")},
+		{name: "subscriptions are cut", at: cachetest.Everywhere, late: true, begin: command("CLIENT", "KILL", "TYPE", "pubsub")},
+		{name: "connections are cut", at: cachetest.Everywhere, alone: true, begin: command("CLIENT", "KILL", "TYPE", "normal")},
 		{name: "an instance is cut off in silence", at: behindProxy, late: true, alone: true, begin: s.proxy.Silence, end: s.proxy.Resume},
 		{name: "the connections of an instance are cut", at: behindProxy, late: true, alone: true, begin: s.proxy.Cut},
 		{name: "the subscription of an instance falls silent", at: behindDeafener, late: true,
 			begin: func() { s.deafener.withhold(true) }, end: func() { s.deafener.withhold(false) }},
 		{name: "an instance is stopped", at: victim, late: true, alone: true, begin: p.Pause, end: p.Resume},
 		{name: "an instance is killed", at: victim, refuses: true, alone: true, begin: p.Kill, end: p.restart},
-		{name: "the origin fails", at: everywhere, refuses: true,
+		{name: "the origin fails", at: cachetest.Everywhere, refuses: true,
 			begin: func() { s.origin.Answer("", cachetest.Plan{How: cachetest.Fail}) }, end: s.usualOrigin},
-		{name: "the origin is slow", at: everywhere,
+		{name: "the origin is slow", at: cachetest.Everywhere,
 			begin: func() { s.origin.Answer("", cachetest.Plan{Delay: slowLoad}) }, end: s.usualOrigin},
 	}
 }

@@ -15,7 +15,7 @@ func TestFleetServesNothingUnverifiedWhenOneReplyIsLost(t *testing.T) {
 	tr := startTrial(t, redistest.Network{RTT: 10 * time.Millisecond, Seed: trialSeed(t)}, false)
 	tr.observed(func() {
 		p := tr.proxies[0]
-		tr.readOne(tr.history, 0, calm)
+		tr.readOne(tr.History, 0, calm)
 		tr.cut(0, func() {
 			p.Silence()
 			p.Cut()
@@ -25,7 +25,7 @@ func TestFleetServesNothingUnverifiedWhenOneReplyIsLost(t *testing.T) {
 		tr.settle()
 		time.Sleep(100 * time.Millisecond)
 		p.LoseReply(aRead)
-		tr.readOne(tr.history, 0, calm)
-		require.True(t, tr.views[0].look(tr.fleet, tr.history, 0).stands)
+		tr.readOne(tr.History, 0, calm)
+		require.True(t, tr.views[0].look(tr.fleet, tr.History, 0).stands)
 	})
 }

@@ -50,7 +50,7 @@ func brief() []accident {
 func lasting() []accident {
 	return []accident{
 		{"redis is killed and restarted", func(t *trial, _ int) {
-			t.cut(everywhere, func() {
+			t.cut(cachetest.Everywhere, func() {
 				t.redis.Kill()
 				time.Sleep(upTo(t.random, 400*time.Millisecond))
 				t.redis.Restart()
@@ -68,7 +68,7 @@ func (t *trial) struck(at int, method string, a *redistest.Accident) (ended <-ch
 	end := make(chan struct{})
 	go func() {
 		defer close(end)
-		t.writeOne(t.history, at, method, calm)
+		t.writeOne(t.History, at, method, calm)
 	}()
 	select {
 	case <-a.Begun:
@@ -87,7 +87,7 @@ func (t *trial) anyMethod() string {
 
 // writeElsewhere writes at another instance than that, and returns when that is done.
 func (t *trial) writeElsewhere(at int) {
-	t.writeOne(t.history, (at+1+t.random.IntN(2))%len(t.members), t.anyMethod(), calm)
+	t.writeOne(t.History, (at+1+t.random.IntN(2))%len(t.members), t.anyMethod(), calm)
 }
 
 // writeLate has a write arrive after it failed, and after another one succeeded.
@@ -127,7 +127,7 @@ func writeStranded(t *trial, at int) {
 func replyLost(t *trial, at int) {
 	ended := t.struck(at, http.MethodPut, t.proxies[at].LoseReply(aWrite))
 	time.Sleep(2*t.network.OneWay() + 3*time.Millisecond)
-	t.readOne(t.history, (at+1)%len(t.members), calm) // so that its effect is seen once
+	t.readOne(t.History, (at+1)%len(t.members), calm) // so that its effect is seen once
 	t.writeElsewhere(at)
 	<-ended
 }
@@ -189,13 +189,13 @@ func reset(t *trial, at int) {
 func (t *trial) miss(at int, outage func(int, func()), begin, end func()) {
 	keys := []string{"held-1", "held-2", "held-3", "held-4"}
 	for _, key := range keys {
-		t.readOne(t.history, at, key)
+		t.readOne(t.History, at, key)
 	}
 	outage(at, func() {
 		begin()
 		var writes sync.WaitGroup
 		for i, key := range keys {
-			writes.Go(func() { t.writeOne(t.history, (at+1+i%2)%len(t.members), http.MethodDelete, key) })
+			writes.Go(func() { t.writeOne(t.History, (at+1+i%2)%len(t.members), http.MethodDelete, key) })
 		}
 		t.writeElsewhere(at)
 		writes.Wait()
@@ -204,7 +204,7 @@ func (t *trial) miss(at int, outage func(int, func()), begin, end func()) {
 	t.settle()
 	time.Sleep(t.network.OneWay() + 2*promisedSlack)
 	for _, key := range keys {
-		t.readOne(t.history, at, key)
+		t.readOne(t.History, at, key)
 	}
 }
 
@@ -215,7 +215,7 @@ const slowly = 700 * time.Millisecond
 // what then.
 func (t *trial) duringLoad(at int, what func()) {
 	t.origin.Answer(calm, cachetest.Plan{Delay: slowly})
-	t.writeOne(t.history, at, http.MethodDelete, calm) // the readers load it
+	t.writeOne(t.History, at, http.MethodDelete, calm) // the readers load it
 	time.Sleep(t.network.RTT*2 + 50*time.Millisecond)
 	t.origin.Answer(calm, cachetest.Plan{})
 	what()
@@ -225,7 +225,7 @@ func resetDuringLoad(t *trial, at int) {
 	t.duringLoad(at, func() {
 		t.cut(at, func() {
 			t.proxies[at].Cut()
-			t.writeOne(t.history, (at+1)%len(t.members), http.MethodDelete, calm)
+			t.writeOne(t.History, (at+1)%len(t.members), http.MethodDelete, calm)
 		})
 	})
 }

@@ -19,13 +19,13 @@ import (
 // Redis, on which accidents happen, and the history of what clients saw.
 type trial struct {
 	*fleet
-	*history
+	*cachetest.History
 	network redistest.Network
 	proxies []*redistest.Proxy // by instance
 	budget  time.Duration
-	random  *rand.Rand // of the accidents
-	views   []*views   // by instance
-	told    []span     // outages
+	random  *rand.Rand       // of the accidents
+	views   []*views         // by instance
+	told    []cachetest.Span // outages
 }
 
 // trialTTL is short, so that values expire and are loaded during accidents too.
@@ -81,7 +81,7 @@ func (t *trial) run(l load, rounds int, accidents ...accident) {
 	t.observed(func() {
 		over := make(chan struct{})
 		var traffic sync.WaitGroup
-		traffic.Go(func() { t.traffic(t.history, l, over) })
+		traffic.Go(func() { t.traffic(t.History, l, over) })
 		for range rounds {
 			t.random.Shuffle(len(accidents), func(a, b int) { accidents[a], accidents[b] = accidents[b], accidents[a] })
 			for _, next := range accidents {
@@ -92,20 +92,20 @@ func (t *trial) run(l load, rounds int, accidents ...accident) {
 		close(over)
 		traffic.Wait()
 		time.Sleep(100 * time.Millisecond) // for the last invalidations
-		t.readAll(t.history, keys)
+		t.readAll(t.History, keys)
 	})
 }
 
 // observed watches the instances while what goes on, and then checks the history.
 func (t *trial) observed(what func()) {
 	t.t.Helper()
-	t.history, t.views, t.told = newHistory(), nil, nil
+	t.History, t.views, t.told = cachetest.NewHistory(), nil, nil
 	over := make(chan struct{})
 	var watching sync.WaitGroup
 	for at := range t.members {
 		its := &views{}
 		t.views = append(t.views, its)
-		watching.Go(func() { its.watch(t.fleet, t.history, at, over) })
+		watching.Go(func() { its.watch(t.fleet, t.History, at, over) })
 	}
 	what()
 	close(over)
@@ -119,17 +119,17 @@ func (t *trial) suffer(next accident) {
 	t.settle()
 	t.origin.Answer("", cachetest.Plan{Delay: upTo(t.random, 30*time.Millisecond)})
 	time.Sleep(20*time.Millisecond + upTo(t.random, 80*time.Millisecond))
-	at, from := t.random.IntN(len(t.members)), t.now()
+	at, from := t.random.IntN(len(t.members)), t.Now()
 	next.happen(t, at)
-	t.t.Logf("%8.1f to %8.1f ms: %s (%d)", milliseconds(from), milliseconds(t.now()), next.name, at)
+	t.t.Logf("%8.1f to %8.1f ms: %s (%d)", inMilliseconds(from), inMilliseconds(t.Now()), next.name, at)
 	time.Sleep(50 * time.Millisecond) // for what comes of it to be seen
 }
 
 // outage notes that what happens has invalidations missed, or late.
 func (t *trial) outage(at int, what func()) {
-	from := t.now()
+	from := t.Now()
 	what()
-	t.told = append(t.told, span{at, from, t.now()})
+	t.told = append(t.told, cachetest.Span{at, from, t.Now()})
 }
 
 // cut is an outage by which subscriptions end, for certain. It lasts until the
@@ -138,13 +138,13 @@ func (t *trial) cut(at int, what func()) {
 	t.t.Helper()
 	before := make([]float64, len(t.members))
 	for i, views := range t.views {
-		before[i] = views.look(t.fleet, t.history, i).gaps
+		before[i] = views.look(t.fleet, t.History, i).gaps
 	}
 	t.outage(at, func() {
 		what()
 		for i, views := range t.views {
 			eventually(t.t, "an instance notices that it missed something", func() bool {
-				return i != at && at != everywhere || views.look(t.fleet, t.history, i).gaps > before[i]
+				return i != at && at != cachetest.Everywhere || views.look(t.fleet, t.History, i).gaps > before[i]
 			})
 		}
 	})
@@ -154,18 +154,18 @@ func (t *trial) cut(at int, what func()) {
 func (t *trial) settle() {
 	t.t.Helper()
 	for at := range t.members {
-		eventually(t.t, "an instance recovers", func() bool { return t.views[at].look(t.fleet, t.history, at).stands })
+		eventually(t.t, "an instance recovers", func() bool { return t.views[at].look(t.fleet, t.History, at).stands })
 	}
 }
 
 // promises returns what holds on this network. Where the network itself delivered
 // invalidations late, or the instance was slow to answer anything, they may be late.
-func (t *trial) promises(slack time.Duration) promises {
-	return promises{
-		budget: t.budget, lifetime: trialTTL + 100*time.Millisecond,
-		inVain: func(r operation) bool { return t.views[r.at].failed(r.begun, r.ended) >= 2 },
-		invalidated: func(at int, begun time.Duration) time.Duration {
-			then := t.began.Add(begun)
+func (t *trial) promises(slack time.Duration) cachetest.Promises {
+	return cachetest.Promises{
+		Budget: t.budget, Lifetime: trialTTL + 100*time.Millisecond,
+		InVain: func(r cachetest.Operation) bool { return t.views[r.At].failed(r.Begun, r.Ended) >= 2 },
+		Invalidated: func(at int, begun time.Duration) time.Duration {
+			then := t.Began.Add(begun)
 			return t.network.OneWay() + slack + t.proxies[at].Late(then.Add(-promisedSlack), then) + t.views[at].slowest(begun)
 		},
 	}
@@ -174,29 +174,31 @@ func (t *trial) promises(slack time.Duration) promises {
 // slackNeeded returns the least slack with which the history keeps the promises, about.
 func (t *trial) slackNeeded() time.Duration {
 	slack := -promisedSlack
-	for slack < time.Second && t.violation(t.promises(slack)) != nil {
+	for slack < time.Second && t.Violation(t.promises(slack)) != nil {
 		slack += promisedSlack / 5
 	}
 	return slack
 }
+
+func inMilliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 const promisedSlack = 10 * time.Millisecond
 
 func (t *trial) require() {
 	t.t.Helper()
 	for at, views := range t.views {
-		t.outages = append(t.outages, views.outages(at)...)
+		t.Outages = append(t.Outages, views.outages(at)...)
 		for _, o := range t.told {
-			if o.at == at || o.at == everywhere {
-				t.outages = append(t.outages, span{at, o.from, views.stands(o.to)})
+			if o.At == at || o.At == cachetest.Everywhere {
+				t.Outages = append(t.Outages, cachetest.Span{at, o.From, views.stands(o.To)})
 			}
 		}
 	}
 	began := time.Now()
-	err := t.violation(t.promises(promisedSlack))
-	t.t.Logf("checked in %v, with a slack of %v needed: %v", time.Since(began), t.slackNeeded(), t.history)
+	err := t.Violation(t.promises(promisedSlack))
+	t.t.Logf("checked in %v, with a slack of %v needed: %v", time.Since(began), t.slackNeeded(), t.History)
 	require.NoError(t.t, err)
-	require.Empty(t.t, t.refused)
+	require.Empty(t.t, t.Refused)
 }
 
 // contended is a load with writers of each key everywhere.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 // load is what the clients of a fleet do.
@@ -29,7 +31,7 @@ const (
 
 // traffic has clients write and read as the load says, and h know, until over is
 // closed.
-func (f *fleet) traffic(h *history, l load, over <-chan struct{}) {
+func (f *fleet) traffic(h *cachetest.History, l load, over <-chan struct{}) {
 	var all sync.WaitGroup
 	keys := slices.Concat(l.keys, l.read)
 	for i, key := range l.keys {
@@ -70,11 +72,11 @@ func upTo(random *rand.Rand, d time.Duration) time.Duration {
 	return time.Duration(random.Int64N(int64(d)))
 }
 
-func (f *fleet) keepWriting(h *history, l load, key string, writer int, random *rand.Rand, over <-chan struct{}) {
+func (f *fleet) keepWriting(h *cachetest.History, l load, key string, writer int, random *rand.Rand, over <-chan struct{}) {
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	for goesOn(over) {
-		if into := h.now() % (bursts + pauses); into > bursts {
+		if into := h.Now() % (bursts + pauses); into > bursts {
 			time.Sleep(bursts + pauses - into)
 		}
 		at, method := writer, http.MethodDelete
@@ -91,27 +93,27 @@ func (f *fleet) keepWriting(h *history, l load, key string, writer int, random *
 }
 
 // writeOne puts or deletes, after the origin has a new version.
-func (f *fleet) writeOne(h *history, at int, method, key string) {
+func (f *fleet) writeOne(h *cachetest.History, at int, method, key string) {
 	version, body := f.origin.Advance(key), ""
 	if method == http.MethodPut {
-		body = putOf(key, version)
+		body = cachetest.PutOf(key, version)
 	}
-	o := operation{method: method, at: at, value: value{version, method == http.MethodPut}, origin: f.origin.Version(key)}
-	o.begun = h.now()
+	o := cachetest.Operation{Method: method, At: at, Value: cachetest.Value{version, method == http.MethodPut}, Origin: f.origin.Version(key)}
+	o.Begun = h.Now()
 	r := f.members[at].send(method, key, body)
-	o.ended, o.status = h.now(), r.status
-	h.add(key, o)
+	o.Ended, o.Status = h.Now(), r.status
+	h.Add(key, o)
 }
 
-func (f *fleet) readOne(h *history, at int, key string) {
-	o := operation{method: http.MethodGet, at: at, begun: h.now()}
+func (f *fleet) readOne(h *cachetest.History, at int, key string) {
+	o := cachetest.Operation{Method: http.MethodGet, At: at, Begun: h.Now()}
 	r := f.members[at].ask(key)
-	o.ended, o.status, o.value, o.layer, o.body = h.now(), r.status, parseValue(r.body), detail(r), r.body
-	h.add(key, o)
+	o.Ended, o.Status, o.Value, o.Layer, o.Body = h.Now(), r.status, cachetest.ParseValue(r.body), detail(r), r.body
+	h.Add(key, o)
 }
 
 // readAll has each instance read each key a few times.
-func (f *fleet) readAll(h *history, keys []string) {
+func (f *fleet) readAll(h *cachetest.History, keys []string) {
 	for range 3 {
 		for at := range f.members {
 			for _, key := range keys {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
 )
 
 // view is what an instance says of its subscription and of Redis.
@@ -25,7 +27,7 @@ type views struct {
 }
 
 // watch looks at the instance now and then until over is closed.
-func (v *views) watch(f *fleet, h *history, at int, over <-chan struct{}) {
+func (v *views) watch(f *fleet, h *cachetest.History, at int, over <-chan struct{}) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -39,14 +41,14 @@ func (v *views) watch(f *fleet, h *history, at int, over <-chan struct{}) {
 	}
 }
 
-func (v *views) look(f *fleet, h *history, at int) view {
-	now := view{begun: h.now()}
+func (v *views) look(f *fleet, h *cachetest.History, at int) view {
+	now := view{begun: h.Now()}
 	var m map[string]float64
 	r, err := f.members[at].get("/metrics")
 	if err == nil && json.Unmarshal([]byte(r.body), &m) == nil {
 		now.stands, now.gaps, now.failures = m["bus_up"] == 1 && m["l2_up"] == 1, m["gaps_heard"], m["l2_failures"]
 	}
-	now.ended = h.now()
+	now.ended = h.Now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.all = append(v.all, now)
@@ -54,10 +56,10 @@ func (v *views) look(f *fleet, h *history, at int) view {
 }
 
 // outages returns when the instance may have missed invalidations by its own account.
-func (v *views) outages(at int) (spans []span) {
+func (v *views) outages(at int) (spans []cachetest.Span) {
 	for i := 1; i < len(v.all); i++ {
 		if a, b := v.all[i-1], v.all[i]; !a.stands || !b.stands || a.gaps != b.gaps {
-			spans = append(spans, span{at, a.begun, b.ended})
+			spans = append(spans, cachetest.Span{at, a.begun, b.ended})
 		}
 	}
 	return spans

@@ -1,4 +1,4 @@
-package main
+package cachetest
 
 import (
 	"encoding/binary"
@@ -45,7 +45,7 @@ func (s *search) run() error {
 	var around strings.Builder
 	const near = 200 * time.Millisecond
 	for _, other := range s.steps {
-		if other.isWrite() && other.latest > s.stuck.earliest-near && other.earliest < s.stuck.latest {
+		if other.IsWrite() && other.latest > s.stuck.earliest-near && other.earliest < s.stuck.latest {
 			fmt.Fprintf(&around, "\n\t%v", other)
 		}
 	}
@@ -62,7 +62,7 @@ func (s *search) explain() bool {
 	if s.isNew() {
 		end, _ := s.horizon()
 		for i := s.first; i < end; i++ {
-			if !s.taken[i] && s.steps[i].isWrite() && s.try(i) {
+			if !s.taken[i] && s.steps[i].IsWrite() && s.try(i) {
 				return true
 			}
 		}
@@ -77,12 +77,12 @@ func (s *search) explain() bool {
 func (s *search) try(i int) bool {
 	before := s.state
 	s.take(i)
-	s.state = before.after(s.steps[i].operation)
+	s.state = before.after(s.steps[i].Operation)
 	if s.explain() {
 		return true
 	}
 	s.state = before
-	if !s.steps[i].succeeded() && s.explain() {
+	if !s.steps[i].Succeeded() && s.explain() {
 		return true
 	}
 	s.untake(i)
@@ -111,7 +111,7 @@ func (s *search) takeReads() (reads []int) {
 		again = false
 		end, _ := s.horizon()
 		for i := s.first; i < end; i++ {
-			if next := &s.steps[i]; !s.taken[i] && !next.isWrite() && s.state.allows(next.value) && s.areTaken(next.after) {
+			if next := &s.steps[i]; !s.taken[i] && !next.IsWrite() && s.state.allows(next.Value) && s.areTaken(next.after) {
 				s.take(i)
 				reads, again = append(reads, i), true
 			}
@@ -145,7 +145,7 @@ func (s *search) isNew() bool {
 		s.most, s.stuck, s.stuckIn = s.count, s.steps[urgent], s.state
 	}
 	here := binary.AppendVarint(nil, int64(s.first))
-	here = binary.AppendVarint(here, int64(s.state.put.version))
+	here = binary.AppendVarint(here, int64(s.state.put.Version))
 	here = binary.AppendVarint(here, int64(s.state.origin))
 	for i := s.first; i < end; i += 8 {
 		var eight byte

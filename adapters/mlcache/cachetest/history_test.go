@@ -1,4 +1,4 @@
-package main
+package cachetest
 
 import (
 	"net/http"
@@ -11,62 +11,62 @@ import (
 // Histories of one key are written by hand, in milliseconds. Invalidations take 19 of
 // them and a GET 1, the budget is 50.
 
-func put(at, version, begun, ended int) operation {
+func put(at, version, begun, ended int) Operation {
 	return written(http.MethodPut, http.StatusNoContent, at, version, begun, ended)
 }
 
-func remove(at, version, begun, ended int) operation {
+func remove(at, version, begun, ended int) Operation {
 	return written(http.MethodDelete, http.StatusNoContent, at, version, begun, ended)
 }
 
-func failedPut(at, version, begun, ended int) operation {
+func failedPut(at, version, begun, ended int) Operation {
 	return written(http.MethodPut, http.StatusServiceUnavailable, at, version, begun, ended)
 }
 
-func failedRemove(at, version, begun, ended int) operation {
+func failedRemove(at, version, begun, ended int) Operation {
 	return written(http.MethodDelete, http.StatusServiceUnavailable, at, version, begun, ended)
 }
 
-func written(method string, status, at, version, begun, ended int) operation {
-	return operation{method: method, status: status, at: at, begun: ms(begun), ended: ms(ended),
-		value: value{version: version, put: method == http.MethodPut}, origin: version}
+func written(method string, status, at, version, begun, ended int) Operation {
+	return Operation{Method: method, Status: status, At: at, Begun: ms(begun), Ended: ms(ended),
+		Value: Value{Version: version, Put: method == http.MethodPut}, Origin: version}
 }
 
 // got is a GET that was answered with the value of a PUT, loaded one with the origin's.
-func got(at, version, begun, ended int) operation {
-	return operation{method: http.MethodGet, status: http.StatusOK, at: at, begun: ms(begun), ended: ms(ended), value: value{version, true}, layer: "l1"}
+func got(at, version, begun, ended int) Operation {
+	return Operation{Method: http.MethodGet, Status: http.StatusOK, At: at, Begun: ms(begun), Ended: ms(ended), Value: Value{version, true}, Layer: "l1"}
 }
 
-func loaded(at, version, begun, ended int) operation {
+func loaded(at, version, begun, ended int) Operation {
 	o := got(at, version, begun, ended)
-	o.value.put = false
+	o.Value.Put = false
 	return o
 }
 
-func from(layer string, o operation) operation { o.layer = layer; return o }
+func from(layer string, o Operation) Operation { o.Layer = layer; return o }
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
 type handwritten struct {
-	operations []operation
-	outages    []span
-	failures   []span
+	operations []Operation
+	outages    []Span
+	failures   []Span
 	vain       bool // L2 is asked in vain
 }
 
 func (w handwritten) violation() error {
-	h := &history{operations: map[string][]operation{"k": w.operations}, outages: w.outages, failures: w.failures}
-	return h.violation(promises{
-		budget: ms(50), lifetime: ms(1000),
-		invalidated: func(int, time.Duration) time.Duration { return ms(19) },
-		inVain:      func(operation) bool { return w.vain },
+	h := &History{Operations: map[string][]Operation{"k": w.operations}, Outages: w.outages, Failures: w.failures}
+	return h.Violation(Promises{
+		Budget: ms(50), Lifetime: ms(1000),
+		Invalidated: func(int, time.Duration) time.Duration { return ms(19) },
+		InVain:      func(Operation) bool { return w.vain },
 	})
 }
 
-func operations(all ...operation) handwritten { return handwritten{operations: all} }
+func operations(all ...Operation) handwritten { return handwritten{operations: all} }
 
 func (w handwritten) outage(at, from, to int) handwritten {
-	w.outages = append(w.outages, span{at, ms(from), ms(to)})
+	w.outages = append(w.outages, Span{at, ms(from), ms(to)})
 	return w
 }
 
@@ -76,7 +76,7 @@ func (w handwritten) inVain() handwritten {
 }
 
 func (w handwritten) failure(from, to int) handwritten {
-	w.failures = append(w.failures, span{everywhere, ms(from), ms(to)})
+	w.failures = append(w.failures, Span{Everywhere, ms(from), ms(to)})
 	return w
 }
 
@@ -108,7 +108,7 @@ func TestHistoriesThatKeepThePromisesPass(t *testing.T) {
 		"its own write is under way":                     operations(put(0, 1, 0, 1), failedPut(0, 2, 10, 90), got(1, 2, 15, 16), got(0, 1, 80, 81)),
 		"old during an outage":                           operations(put(0, 1, 0, 1), put(0, 2, 110, 115), got(1, 1, 390, 391)).outage(1, 100, 400),
 		"its invalidation was on its way at the outage":  operations(put(0, 1, 0, 1), put(0, 2, 90, 95), got(1, 1, 390, 391)).outage(1, 100, 400),
-		"old during two outages":                         operations(put(0, 1, 0, 1), put(0, 2, 110, 115), got(1, 1, 390, 391)).outage(1, 300, 400).outage(everywhere, 100, 310),
+		"old during two outages":                         operations(put(0, 1, 0, 1), put(0, 2, 110, 115), got(1, 1, 390, 391)).outage(1, 300, 400).outage(Everywhere, 100, 310),
 		"the invalidation comes with the outage's end":   operations(put(0, 1, 0, 1), put(0, 2, 110, 115), got(1, 1, 419, 420), got(1, 2, 421, 422)).outage(1, 100, 400),
 		"L2 was asked during an outage, in time":         operations(put(0, 1, 0, 1), put(0, 2, 110, 115), from("l2", got(1, 1, 180, 181))).outage(1, 100, 400),
 		"an expired value while the origin fails":        operations(put(0, 1, 0, 1), from("stale", got(0, 1, 5000, 5001))).failure(4000, 5500),

@@ -1,4 +1,4 @@
-package main
+package cachetest
 
 import (
 	"cmp"
@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// promises are the bounds that a history is checked against.
-type promises struct {
+// Promises are the bounds that a history is checked against.
+type Promises struct {
 	// budget is L2's: after it, what was sent does not take effect any more.
-	budget time.Duration
+	Budget time.Duration
 	// invalidated returns how long after a write the instance may miss it, if that
 	// began to be read at that time: the delay of the network and 10 ms.
-	invalidated func(at int, begun time.Duration) time.Duration
+	Invalidated func(at int, begun time.Duration) time.Duration
 	// inVain reports whether L2 was asked twice in vain for what a GET got from memory.
 	// nil: never.
-	inVain func(get operation) bool
+	InVain func(get Operation) bool
 	// lifetime is for how long a value is served at the most that was replaced
 	// during an outage: its TTL and what it takes to load it. 0: for ever.
-	lifetime time.Duration
+	Lifetime time.Duration
 }
 
-// violation returns why the history breaks a promise, or nil.
+// Violation returns why the history breaks a promise, or nil.
 //
 // A key is one register, which L2 holds. A PUT makes its own value the register's; a
 // DELETE, which any eviction and expiry may follow, makes it whatever the origin has
@@ -56,10 +56,10 @@ type promises struct {
 // Rules about pairs of operations would do for keys that are written one write after
 // the other, whose versions tell the order. Writes at the same time are where the last
 // writer loses, and their order is known to L2 alone: so it is searched for, always.
-func (h *history) violation(p promises) error {
-	for _, key := range slices.Sorted(maps.Keys(h.operations)) {
-		for _, o := range h.operations[key] {
-			if o.layer == "stale" && !h.in(h.failures, o) {
+func (h *History) Violation(p Promises) error {
+	for _, key := range slices.Sorted(maps.Keys(h.Operations)) {
+		for _, o := range h.Operations[key] {
+			if o.Layer == "stale" && !h.in(h.Failures, o) {
 				return fmt.Errorf("%s: an expired value though the origin did not fail: %v", key, o)
 			}
 		}
@@ -71,37 +71,37 @@ func (h *history) violation(p promises) error {
 }
 
 // in reports whether the operation falls into one of the spans.
-func (h *history) in(spans []span, o operation) bool {
-	return slices.ContainsFunc(spans, func(s span) bool {
-		return (s.at == o.at || s.at == everywhere) && s.from <= o.ended && o.begun <= s.to
+func (h *History) in(spans []Span, o Operation) bool {
+	return slices.ContainsFunc(spans, func(s Span) bool {
+		return (s.At == o.At || s.At == Everywhere) && s.From <= o.Ended && o.Begun <= s.To
 	})
 }
 
 // step is an operation with the window in which it took effect.
 type step struct {
-	operation
+	Operation
 	earliest, latest time.Duration
 	// after are the steps that it comes after whatever the windows are.
 	after []int
 }
 
 // steps returns the operations of key, ordered by the begin of their windows.
-func (h *history) steps(key string, p promises) []step {
-	outages, own := make(map[int][]span), make(map[int][]operation)
-	for _, o := range h.operations[key] {
-		if outages[o.at] == nil {
-			outages[o.at] = h.merged(o.at, p)
+func (h *History) steps(key string, p Promises) []step {
+	outages, own := make(map[int][]Span), make(map[int][]Operation)
+	for _, o := range h.Operations[key] {
+		if outages[o.At] == nil {
+			outages[o.At] = h.merged(o.At, p)
 		}
-		if o.isWrite() {
-			own[o.at] = append(own[o.at], o)
+		if o.IsWrite() {
+			own[o.At] = append(own[o.At], o)
 		}
 	}
-	steps := make([]step, 0, len(h.operations[key]))
-	for _, o := range h.operations[key] {
-		if o.isWrite() {
-			steps = append(steps, step{operation: o, earliest: o.begun, latest: p.deadline(o)})
+	steps := make([]step, 0, len(h.Operations[key]))
+	for _, o := range h.Operations[key] {
+		if o.IsWrite() {
+			steps = append(steps, step{Operation: o, earliest: o.Begun, latest: p.deadline(o)})
 		} else {
-			steps = append(steps, step{operation: o, earliest: p.oldest(o, outages[o.at], own[o.at]), latest: o.ended})
+			steps = append(steps, step{Operation: o, earliest: p.oldest(o, outages[o.At], own[o.At]), latest: o.Ended})
 		}
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.earliest, b.earliest) })
@@ -113,16 +113,16 @@ func (h *history) steps(key string, p promises) []step {
 func follow(steps []step) {
 	succeeded := make(map[int][]int) // by instance, the last to end first
 	for i, s := range steps {
-		if s.isWrite() && s.succeeded() {
-			succeeded[s.at] = append(succeeded[s.at], i)
+		if s.IsWrite() && s.Succeeded() {
+			succeeded[s.At] = append(succeeded[s.At], i)
 		}
 	}
 	for _, of := range succeeded {
-		slices.SortFunc(of, func(a, b int) int { return cmp.Compare(steps[b].ended, steps[a].ended) })
+		slices.SortFunc(of, func(a, b int) int { return cmp.Compare(steps[b].Ended, steps[a].Ended) })
 	}
 	for i, s := range steps {
-		if !s.isWrite() {
-			steps[i].after = before(steps, succeeded[s.at], s.begun)
+		if !s.IsWrite() {
+			steps[i].after = before(steps, succeeded[s.At], s.Begun)
 		}
 	}
 }
@@ -132,67 +132,67 @@ func follow(steps []step) {
 func before(steps []step, writes []int, then time.Duration) (these []int) {
 	latest := time.Duration(math.MinInt64)
 	for _, i := range writes {
-		if steps[i].ended >= then {
+		if steps[i].Ended >= then {
 			continue
 		}
-		if steps[i].ended < latest {
+		if steps[i].Ended < latest {
 			break
 		}
 		these = append(these, i)
-		latest = max(latest, steps[i].begun)
+		latest = max(latest, steps[i].Begun)
 	}
 	return these
 }
 
 // deadline returns when a write has taken effect if it ever does.
-func (p promises) deadline(w operation) time.Duration {
-	if w.status == 0 { // the instance may just have sent it when it died
-		return w.ended + p.budget
+func (p Promises) deadline(w Operation) time.Duration {
+	if w.Status == 0 { // the instance may just have sent it when it died
+		return w.Ended + p.Budget
 	}
-	return w.ended
+	return w.Ended
 }
 
 // oldest returns since when what r returned may not have been current any more.
 // Outages are those of its instance, merged; own are the writes of its key there.
-func (p promises) oldest(r operation, outages []span, own []operation) time.Duration {
-	usual := r.begun - p.invalidated(r.at, r.begun)
-	if r.layer == "l1" { // which waits for nothing but the machine, unless L2 was asked in vain
-		usual -= r.ended - r.begun
+func (p Promises) oldest(r Operation, outages []Span, own []Operation) time.Duration {
+	usual := r.Begun - p.Invalidated(r.At, r.Begun)
+	if r.Layer == "l1" { // which waits for nothing but the machine, unless L2 was asked in vain
+		usual -= r.Ended - r.Begun
 	}
 	oldest := usual
 	for _, w := range own {
-		if w.begun <= r.begun && r.begun <= w.ended {
-			oldest = min(oldest, w.begun)
+		if w.Begun <= r.Begun && r.Begun <= w.Ended {
+			oldest = min(oldest, w.Begun)
 		}
 	}
-	inVain := r.layer == "l1" && p.inVain != nil && p.inVain(r)
+	inVain := r.Layer == "l1" && p.InVain != nil && p.InVain(r)
 	for _, o := range outages {
-		if o.from < usual && (usual <= o.to || inVain) {
-			oldest = min(oldest, o.from)
+		if o.From < usual && (usual <= o.To || inVain) {
+			oldest = min(oldest, o.From)
 		}
 	}
-	if p.lifetime > 0 {
-		oldest = max(oldest, usual-p.lifetime)
+	if p.Lifetime > 0 {
+		oldest = max(oldest, usual-p.Lifetime)
 	}
-	if r.layer == "l2" { // which answers within the budget
-		oldest = max(oldest, usual-p.budget)
+	if r.Layer == "l2" { // which answers within the budget
+		oldest = max(oldest, usual-p.Budget)
 	}
 	return oldest
 }
 
 // merged returns the outages of an instance, each from when memory may be. One that
 // begins before another has ended goes on with it.
-func (h *history) merged(at int, p promises) (merged []span) {
-	var all []span
-	for _, o := range h.outages {
-		if o.at == at || o.at == everywhere {
-			all = append(all, span{at, o.from - p.invalidated(at, o.from), o.to})
+func (h *History) merged(at int, p Promises) (merged []Span) {
+	var all []Span
+	for _, o := range h.Outages {
+		if o.At == at || o.At == Everywhere {
+			all = append(all, Span{at, o.From - p.Invalidated(at, o.From), o.To})
 		}
 	}
-	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	slices.SortFunc(all, func(a, b Span) int { return cmp.Compare(a.From, b.From) })
 	for _, o := range all {
-		if last := len(merged) - 1; last >= 0 && o.from <= merged[last].to {
-			merged[last].to = max(merged[last].to, o.to)
+		if last := len(merged) - 1; last >= 0 && o.From <= merged[last].To {
+			merged[last].To = max(merged[last].To, o.To)
 		} else {
 			merged = append(merged, o)
 		}
@@ -201,25 +201,25 @@ func (h *history) merged(at int, p promises) (merged []span) {
 }
 
 // allows reports whether a GET may return this when the register is in this state.
-func (s register) allows(v value) bool {
-	if v.put {
+func (s register) allows(v Value) bool {
+	if v.Put {
 		return v == s.put
 	}
-	return v.version >= s.origin
+	return v.Version >= s.origin
 }
 
 // register is the state of a key.
 type register struct {
-	put    value // zero: the last write was a DELETE
+	put    Value // zero: the last write was a DELETE
 	origin int   // the oldest version that a load may bring
 }
 
 // after returns the state after a write.
-func (s register) after(w operation) register {
-	s.origin = max(s.origin, w.origin)
-	s.put = value{}
-	if w.method == http.MethodPut {
-		s.put = value{w.value.version, true}
+func (s register) after(w Operation) register {
+	s.origin = max(s.origin, w.Origin)
+	s.put = Value{}
+	if w.Method == http.MethodPut {
+		s.put = Value{w.Value.Version, true}
 	}
 	return s
 }
