@@ -289,7 +289,8 @@ func TestCallsThatDoNotEndWithTheirTimeAreOverdue(t *testing.T) {
 			time.Sleep(20 * time.Second)
 			return domain.Value{}, nil
 		})
-		go func() { _, _ = f.services[0].Get(context.Background(), mustKey(t, "k")) }()
+		key := mustKey(t, "k")
+		go func() { _, _ = f.services[0].Get(context.Background(), key) }()
 		time.Sleep(6*time.Second - time.Millisecond)
 		require.Zero(t, f.services[0].Activity().Overdue)
 		time.Sleep(2 * time.Millisecond)

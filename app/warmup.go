@@ -13,7 +13,7 @@ import (
 // Hot returns up to n hot keys of each route.
 func (r *Router) Hot(n int) (all []domain.HotRoute) {
 	for _, route := range r.routes {
-		all = append(all, domain.HotRoute{Route: route.name, Keys: route.Service.Hot(n)})
+		all = append(all, domain.HotRoute{Route: route.name, Keys: route.Hot(n)})
 	}
 	slices.SortFunc(all, func(a, b domain.HotRoute) int { return cmp.Compare(a.Route, b.Route) })
 	return all
@@ -34,7 +34,7 @@ func (r *Router) Warm(ctx context.Context, keys []domain.Key) (w domain.Warmed) 
 	var parts sync.WaitGroup
 	for route, some := range r.byRoute(keys) {
 		parts.Go(func() {
-			one := route.Service.Warm(ctx, some)
+			one := route.Warm(ctx, some)
 			mu.Lock()
 			defer mu.Unlock()
 			w.Add(one)

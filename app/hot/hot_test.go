@@ -54,7 +54,7 @@ func TestNoCountIsTooLowNorHigherThanItSays(t *testing.T) {
 
 func TestAKeyIsKeptAsItsClone(t *testing.T) {
 	request := strings.Repeat("k", 1<<10)
-	s := hot.NewSketch(1, func(k string) string { return strings.ToUpper(k) })
+	s := hot.NewSketch(1, strings.ToUpper)
 	s.Add(request[:1], 1)
 	require.Equal(t, "K", s.Top(1)[0].Key)
 }

@@ -91,8 +91,9 @@ func (t *Tracker[K]) Top(n int) []Rate[K] {
 	t.decayLocked(now)
 	seconds := max(t.span+now.Sub(t.began).Seconds(), period.Seconds())
 	uncounted := float64(t.mask.Load())
-	var rates []Rate[K]
-	for _, c := range t.sketch.Top(n) {
+	top := t.sketch.Top(n)
+	rates := make([]Rate[K], 0, len(top))
+	for _, c := range top {
 		rates = append(rates, Rate[K]{c.Key, c.Count / seconds, (c.Over + 2*math.Sqrt(c.Count*uncounted)) / seconds})
 	}
 	return rates

@@ -137,7 +137,7 @@ func (s *soak) excused(kind func(trouble) bool, at int, begun, ended time.Time) 
 func (s *soak) requireReadsAllowed() {
 	s.t.Helper()
 	for _, w := range s.windows {
-		excused := cachetest.Span{w.at, w.from.Sub(s.began), w.to.Add(recovery).Sub(s.began)}
+		excused := cachetest.Span{At: w.at, From: w.from.Sub(s.began), To: w.to.Add(recovery).Sub(s.began)}
 		if w.late {
 			s.history.Outages = append(s.history.Outages, excused)
 		}

@@ -129,7 +129,7 @@ func (t *trial) suffer(next accident) {
 func (t *trial) outage(at int, what func()) {
 	from := t.Now()
 	what()
-	t.told = append(t.told, cachetest.Span{at, from, t.Now()})
+	t.told = append(t.told, cachetest.Span{At: at, From: from, To: t.Now()})
 }
 
 // cut is an outage by which subscriptions end, for certain. It lasts until the
@@ -190,7 +190,7 @@ func (t *trial) require() {
 		t.Outages = append(t.Outages, views.outages(at)...)
 		for _, o := range t.told {
 			if o.At == at || o.At == cachetest.Everywhere {
-				t.Outages = append(t.Outages, cachetest.Span{at, o.From, views.stands(o.To)})
+				t.Outages = append(t.Outages, cachetest.Span{At: at, From: o.From, To: views.stands(o.To)})
 			}
 		}
 	}

@@ -98,7 +98,7 @@ func (f *fleet) writeOne(h *cachetest.History, at int, method, key string) {
 	if method == http.MethodPut {
 		body = cachetest.PutOf(key, version)
 	}
-	o := cachetest.Operation{Method: method, At: at, Value: cachetest.Value{version, method == http.MethodPut}, Origin: f.origin.Version(key)}
+	o := cachetest.Operation{Method: method, At: at, Value: cachetest.Value{Version: version, Put: method == http.MethodPut}, Origin: f.origin.Version(key)}
 	o.Begun = h.Now()
 	r := f.members[at].send(method, key, body)
 	o.Ended, o.Status = h.Now(), r.status

@@ -59,7 +59,7 @@ func (v *views) look(f *fleet, h *cachetest.History, at int) view {
 func (v *views) outages(at int) (spans []cachetest.Span) {
 	for i := 1; i < len(v.all); i++ {
 		if a, b := v.all[i-1], v.all[i]; !a.stands || !b.stands || a.gaps != b.gaps {
-			spans = append(spans, cachetest.Span{at, a.begun, b.ended})
+			spans = append(spans, cachetest.Span{At: at, From: a.begun, To: b.ended})
 		}
 	}
 	return spans

@@ -38,7 +38,7 @@ func proof(ctx context.Context, c proveCommand, stdout, stderr io.Writer) error 
 	report := prove.Run(ctx, scenarios, prove.Options{
 		Program: prove.Program{Path: path}, Version: programVersion(), Slack: c.Slack,
 		Played: func(r prove.Result) {
-			fmt.Fprintf(stderr, "%-17s %-8s %6.1fs\n", r.Scenario, r.Verdict, r.Took.Seconds())
+			_, _ = fmt.Fprintf(stderr, "%-17s %-8s %6.1fs\n", r.Scenario, r.Verdict, r.Took.Seconds())
 		},
 	})
 	write := report.WriteText

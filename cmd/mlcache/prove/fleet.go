@@ -142,12 +142,12 @@ func (f *fleet) write(p *Process, method, path, body string) {
 
 func (f *fleet) remove(p *Process, key string) { f.write(p, http.MethodDelete, "/data/"+key, "") }
 
-// holdVersion has all members hold a version of key in memory.
-func (f *fleet) holdVersion(key string, version int) {
-	f.origin.Change(key, version)
+// hold has all members hold version 1 of key in memory.
+func (f *fleet) hold(key string) {
+	f.origin.Change(key, 1)
 	f.await("the value is in memory", func(p *Process) bool {
 		r := p.Get(key)
-		return r.Body == cachetest.ValueOf(key, version) && r.Layer() == "l1"
+		return r.Body == cachetest.ValueOf(key, 1) && r.Layer() == "l1"
 	})
 }
 

@@ -48,7 +48,7 @@ func failingSource(s *stage) {
 func hungSource(s *stage) {
 	const timeout = 2 * time.Second
 	f := s.gather("--source-timeout="+timeout.String(), "--failure-cooldown=5m")
-	f.holdVersion("hot", 1)
+	f.hold("hot")
 	f.origin.Answer("hung", cachetest.Plan{How: cachetest.Hang})
 	over := make(chan []Reply, 1)
 	go func() { over <- f.get(100, "hung") }()

@@ -20,7 +20,7 @@ func silentBus(s *stage) {
 	f.join(proxy.URL(), 1, budget)
 	f.join(f.redis.URL(), instances-1, budget)
 	deaf, others := f.members[0], f.members[1:]
-	f.holdVersion("k", 1)
+	f.hold("k")
 	silence := proxy.HoldMessage(" k\r\n") // the invalidation, and all that follows
 	f.origin.Change("k", 2)
 	f.remove(others[0], "k")
@@ -94,7 +94,7 @@ func lateReply(s *stage) {
 
 func redisKilled(s *stage) {
 	f := s.gather()
-	f.holdVersion("hot", 1)
+	f.hold("hot")
 	f.redis.Kill()
 	f.degraded()
 	f.alone("hot", "cold", 5*time.Second)
@@ -150,7 +150,7 @@ func failover(s *stage) {
 	sentinel := redistest.StartSentinel(s)
 	f := &fleet{stage: s, redis: sentinel.Master, origin: cachetest.StartOrigin(s)}
 	f.join(sentinel.URL(), instances, "--redis-wait=1")
-	f.holdVersion("hot", 1)
+	f.hold("hot")
 	for i := range keys {
 		f.write(f.members[i%instances], http.MethodPut, "/data/put-"+strconv.Itoa(i), "written")
 	}

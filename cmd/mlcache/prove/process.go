@@ -150,7 +150,9 @@ func (p *Process) Kill() {
 	p.t.Helper()
 	p.Over = true
 	p.Signal(syscall.SIGKILL)
-	<-p.ended
+	if err := <-p.ended; err == nil {
+		p.t.Errorf("an instance had ended before it was killed")
+	}
 	p.requireSound()
 }
 
