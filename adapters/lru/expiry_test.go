@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -137,4 +138,11 @@ func TestASweepDropsWhatGetDoesNotReturnAnyMore(t *testing.T) {
 		l.sweep(deadline+keep-early, keep)
 		require.Equal(t, held, l.count)
 	}
+}
+
+// slotOf is a slot for a key, with an entry that lasts.
+func slotOf(key string, hash uint32) slot {
+	s := slot{meta: newMeta(time.Hour, len(key)), entry: hour.Entry, hash: hash, weight: 1}
+	s.key = unsafe.StringData(key)
+	return s
 }

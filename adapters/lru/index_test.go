@@ -1,10 +1,12 @@
+//go:build !race
+
+// The race detector makes these tests slow and has nothing to find in one goroutine.
+
 package lru
 
 import (
 	"math/rand/v2"
 	"testing"
-	"time"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -70,11 +72,4 @@ func TestKeysWhoseHashesAreEqualAreToldApart(t *testing.T) {
 	require.Zero(t, l.find(7, "b"))
 	require.NotZero(t, l.find(7, "ba"))
 	require.NoError(t, checkList(l))
-}
-
-// slotOf is a slot for a key, with an entry that lasts.
-func slotOf(key string, hash uint32) slot {
-	s := slot{meta: newMeta(time.Hour, len(key)), entry: hour.Entry, hash: hash, weight: 1}
-	s.key = unsafe.StringData(key)
-	return s
 }

@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector makes these tests slow and has nothing to find in one goroutine.
+
 package lru
 
 import (
@@ -33,9 +37,6 @@ func TestCountedBytesAreNearTheHeapThatIsUsed(t *testing.T) {
 
 func TestAnEntryTakesAtMost60BytesBeyondKeyAndValue(t *testing.T) {
 	for _, n := range []int{4_095, 10_000, 100_000, 1_000_000} {
-		if raceDetector && n > 100_000 {
-			continue
-		}
 		keys := make([]domain.Key, n)
 		for i := range keys {
 			keys[i] = key(strconv.Itoa(i))

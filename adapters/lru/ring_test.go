@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector makes these tests slow and has nothing to find in one goroutine.
+
 package lru
 
 import (
