@@ -30,8 +30,9 @@ func TestARedisThatIsAwayEndsTheWarmUpInTime(t *testing.T) {
 	t.Parallel()
 	p := start(t, noRedis, "MLCACHE_WARM_TIMEOUT=300ms")
 	eventually(t, "it is ready", func() bool { return p.get("/ready").status == http.StatusOK })
+	const line = `msg="not all hot keys are in memory" keys=0 of=0`
+	eventually(t, "it says so", func() bool { return strings.Contains(p.log.String(), line) })
 	require.Equal(t, 1, strings.Count(p.log.String(), "hot keys"), p.log)
-	require.Contains(t, p.log.String(), `msg="not all hot keys are in memory" keys=0 of=0`)
 }
 
 func TestHotKeysAndKeysThatAreLoadedAheadOfRequests(t *testing.T) {
