@@ -141,7 +141,9 @@ func purgeDuringLoad(s *stage) {
 		f.origin.Answer("k", cachetest.Plan{Tags: "all"})
 		late := make(chan Reply, 1)
 		go func() { late <- f.members[1].Get("k") }()
-		f.awaitWaiting(2, f.members...)
+		cachetest.Eventually(f.stage, "it loads, or waits for the load that is under way", func() bool {
+			return len(late) == 1 || f.members[1].Metrics()["waiting"] == 1
+		})
 		release()
 		r := <-late
 		f.claim(r.Body == cachetest.ValueOf("k", 2), "after "+way+", the instance that did it answers the new value", "%q", r.Body)
