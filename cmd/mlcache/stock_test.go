@@ -193,6 +193,8 @@ func (s *stock) traffic(f *fleet, what func()) {
 	defer all.Wait()
 	defer close(over)
 	what()
+	s.mu.Lock() // readers go on
+	defer s.mu.Unlock()
 	s.t.Logf("%d reads; the oldest was of a row replaced %v before", s.reads, s.oldest)
 }
 

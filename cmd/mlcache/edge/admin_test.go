@@ -15,8 +15,11 @@ import (
 // admin returns the program at its admin address.
 func (p *program) admin() *program {
 	p.t.Helper()
-	found := regexp.MustCompile(`for those that run the service" addr=([0-9.:]+)`).FindStringSubmatch(p.log.String())
-	require.NotNil(p.t, found, p.log.String())
+	var found []string
+	eventually(p.t, "it listens there, too", func() bool {
+		found = regexp.MustCompile(`for those that run the service" addr=([0-9.:]+)\s`).FindStringSubmatch(p.log.String())
+		return found != nil
+	})
 	other := *p
 	other.addr = found[1]
 	return &other

@@ -162,9 +162,9 @@ func TestADiskWithoutAnyRoomCostsMissesUntilItHasSome(t *testing.T) {
 // refused runs the program, which must end by itself, and returns what it says.
 func refused(t *testing.T, settings ...string) string {
 	t.Helper()
-	p := &program{t: t, log: &buffer{}, done: make(chan error, 1), cmd: exec.Command(binary)}
+	p := &program{t: t, log: newLogFile(t), done: make(chan error, 1), cmd: exec.Command(binary)}
 	p.cmd.Env = append(clean(os.Environ()), append([]string{"MLCACHE_ADDR=127.0.0.1:0"}, settings...)...)
-	p.cmd.Stderr, p.cmd.Dir = p.log, "/"
+	p.cmd.Stderr, p.cmd.Dir = p.log.File, "/"
 	require.NoError(t, p.cmd.Start())
 	go func() { p.done <- p.cmd.Wait() }()
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })

@@ -4,7 +4,6 @@ package edge
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +15,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -66,26 +64,28 @@ type program struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	addr string // of the service, on loopback
-	log  *buffer
+	log  logFile
 	done chan error // gets what Wait returned
 }
 
-// buffer collects what the program logs.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+// logFile is what the program logs. The program itself writes to it, so that a line is
+// there when the program goes on.
+type logFile struct{ *os.File }
+
+func newLogFile(t *testing.T) logFile {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return logFile{f}
 }
 
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+func (f logFile) String() string {
+	said, err := os.ReadFile(f.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(said)
 }
 
 // listening matches the line that says where, in logs of both formats.
@@ -96,9 +96,9 @@ var listening = regexp.MustCompile(`msg"?[=:]"?listening"?[ ,]"?addr"?[=:]"?([0-
 // machine is.
 func start(t *testing.T, settings ...string) *program {
 	t.Helper()
-	p := &program{t: t, log: &buffer{}, done: make(chan error, 1), cmd: exec.Command(binary)}
+	p := &program{t: t, log: newLogFile(t), done: make(chan error, 1), cmd: exec.Command(binary)}
 	p.cmd.Env = append(clean(os.Environ()), append([]string{"MLCACHE_ADDR=127.0.0.1:0", "MLCACHE_TOKEN=" + token, "MLCACHE_TTL=1h"}, settings...)...)
-	p.cmd.Stderr = p.log
+	p.cmd.Stderr = p.log.File
 	require.NoError(t, p.cmd.Start())
 	go func() { p.done <- p.cmd.Wait() }()
 	t.Cleanup(func() {

@@ -1,7 +1,6 @@
 package prove
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -41,7 +39,7 @@ type Process struct {
 	program Program
 	flags   []string
 	cmd     *exec.Cmd
-	log     *log
+	log     *os.File   // to which the instance itself writes, so that a line is there when it goes on
 	ended   chan error // gets what Wait returned
 }
 
@@ -74,11 +72,14 @@ func (p *Process) Restart() {
 
 func (p *Process) begin() {
 	p.t.Helper()
-	p.log, p.Over = &log{}, false
+	log, err := os.CreateTemp(p.t.TempDir(), "log")
+	must(p.t, err)
+	p.t.Cleanup(func() { log.Close() })
+	p.log, p.Over = log, false
 	p.cmd = exec.Command(p.program.Path, append([]string{"serve", "--addr=127.0.0.1:0"}, p.flags...)...)
 	p.cmd.Env = append(withoutSettings(os.Environ()), p.program.Environment...)
 	p.cmd.Stderr = p.log
-	_, err := p.cmd.StdinPipe() // which stays open until this process has ended
+	_, err = p.cmd.StdinPipe() // which stays open until this process has ended
 	if err == nil {
 		err = p.cmd.Start()
 	}
@@ -99,7 +100,7 @@ func withoutSettings(environment []string) []string {
 func (p *Process) awaitListening() {
 	p.t.Helper()
 	cachetest.Eventually(p.t, "an instance listens", func() bool {
-		_, rest, found := strings.Cut(p.log.String(), "msg=listening addr=")
+		_, rest, found := strings.Cut(p.Log(), "msg=listening addr=")
 		address, _, whole := strings.Cut(rest, " ")
 		if base := "http://" + address; found && whole && base != p.Base { // not written while it is used
 			p.Base = base
@@ -140,7 +141,11 @@ func (p *Process) requireSound() {
 }
 
 // Log returns what it has logged since it was started last.
-func (p *Process) Log() string { return p.log.String() }
+func (p *Process) Log() string {
+	said, err := os.ReadFile(p.log.Name())
+	must(p.t, err)
+	return string(said)
+}
 
 // PID returns the number of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
@@ -246,22 +251,4 @@ func must(t cachetest.T, err error) {
 		t.Errorf("%v", err)
 		t.FailNow()
 	}
-}
-
-// log is what an instance prints. It is safe for concurrent use.
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
