@@ -63,14 +63,12 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) Report {
 		default:
 			began := time.Now()
 			s := &stage{program: o.Program, slack: o.Slack, end: began.Add(time.Minute + 10*o.Slack)}
-			s.play(scenario.play)
-			result.Verdict, result.Claims, result.Reason, result.Took = Kept, s.claims, s.skipped, time.Since(began)
-			switch {
-			case s.skipped != "":
-				result.Verdict = NotRun
-			case s.broken():
-				result.Verdict = Broken
+			s.play(ctx, scenario.play)
+			if result.Took = time.Since(began); ctx.Err() != nil {
+				result.Reason = "interrupted"
+				break
 			}
+			result.Verdict, result.Reason, result.Claims = s.verdict()
 		}
 		r.Results = append(r.Results, result)
 		if o.Played != nil {

@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -33,16 +34,23 @@ type stage struct {
 
 var _ cachetest.T = (*stage)(nil)
 
-// play runs the scenario to its end, and cleans up after it.
-func (s *stage) play(scenario func(*stage)) {
-	for _, do := range []func(){func() { scenario(s) }, s.cleanUp} {
-		ended := make(chan struct{})
-		go func() { // which FailNow ends
-			defer close(ended)
-			do()
-		}()
-		<-ended
+// play runs the scenario to its end or that of ctx, and cleans up after it.
+func (s *stage) play(ctx context.Context, scenario func(*stage)) {
+	select {
+	case <-s.begin(func() { scenario(s) }):
+	case <-ctx.Done(): // and of the program, which ends what goes on here
 	}
+	<-s.begin(s.cleanUp)
+}
+
+// begin calls do in a goroutine, which FailNow may end, and returns what is closed then.
+func (s *stage) begin(do func()) (ended <-chan struct{}) {
+	end := make(chan struct{})
+	go func() {
+		defer close(end)
+		do()
+	}()
+	return end
 }
 
 func (s *stage) cleanUp() {
@@ -73,11 +81,17 @@ func (s *stage) within(took, bound time.Duration, says string) {
 	s.claim(took <= bound+s.slack, fmt.Sprintf("%s within %v", says, bound), "%v", took.Round(time.Millisecond))
 }
 
-// broken reports whether a claim was not kept.
-func (s *stage) broken() bool {
+// verdict returns what came of the scenario: why it was not run, or its claims.
+func (s *stage) verdict() (v Verdict, reason string, claims []Claim) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.claims, func(c Claim) bool { return !c.Kept })
+	switch {
+	case s.skipped != "":
+		return NotRun, s.skipped, nil
+	case slices.ContainsFunc(s.claims, func(c Claim) bool { return !c.Kept }):
+		return Broken, "", s.claims
+	}
+	return Kept, "", s.claims
 }
 
 // Deadline returns when to give up what must happen: late, where the machine is slow.
