@@ -159,9 +159,14 @@ func stored(ctx context.Context, in member, key domain.Key, want bool) error {
 	return err
 }
 
-// list purges, and publishes a hot key.
+// list purges, which forgets what was purged before, and publishes a hot key.
 func list(ctx context.Context, a, b member, key domain.Key) error {
-	purged, err := a.store.Purge(ctx, domain.Purge{Tags: domain.Tags{"t"}}, domain.Mark{}, time.Minute)
+	_, err := a.store.Purge(ctx, domain.Purge{Tags: domain.Tags{"t"}}, domain.Mark{}, time.Minute)
+	if err != nil {
+		return err
+	}
+	time.Sleep(5 * time.Millisecond)
+	purged, err := a.store.Purge(ctx, domain.Purge{Tags: domain.Tags{"later"}}, domain.Mark{}, time.Millisecond)
 	if err == nil {
 		_, err = b.store.Purges(ctx, purged.Mark)
 	}
