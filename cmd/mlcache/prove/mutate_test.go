@@ -28,7 +28,7 @@ var mutations = []mutation{
 	{"a lock is taken once", "storm", "adapters/redis/acquire.lua", []string{"lease, 'NX', 'PX'", "lease, 'PX'"}},
 	{"requests share a call", "storm", "app/cache.go", []string{"s.calls.Do(ctx, callKey{c.key, c.want}, left, c)", `s.calls.Do(ctx, callKey{domain.Key{}, c.want}, left, c)`}},
 	{"a failure has a cool-down", "failing-source", "app/cooldown.go", []string{"lasts := domain.Cooldown(failure, usual)", "lasts := 0 * domain.Cooldown(failure, usual)"}},
-	{"a call of the source has a timeout", "hung-source", "app/source.go", []string{"WithTimeoutCause(ctx, s.opts.SourceTimeout,", "WithTimeoutCause(ctx, 1000*s.opts.SourceTimeout,"}},
+	{"an expired value is served when the load fails", "hung-source", "app/stale.go", []string{"return stale.UsableStale(window) &&", "return false &&"}},
 	{"those that wait look again when a lock may have expired", "killed-holder", "adapters/redis/await.go", []string{"return min(poll, left+rand.N(staggered))", "return time.Hour + min(poll, left+rand.N(staggered))"}},
 	{"a fill without its lock overwrites nothing", "paused-holder", "adapters/redis/end.lua", []string{
 		"redis.call('GET', KEYS[4]) ~= ARGV[1]", "false", "ARGV[3], 'NX', 'PX', ttl", "ARGV[3], 'PX', ttl",
