@@ -79,7 +79,7 @@ func (f *follower) run(ctx context.Context) {
 				continue // at once: the leader has gone
 			}
 		}
-		sleep(ctx, feedPause)
+		pause(ctx, feedPause)
 	}
 }
 
@@ -139,7 +139,7 @@ func (f *follower) measure(ctx context.Context, feed ports.RetainingFeed) {
 		if bytes, err := feed.Retained(ctx); err == nil {
 			f.kept.Store(bytes)
 		}
-		sleep(ctx, measureEvery)
+		pause(ctx, measureEvery)
 	}
 }
 
@@ -191,13 +191,4 @@ func (f *follower) activity() *ports.ChangeActivity {
 		return nil
 	}
 	return &ports.ChangeActivity{Up: !f.isDown(), Leads: f.leads.Load(), Behind: time.Duration(f.behind.Load()), Retained: f.kept.Load()}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -39,7 +39,7 @@ func (f *follower) prove(ctx context.Context, ttl time.Duration) {
 
 // listen looks whether another instance has the proof.
 func (f *follower) listen(ctx context.Context) {
-	for ; ctx.Err() == nil; sleep(ctx, time.Second) {
+	for ; ctx.Err() == nil; pause(ctx, time.Second) {
 		if looked := f.age(); !f.leads.Load() && f.s.locker.State(ctx, f.lease.Turn()).Held {
 			f.isFollowed(looked - int64(feedProof))
 		}

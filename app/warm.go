@@ -106,7 +106,7 @@ func (s *Service) warm(ctx context.Context, key domain.Key) domain.Warmed {
 	return domain.Warmed{Skipped: 1}
 }
 
-// pause reports false if ctx ended first.
+// pause waits for d, and reports false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

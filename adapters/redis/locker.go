@@ -94,6 +94,9 @@ func (l *Locker) ask(ctx context.Context, key domain.Key, token string) (ports.L
 // to wait for a lease that nobody holds. It tries until the server has answered, or the
 // lease has expired.
 func (l *Locker) giveBack(key domain.Key, token string) {
+	if l.client.ctx.Err() != nil { // it waits for what goes on already
+		return
+	}
 	l.client.running.Go(func() {
 		ctx, cancel := context.WithTimeout(l.client.ctx, l.opts.TTL)
 		defer cancel()

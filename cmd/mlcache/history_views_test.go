@@ -14,6 +14,7 @@ import (
 // view is what an instance says of its subscription and of Redis.
 type view struct {
 	begun, ended time.Duration
+	answered     bool // else it says nothing
 	stands       bool
 	gaps         float64 // how often invalidations may have been missed
 	failures     float64 // how many calls of Redis have failed
@@ -35,6 +36,7 @@ func (v *views) watch(f *fleet, h *cachetest.History, at int, over <-chan struct
 		select {
 		case <-tick.C:
 		case <-over:
+			v.look(f, h, at) // after all that was asked
 			slices.SortFunc(v.all, func(a, b view) int { return cmp.Compare(a.begun, b.begun) })
 			return
 		}
@@ -46,7 +48,7 @@ func (v *views) look(f *fleet, h *cachetest.History, at int) view {
 	var m map[string]float64
 	r, err := f.members[at].get("/metrics")
 	if err == nil && json.Unmarshal([]byte(r.body), &m) == nil {
-		now.stands, now.gaps, now.failures = m["bus_up"] == 1 && m["l2_up"] == 1, m["gaps_heard"], m["l2_failures"]
+		now.answered, now.stands, now.gaps, now.failures = true, m["bus_up"] == 1 && m["l2_up"] == 1, m["gaps_heard"], m["l2_failures"]
 	}
 	now.ended = h.Now()
 	v.mu.Lock()
@@ -77,17 +79,17 @@ func (v *views) stands(then time.Duration) time.Duration {
 
 // failed returns how many calls of Redis failed at the most between these times.
 func (v *views) failed(from, to time.Duration) float64 {
-	before, after := 0.0, math.Inf(1)
+	before := 0.0
 	for _, one := range v.all {
-		if one.ended <= from {
+		switch {
+		case !one.answered:
+		case one.ended <= from:
 			before = one.failures
-		}
-		if one.begun >= to {
-			after = one.failures
-			break
+		case one.begun >= to:
+			return one.failures - before
 		}
 	}
-	return after - before
+	return math.Inf(1)
 }
 
 // slowest returns how long the instance took to answer what asks for nothing but

@@ -63,9 +63,9 @@ func rowsNameTheirKeys(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("TRUNCATE rows")
 	require.NotZero(t, f.all().Version)
 	f.stopped()
-	for value[int](t, server, "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'mlcache%'") > 0 {
-		time.Sleep(10 * time.Millisecond) // the server drops it when it notices
-	}
+	require.Eventually(t, func() bool { // the server drops it when it notices
+		return value[int](t, server, "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'mlcache%'") == 0
+	}, patience, 10*time.Millisecond)
 }
 
 func transactionsAreOneChange(t *testing.T, server *sqltest.Postgres) {
@@ -172,9 +172,9 @@ func refusedAllIsRepeated(t *testing.T, server *sqltest.Postgres) {
 	})
 	f.all()
 	f.keys("1")
-	for value[string](t, server, "SELECT string_agg(slot_name, ' ') FROM pg_replication_slots WHERE slot_name = 'again' OR temporary") != "again" {
-		time.Sleep(10 * time.Millisecond) // the server drops those of feeds that have ended when it notices
-	}
+	require.Eventually(t, func() bool { // the server drops those of feeds that have ended when it notices
+		return value[string](t, server, "SELECT string_agg(slot_name, ' ') FROM pg_replication_slots WHERE slot_name = 'again' OR temporary") == "again"
+	}, patience, 10*time.Millisecond)
 }
 
 func idleFeedsAcknowledge(t *testing.T, server *sqltest.Postgres) {
@@ -276,8 +276,7 @@ func retainedWAL(t *testing.T, server *sqltest.Postgres) {
 	f.begins()
 	f.stopped()
 	server.Exec("INSERT INTO retained SELECT generate_series(1, 10000)")
-	for retained(named) <= 100_000 { // the server writes what was committed a little later
-		time.Sleep(10 * time.Millisecond)
-	}
+	// The server writes what was committed a little later.
+	require.Eventually(t, func() bool { return retained(named) > 100_000 }, patience, 10*time.Millisecond)
 	require.Less(t, retained(named), int64(1<<30))
 }

@@ -19,7 +19,7 @@ const plugin = "pgoutput"
 
 // slot returns the slot to stream from, which is there and unused. When there is none
 // that continues, apply gets a change of all first. A permanent slot is made only after
-// that, of a temporary one: whoever finds it can rely on all before it being covered,
+// that, of a temporary one: a session that finds it can rely on all before it being covered,
 // but for what unsettled may have committed.
 func (f *Feed) slot(ctx context.Context, conn *pgx.Conn, stream *pgconn.PgConn, changed bool, apply applyFunc) (name string, unsettled []int64, err error) {
 	continues, err := f.continues(ctx, conn, changed)

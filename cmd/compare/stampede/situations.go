@@ -70,8 +70,6 @@ func failure(ctx context.Context, f *fleet) (outcome, error) {
 // first while it does. The delay is until the last of the others has its value.
 func killed(ctx context.Context, f *fleet) (outcome, error) {
 	const key = slow + "killed"
-	var holder call
-	var others []*node
 	var answers []answer
 	asking, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -97,25 +95,24 @@ func killed(ctx context.Context, f *fleet) (outcome, error) {
 	for _, n := range f.nodes {
 		if n.setup.Name == holder.instance {
 			n.Kill()
-		} else {
-			others = append(others, n)
 		}
 	}
 	began := time.Now()
 	bursts.Wait()
-	if len(answers) != len(others)*(f.callers/instances) {
+	if len(answers) != (len(f.nodes)-1)*(f.callers/instances) {
 		return outcome{}, errors.New("a process that was not killed has not answered")
 	}
-	o := outcome{calls: []int{len(f.source.calls(key))}}
+	o := outcome{calls: []int{len(f.source.calls(key))}, delays: []time.Duration{untilLast(answers, began)}}
 	o.count(answers)
-	last := began
-	for _, a := range answers {
-		if a.At.After(last) {
-			last = a.At
-		}
-	}
-	o.delays = []time.Duration{last.Sub(began)}
 	return o, nil
+}
+
+// untilLast returns how long after that time the last of the answers came.
+func untilLast(answers []answer, began time.Time) (took time.Duration) {
+	for _, a := range answers {
+		took = max(took, a.At.Sub(began))
+	}
+	return took
 }
 
 // deleted changes a value and deletes its key on another process while a load that

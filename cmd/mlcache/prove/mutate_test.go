@@ -39,7 +39,7 @@ var mutations = []mutation{
 	{"a load goes without its lock when Redis is gone", "redis-killed", "app/load.go", []string{"return ports.Lease{}, failure\n", "return ports.Lease{}, errors.Join(err, failure)\n"}},
 	{"a lock whose release failed is given back", "failover", "adapters/redis/locker.go", []string{"\t\tl.giveBack(key, lease.Token)\n", ""}},
 	{"a DELETE voids the load that is under way", "purge-during-load", "adapters/redis/write.lua", []string{"redis.call('DEL', KEYS[2], KEYS[3], KEYS[5])", "redis.call('DEL', KEYS[3])"}},
-	{"a load is judged by the purges since it began", "purge-during-load", "app/purges.go", []string{"return e != nil && r.judge(", "return false && r.judge("}},
+	{"a load is judged by the purges since it began", "purge-during-load", "app/judge.go", []string{"return e != nil && r.judge(", "return false && r.judge("}},
 }
 
 func TestAScenarioNoticesEachGuardThatIsTakenOut(t *testing.T) {
