@@ -3,6 +3,7 @@ package prove
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -63,13 +64,19 @@ func (f *fleet) get(n int, key string, members ...*Process) []Reply {
 	return replies
 }
 
-// getHeld does that, and has the origin answer as the plan says when all of them wait.
-// It returns how long the last of them took from then on, too.
+// getHeld does that, and has the origin answer as the plan says when all of them wait,
+// and one member loads for all. It returns how long the last of them took from then on,
+// too.
 func (f *fleet) getHeld(n int, key string, plan cachetest.Plan) (replies []Reply, after time.Duration) {
 	release := f.origin.Hold(key, plan)
 	got := make(chan []Reply, 1)
 	go func() { got <- f.get(n, key) }()
 	f.awaitWaiting(n, f.members...)
+	others := strconv.Itoa(len(f.members) - 1)
+	cachetest.Eventually(f.stage, "the other instances wait for the lock", func() bool {
+		return f.redis.Command("SCARD", "mlc:{"+key+"}:waiters") == others
+	})
+	f.origin.AwaitCall(f.stage, key, 1)
 	released := time.Now()
 	release()
 	replies = <-got
