@@ -113,7 +113,7 @@ func tablesThatTakeTheName(t *testing.T, server *sqltest.Postgres) {
 	feed := newFeed(t, server.DSN(), "public.swapped", "{id}", slotted("swapped"))
 	f := follow(t, feed)
 	f.all()
-	server.Exec("ALTER TABLE swapped RENAME TO swapped_old", "ALTER TABLE swapped_new RENAME TO swapped")
+	server.Exec("ALTER TABLE swapped RENAME TO swapped_old; ALTER TABLE swapped_new RENAME TO swapped") // at once
 	require.EqualError(t, f.end(), "postgres changes: the publication public_swapped does not have all changes any more, which needs: "+
 		`ALTER PUBLICATION "public_swapped" ADD TABLE "public"."swapped"`)
 	f = follow(t, feed)

@@ -44,7 +44,7 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 
 func postgresArgs(program, data string, port int, settings []string) []string {
 	settings = append([]string{
-		"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off", "synchronous_commit=off",
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "autovacuum=off", "fsync=off", "full_page_writes=off", "synchronous_commit=off",
 		"shared_buffers=16MB", "shared_preload_libraries=pg_stat_statements", "max_connections=50",
 		"max_replication_slots=100", "max_wal_senders=100", // one that nobody uses any more is dropped a little later
 	}, settings...)
