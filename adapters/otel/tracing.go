@@ -10,12 +10,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/contrib/exporters/autoexport"
-	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -73,16 +70,6 @@ func (t *Tracing) Close(ctx context.Context) error {
 		return nil
 	}
 	return t.provider.Shutdown(ctx)
-}
-
-// Middleware makes a span of each HTTP request, which continues the trace that the
-// request brings (W3C Trace Context). Nil when nothing is traced.
-func (t *Tracing) Middleware() gin.HandlerFunc {
-	if t == nil {
-		return nil
-	}
-	return otelgin.Middleware(service, otelgin.WithTracerProvider(t.provider), otelgin.WithPropagators(
-		propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})))
 }
 
 // during runs do in a span. ends says which errors are no failures.

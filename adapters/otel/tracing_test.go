@@ -70,7 +70,7 @@ func TestNothingIsWrappedWhenNothingIsTraced(t *testing.T) {
 	require.Same(t, store, off.L2Store(store))
 	require.Same(t, locker, off.Locker(locker))
 	require.Same(t, source, off.Source(source))
-	require.Nil(t, off.Middleware())
+	require.Nil(t, off.Middleware(false))
 	require.NoError(t, off.Close(t.Context()))
 }
 
@@ -205,7 +205,7 @@ func TestRequestsThatShareALoadAreLinkedToTheCallOfTheSource(t *testing.T) {
 
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
-	engine.Use(tracing.Middleware())
+	engine.Use(tracing.Middleware(false))
 	engine.GET("/data/*key", func(c *gin.Context) { _, _ = cache.GetWith(c.Request.Context(), k, domain.Constraints{}) })
 	engine.POST("/batch", func(c *gin.Context) { cache.GetMany(c.Request.Context(), []domain.Key{k, k}, nil) })
 	const parent = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -123,8 +123,8 @@ func newCache(r *app.Router, tracing *otel.Tracing) httpapi.Cache { return traci
 
 func keyCheck(r *app.Router) httpapi.KeyCheck { return r.Check }
 
-func newMiddleware(tracing *otel.Tracing) httpapi.Tracing {
-	return httpapi.Tracing(tracing.Middleware())
+func newMiddleware(cfg Config, tracing *otel.Tracing) httpapi.Tracing {
+	return httpapi.Tracing(tracing.Middleware(cfg.TLSCert != ""))
 }
 
 func newExposition(count *counters.Recorder, l1 *lru.Cache, r *app.Router, l2 httpapi.SharedLayer, answers *counters.Answers) httpapi.Exposition {

@@ -73,7 +73,7 @@ func assemble(cfg Config, log *slog.Logger) (*program, func(), error) {
 	monitorSharedLayer := mainSharedLayer.Health
 	answers := counters.NewAnswers()
 	exposition := newExposition(recorder, cache, router, monitorSharedLayer, answers)
-	httpapiTracing := newMiddleware(tracing)
+	httpapiTracing := newMiddleware(cfg, tracing)
 	changeEvents, err := newChangeEvents(v)
 	if err != nil {
 		cleanup4()
