@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -120,4 +121,35 @@ func TestWhatTheServerRefusesToSayIsAnError(t *testing.T) {
 	require.Error(t, in.locker.State(t.Context(), other).Err)
 	require.NoError(t, in.client.rdb.Do(t.Context(), "ACL", "SETUSER", "default", "-pttl").Err())
 	require.Error(t, in.store.GetMany(t.Context(), []domain.Key{key})[0].Err)
+}
+
+// A soft purge looks at the value before it writes. It ends also where another write
+// comes between each time.
+func TestASoftPurgeOfWhatChangesAllTheTimeRemovesIt(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	in, other := open(t, proxy.URL(), times), open(t, server.URL(), times)
+	key := parse(t, "k")
+	put := func(n int) (text string) {
+		text = fmt.Sprintf("value %d of a key", n)
+		require.NoError(t, other.store.Put(t.Context(), key, domain.NewEntry(domain.Value{Body: text}, time.Hour, 0).Kept(time.Hour)))
+		return text
+	}
+	held := proxy.HoldRequest(put(0))
+	purged := make(chan error, 1)
+	go func() { purged <- in.store.Invalidate(context.Background(), key, domain.Invalidation{Soft: true}) }()
+	for n := range softAttempts {
+		awaitClosed(t, held.Begun)
+		text := put(n + 1)
+		late := held
+		if n+1 < softAttempts {
+			held = proxy.HoldRequest(text)
+		}
+		late.Deliver()
+	}
+	require.NoError(t, <-purged)
+	_, ok, err := other.store.Get(t.Context(), key)
+	require.NoError(t, err)
+	require.False(t, ok)
 }

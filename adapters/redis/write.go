@@ -16,18 +16,19 @@ func (s *Store) Put(ctx context.Context, key domain.Key, e *domain.Entry) error 
 	return s.write(ctx, key, writing{form: s.client.forms.of(e), ttl: storedTTL(e), version: e.Version(), remembered: storedTTL(e)})
 }
 
+// softAttempts is how often another write may come between looking at what expires and
+// writing it. What changes that fast is removed: nobody needs it stale.
+const softAttempts = 5
+
 // Invalidate removes or expires what is stored, whichever instance has the lease.
 func (s *Store) Invalidate(ctx context.Context, key domain.Key, i domain.Invalidation) error {
-	w := writing{version: i.Version, remembered: i.Remembered}
-	if !i.Soft {
-		return s.write(ctx, key, w)
-	}
-	for {
+	removes := writing{version: i.Version, remembered: i.Remembered}
+	for attempt := 0; i.Soft && attempt < softAttempts; attempt++ {
 		asked, r := time.Now(), s.reading(ctx, key)
 		if err := s.client.do(ctx, namesOf(s.client.prefix, key).value, reads, r.life, r.value); err != nil {
 			return fmt.Errorf("redis write: %w", err)
 		}
-		w.form, w.ttl = nil, 0 // unless something is there that can be stale
+		w := removes // unless something is there that can be stale
 		if found, ok, _ := s.found(r, asked); ok && found.Entry.Keep() > 0 {
 			w.form, w.ttl = []byte(r.value.Val()), -found.Entry.Keep()
 		}
@@ -35,6 +36,7 @@ func (s *Store) Invalidate(ctx context.Context, key domain.Key, i domain.Invalid
 			return err
 		}
 	}
+	return s.write(ctx, key, removes)
 }
 
 func trafficOf(form []byte) traffic {
