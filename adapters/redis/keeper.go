@@ -42,7 +42,7 @@ func (n *node) keep(ctx context.Context) {
 	for wait := (backoff{}); ctx.Err() == nil; wait.pause(ctx) {
 		conn, err := n.connect(ctx, n.beats)
 		if err == nil {
-			if err = n.probe(ctx, conn); err == nil {
+			if err = n.try(ctx, conn); err == nil {
 				wait = backoff{}
 				conn, err = n.serve(ctx, conn)
 			}
@@ -51,6 +51,14 @@ func (n *node) keep(ctx context.Context) {
 		n.out(ctx, err)
 	}
 	n.fault.Store(&fault{errClosed})
+}
+
+// try has the server know the scripts, and probes it.
+func (n *node) try(ctx context.Context, conn *redis.Conn) error {
+	if err := loadScripts(ctx, conn); err != nil {
+		return err
+	}
+	return n.probe(ctx, conn)
 }
 
 // serve opens the lanes and probes the server until that fails. It returns the

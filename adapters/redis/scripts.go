@@ -7,9 +7,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Each script is one step of the protocol, atomic on the server and confined
-// to the names of one cache key, to the record of purges or to the list of hot keys. They are sent by their
-// digest (EVALSHA).
+// Each script is one step of the protocol, atomic on the server and confined to the
+// names of one cache key, to the record of purges or to the list of hot keys. They are
+// sent by their digest (EVALSHA).
 var (
 	//go:embed acquire.lua
 	acquireSource string
@@ -36,11 +36,23 @@ var (
 	purgeScript   = newScript(purgeSource)
 	hotScript     = newScript(hotSource)
 	probeScript   = newScript(probeSource)
+
+	scripts = []script{acquireScript, awaitScript, renewScript, endScript, writeScript, purgeScript, hotScript, probeScript}
 )
 
 type script struct{ source, digest string }
 
 func newScript(source string) script { return script{source, redis.NewScript(source).Hash()} }
+
+// loadScripts has the server know all scripts before it is used, so that no call takes
+// a second round trip to send the text. Where that is refused, the first calls do.
+func loadScripts(ctx context.Context, conn *redis.Conn) error {
+	cmds := make([]redis.Cmder, 0, len(scripts))
+	for _, s := range scripts {
+		cmds = append(cmds, redis.NewStringCmd(ctx, "script", "load", s.source))
+	}
+	return roundTrip(ctx, conn, cmds)
+}
 
 // command returns the command that runs the script.
 func (s script) command(ctx context.Context, verb, body string, keys []string, args []any) *redis.Cmd {

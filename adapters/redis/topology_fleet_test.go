@@ -48,8 +48,8 @@ func resubscribeAndExercise(t *testing.T, server *redistest.Server, a, b member,
 	return exercise(ctx, a, b, key)
 }
 
-// clusterRights are what an ACL user needs on a Cluster besides.
-var clusterRights = []string{"+cluster|slots", "+command"}
+// clusterRights are what an ACL user has on a Cluster besides.
+var clusterRights = []string{"+cluster|slots", "+command", loading}
 
 func TestFleetUserWithTheDocumentedRightsCanDoEverythingOnACluster(t *testing.T) {
 	cluster := redistest.StartCluster(t)

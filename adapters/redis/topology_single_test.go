@@ -118,3 +118,13 @@ func requireOutOfMemory(t *testing.T, err error) {
 		require.NotErrorIs(t, err, not)
 	}
 }
+
+// Else the first waiters after each start of Redis would wait a round trip longer.
+func TestNoCallHasToSendTheTextOfItsScript(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	a, b := join(t, server.URL()), join(t, server.URL())
+	require.NoError(t, exercise(t.Context(), a, b, parse(t, "k")))
+	require.Contains(t, server.Command("INFO", "commandstats"), "cmdstat_evalsha:")
+	require.NotContains(t, server.Command("INFO", "errorstats"), "NOSCRIPT")
+}
