@@ -7,10 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -37,19 +34,11 @@ func FromEnvironment(ctx context.Context, version string) (*Tracing, error) {
 	if !wanted() {
 		return nil, nil //nolint:nilnil // nil is a Tracing that does nothing
 	}
-	exporter, err := autoexport.NewSpanExporter(ctx)
+	exporter, err := newExporter(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER: %w", err)
+		return nil, err
 	}
 	return New(ctx, sdktrace.WithBatcher(exporter), version)
-}
-
-func wanted() bool {
-	exporter := os.Getenv("OTEL_TRACES_EXPORTER")
-	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || exporter == "none" {
-		return false
-	}
-	return exporter != "" || os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
 // New returns a Tracing that hands its spans to where says.

@@ -83,6 +83,7 @@ func TestTheStandardVariablesTurnItOnAndOff(t *testing.T) {
 		"an endpoint":         {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, true},
 		"one for traces":      {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:1"}, true},
 		"an exporter":         {map[string]string{"OTEL_TRACES_EXPORTER": "console"}, true},
+		"by gRPC":             {map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, true},
 		"none":                {map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, false},
 		"disabled altogether": {map[string]string{"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, false},
 	} {
@@ -98,7 +99,11 @@ func TestTheStandardVariablesTurnItOnAndOff(t *testing.T) {
 	}
 	t.Setenv("OTEL_TRACES_EXPORTER", "carrier-pigeon")
 	_, err := otel.FromEnvironment(t.Context(), "v9")
-	require.ErrorContains(t, err, "OTEL_TRACES_EXPORTER")
+	require.ErrorContains(t, err, `OTEL_TRACES_EXPORTER is "carrier-pigeon"`)
+	t.Setenv("OTEL_TRACES_EXPORTER", "otlp")
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json")
+	_, err = otel.FromEnvironment(t.Context(), "v9")
+	require.ErrorContains(t, err, `OTEL_EXPORTER_OTLP_PROTOCOL is "http/json"`)
 }
 
 func TestACallForManyKeysIsOneSpan(t *testing.T) {
