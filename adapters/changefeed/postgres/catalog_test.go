@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -132,6 +133,9 @@ func publicationsThatLoseATable(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("INSERT INTO unlisted VALUES (1)", "CREATE PUBLICATION public_unlisted FOR TABLE unlisted")
 	err := follow(t, feed).end() // the server cannot say whether that row was published
 	require.ErrorContains(t, err, "run SELECT pg_drop_replication_slot('unlisted')")
+	require.Eventually(t, func() bool { // the server notices that the feed has left
+		return !value[bool](t, server, "SELECT active FROM pg_replication_slots WHERE slot_name = 'unlisted'")
+	}, patience, 10*time.Millisecond)
 	server.Exec("SELECT pg_drop_replication_slot('unlisted')")
 	follow(t, feed).all()
 }

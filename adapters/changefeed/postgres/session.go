@@ -22,6 +22,9 @@ const (
 	usualCheck = 10
 )
 
+// postgresEpoch is when the clock of messages begins.
+var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
 var errSilent = errors.New("the server has not answered for too long")
 
 // session is one stream.
@@ -153,7 +156,8 @@ func (s *session) report(answer bool) error {
 	for range 3 { // written, flushed and applied
 		update = binary.BigEndian.AppendUint64(update, applied)
 	}
-	update = append(binary.BigEndian.AppendUint64(update, 0), 0) // the server ignores this clock
+	now := time.Since(postgresEpoch).Microseconds() // the server shows it as reply_time
+	update = append(binary.BigEndian.AppendUint64(update, uint64(now)), 0)
 	if answer {
 		update[len(update)-1] = 1
 	}

@@ -34,10 +34,16 @@ type stage struct {
 
 var _ cachetest.T = (*stage)(nil)
 
-// play runs the scenario to its end or that of ctx, and cleans up after it.
+// play runs the scenario to its end or that of ctx, and cleans up after it. One that
+// takes too long is given up.
 func (s *stage) play(ctx context.Context, scenario func(*stage)) {
+	limit := time.Until(s.end)
+	late := time.NewTimer(limit)
+	defer late.Stop()
 	select {
 	case <-s.begin(func() { scenario(s) }):
+	case <-late.C:
+		s.Errorf("it has not ended after %v", limit.Round(time.Second))
 	case <-ctx.Done(): // and of the program, which ends what goes on here
 	}
 	<-s.begin(s.cleanUp)
