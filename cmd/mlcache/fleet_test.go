@@ -49,7 +49,8 @@ func (f *fleet) flags(redisURL string, more ...string) []string {
 	}, more...)
 }
 
-// awaitSubscribed returns when all instances hear of each other's changes.
+// awaitSubscribed returns when all instances hear of each other's changes, and know
+// that they do: until then their calls of before may have missed some, and are void.
 func (f *fleet) awaitSubscribed(servers ...*redistest.Server) {
 	f.t.Helper()
 	eventually(f.t, "the instances subscribe", func() bool {
@@ -62,6 +63,9 @@ func (f *fleet) awaitSubscribed(servers ...*redistest.Server) {
 		}
 		return total == len(f.members)
 	})
+	for _, p := range f.members {
+		eventually(f.t, "an instance knows that it is subscribed", func() bool { return p.metrics()["bus_up"] == 1 })
+	}
 }
 
 // ask sends n requests for key at once, to each instance in turn.
