@@ -115,7 +115,7 @@ mutate-promises: ## take each guard out of the program and see the scenario of "
 .PHONY: measure-fleet
 measure-fleet: ## print the latency of waiters, invalidations and takeovers, loads that leave nothing to share, on several processes and a Redis 0 to 50 ms away, and what the inspector finds (12 minutes)
 	@command -v redis-server >/dev/null || { echo "measure-fleet needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
-	@go test -tags measure -run TestMeasure -v -count=1 -timeout 30m ./cmd/mlcache ./adapters/redis | grep -e '^|' -e FAIL -e '^$$'
+	@go test -p 1 -tags measure -run TestMeasure -v -count=1 -timeout 30m ./cmd/mlcache ./adapters/redis | grep -e '^|' -e FAIL -e '^$$'
 
 .PHONY: test-compare
 test-compare: ## run the tests of the comparisons with others, which are a module of their own
