@@ -165,7 +165,7 @@ func list(ctx context.Context, a, b member, key domain.Key) error {
 	if err != nil {
 		return err
 	}
-	time.Sleep(5 * time.Millisecond)
+	time.Sleep(5 * time.Millisecond) // so that the server, by its own clock, need not remember the first any longer
 	purged, err := a.store.Purge(ctx, domain.Purge{Tags: domain.Tags{"later"}}, domain.Mark{}, time.Millisecond)
 	if err == nil {
 		_, err = b.store.Purges(ctx, purged.Mark)

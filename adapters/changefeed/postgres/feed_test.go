@@ -192,19 +192,25 @@ func idleFeedsAcknowledge(t *testing.T, server *sqltest.Postgres) {
 	}
 }
 
+// patientTimeout is as short as a test can wait for, and longer than the standstills of
+// a busy machine.
+const patientTimeout = 4 * minTimeout
+
+func patient(o *Options) { o.Timeout = patientTimeout }
+
 func slowApply(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("CREATE TABLE slow (id int PRIMARY KEY)")
-	f := follow(t, newFeed(t, server.DSN(), "public.slow", "{id}", slotted("slow")))
+	f := follow(t, newFeed(t, server.DSN(), "public.slow", "{id}", slotted("slow"), patient))
 	f.all()
 	var calls atomic.Int64
 	f.applies(func(context.Context, ports.Change) error { calls.Add(1); return nil })
 	require.Eventually(t, func() bool { return calls.Load() > int64(cap(f.changes)) }, patience, time.Millisecond) // the last one waits
 	const ofSlot = " FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = 'slow'"
 	one := value[int](t, server, "SELECT pid"+ofSlot)
-	blocked := value[time.Time](t, server, "SELECT clock_timestamp()")
 	server.Exec("INSERT INTO slow VALUES (1)", "INSERT INTO slow VALUES (2)")
-	require.Eventually(t, func() bool { // it goes on to answer the server
-		return value[time.Time](t, server, "SELECT reply_time"+ofSlot).After(blocked.Add(5 * heartbeat))
+	written := value[time.Time](t, server, "SELECT clock_timestamp()")
+	require.Eventually(t, func() bool { // it goes on to answer the server, for longer than its Timeout
+		return value[time.Time](t, server, "SELECT reply_time"+ofSlot).After(written.Add(patientTimeout + 2*heartbeat))
 	}, patience, 10*time.Millisecond)
 	server.Exec("INSERT INTO slow VALUES (3)")
 	c := f.idle()
@@ -212,7 +218,7 @@ func slowApply(t *testing.T, server *sqltest.Postgres) {
 		c = f.next()
 	}
 	require.GreaterOrEqual(t, len(c.Keys), 2, "they do not wait for each other")
-	require.Greater(t, c.Behind, 3*heartbeat)
+	require.Greater(t, c.Behind, patientTimeout)
 	server.Exec("INSERT INTO slow VALUES (4)")
 	for last := "4"; !slices.Contains(names(c), last); {
 		c = f.next()
@@ -257,8 +263,7 @@ func silentServers(t *testing.T, server *sqltest.Postgres) {
 	var cut []*follower
 	for connection := range 2 { // both of them, the stream alone
 		wire := newWire(t, server.DSN())
-		// Twice as long as a busy machine may stop everything.
-		f := follow(t, newFeed(t, wire.dsn, "public.silent", "{id}", func(o *Options) { o.Timeout = 4 * minTimeout }))
+		f := follow(t, newFeed(t, wire.dsn, "public.silent", "{id}", patient))
 		f.all()
 		f.idle()
 		wire.silence(connection)
