@@ -155,7 +155,7 @@ func TestARefusedEntryIsHeldUntilTheNextOneComes(t *testing.T) {
 	require.Equal(t, "9 8 7 6 5 4 3 2 1 new ", heldIn(l))
 	l.insert(slotOf("newer", 101), 0)
 	require.Equal(t, "9 8 7 6 5 4 3 2 1 newer ", heldIn(l))
-	l.get(101, "newer", 0)
+	l.look(101, "newer", 0, true)
 	require.Equal(t, "newer 9 8 7 6 5 4 3 2 1 ", heldIn(l), "a use is what it takes to stay")
 	require.NoError(t, checkList(l))
 }
@@ -179,7 +179,7 @@ func TestANewcomerIsComparedWithTheEntryThatWouldGoNext(t *testing.T) {
 		l.insert(slotOf("k", i), 0)
 	}
 	for range 5 {
-		l.get(1, "k", 0)
+		l.look(1, "k", 0, true)
 	}
 	l.admission.balance, l.admission.byCount = balanceRange, true
 	l.requested(n)

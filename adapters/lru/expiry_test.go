@@ -55,7 +55,7 @@ func TestAnEvictionThatMeetsAStaleEntryTakesItAlthoughItWasUsed(t *testing.T) {
 		l.insert(s, 0)
 	}
 	for i := range uint32(3) {
-		l.get(i, "k", 0)
+		l.look(i, "k", 0, true)
 	}
 	l.insert(slotOf("k", 300), 2*time.Second)
 	require.EqualValues(t, 1, l.evicted[forExpiry])

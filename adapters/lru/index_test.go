@@ -68,7 +68,7 @@ func TestKeysWhoseHashesAreEqualAreToldApart(t *testing.T) {
 		i := l.find(7, name)
 		require.Equal(t, name, keyIn(&l.slots[i]))
 	}
-	l.delete(7, "b")
+	l.drop(l.find(7, "b"))
 	require.Zero(t, l.find(7, "b"))
 	require.NotZero(t, l.find(7, "ba"))
 	require.NoError(t, checkList(l))

@@ -57,26 +57,17 @@ func (c *Cache) locate(key domain.Key) (*shard, uint64) {
 
 // Get returns the copy held for key with its remaining TTL, unless it has been stale
 // for KeepStale. A fresh hit is a use of the entry. Get does not allocate.
-func (c *Cache) Get(key domain.Key) (domain.Copy, bool) {
-	s, h := c.locate(key)
-	now := c.clock.now()
-	s.mu.Lock()
-	e, m := s.get(uint32(h), key.String(), now)
-	s.mu.Unlock()
-	return c.copyOf(e, m, now)
-}
+func (c *Cache) Get(key domain.Key) (domain.Copy, bool) { return c.look(key, true) }
 
 // Peek is Get, but no use of the entry.
-func (c *Cache) Peek(key domain.Key) (domain.Copy, bool) {
+func (c *Cache) Peek(key domain.Key) (domain.Copy, bool) { return c.look(key, false) }
+
+func (c *Cache) look(key domain.Key, use bool) (domain.Copy, bool) {
 	s, h := c.locate(key)
 	now := c.clock.now()
 	s.mu.Lock()
-	e, m := s.peek(uint32(h), key.String())
+	e, m := s.look(uint32(h), key.String(), now, use)
 	s.mu.Unlock()
-	return c.copyOf(e, m, now)
-}
-
-func (c *Cache) copyOf(e *domain.Entry, m meta, now time.Duration) (domain.Copy, bool) {
 	remaining := m.deadline() - now
 	if e == nil || c.useless(remaining) {
 		return domain.Copy{}, false
@@ -116,7 +107,7 @@ func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
 		deadline := now + min(copy.Remaining, maxTTL)
 		s.set(k, slot{newMeta(deadline, len(k)), unsafe.StringData(k), copy.Entry, uint32(h), uint32(weight)}, now)
 	default:
-		s.delete(uint32(h), k)
+		s.drop(s.find(uint32(h), k))
 	}
 	c.unlock(s)
 	return holds
@@ -140,7 +131,7 @@ func (c *Cache) Delete(key domain.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.epoch(h).Add(1)
-	s.delete(uint32(h), key.String())
+	s.drop(s.find(uint32(h), key.String()))
 }
 
 // Unverify makes all entries unverified and ends all epochs. A Set with an earlier

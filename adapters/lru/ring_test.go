@@ -82,9 +82,9 @@ func TestAHitIsNeverTheNextVictimThoughAllWereHit(t *testing.T) {
 				l.insert(slotOf("k", uint32(i)), 0)
 			}
 			for i := range n {
-				l.get(uint32(i), "k", 0)
+				l.look(uint32(i), "k", 0, true)
 			}
-			l.get(uint32(last), "k", 0)
+			l.look(uint32(last), "k", 0, true)
 			l.insert(slotOf("k", uint32(n)), 0)
 			require.NotZero(t, l.find(uint32(last), "k"), "%d of %d", last, n)
 			require.NoError(t, checkList(l))
@@ -142,10 +142,10 @@ func TestAMarkCountsForThreePhases(t *testing.T) {
 		for i := range uint32(2 * n) {
 			l.insert(slotOf("k", i), 0)
 		}
-		l.get(n, "k", 0) // which is the oldest
+		l.look(n, "k", 0, true) // which is the oldest
 		mark, uses := l.slots[l.oldest].meta.used(), 0
 		for ; !mark.within(age, l.phase) || mark.within(age-1, l.phase); uses++ {
-			l.get(uint32(2*n-1-uses%(n/2)), "k", 0)
+			l.look(uint32(2*n-1-uses%(n/2)), "k", 0, true)
 		}
 		l.insert(slotOf("k", 2*n), 0)
 		assert.Equal(t, age <= phasesThatCount, l.find(n, "k") != 0, "%d phases", age)
@@ -181,7 +181,7 @@ func TestAHitDoesNotKeepAnEntryForEver(t *testing.T) {
 	for i := range uint32(n) {
 		l.insert(slotOf("k", i), 0)
 	}
-	l.get(n/2, "k", 0)
+	l.look(n/2, "k", 0, true)
 	for i := range uint32(3 * n) {
 		l.insert(slotOf("k", n+i), 0)
 	}
@@ -197,7 +197,7 @@ func TestTheOnlyEntryGoesAlthoughItWasUsedLast(t *testing.T) {
 		return s
 	}
 	l.insert(large(1), 0)
-	l.get(1, "k", 0)
+	l.look(1, "k", 0, true)
 	l.insert(large(2), 0)
 	require.NotZero(t, l.find(2, "k"))
 	require.NoError(t, checkList(l))
@@ -214,9 +214,9 @@ func TestWhatIsUsedInEveryPhaseDoesNotMakeTimePass(t *testing.T) {
 	before := l.phase
 	for i := range uint32(3 * n / phasesPerTurn) {
 		for h := range uint32(hot) {
-			l.get(n+h, "k", 0)
+			l.look(n+h, "k", 0, true)
 		}
-		l.get(n+hot+i, "k", 0)
+		l.look(n+hot+i, "k", 0, true)
 	}
 	passed := (int(l.phase) + phases - int(before)) % phases
 	assert.InDelta(t, 3+hot*phasesPerTurn/n, passed, 1)

@@ -78,17 +78,11 @@ func (l *list) init(capacity int, maxBytes int64, exact bool) {
 
 func (l *list) exact() bool { return l.phase == never }
 
-// peek returns the entry of key, or nil.
-func (l *list) peek(hash uint32, key string) (*domain.Entry, meta) {
+// look returns the entry of key, or nil. If that is fresh, it may be a use of it.
+func (l *list) look(hash uint32, key string, now time.Duration, use bool) (*domain.Entry, meta) {
 	i := l.find(hash, key)
-	return l.slots[i].entry, l.slots[i].meta // of slot 0, if there is none
-}
-
-// get is peek, and a use of the entry if that is fresh.
-func (l *list) get(hash uint32, key string, now time.Duration) (*domain.Entry, meta) {
-	i := l.find(hash, key)
-	s := &l.slots[i]
-	if s.meta.deadline() > now {
+	s := &l.slots[i] // slot 0, if there is none
+	if use && s.meta.deadline() > now {
 		l.requested(s.hash)
 		l.used(i)
 	}
@@ -200,14 +194,11 @@ func (l *list) discard(i uint32, cause int) {
 	l.drop(i)
 }
 
-func (l *list) delete(hash uint32, key string) {
-	if i := l.find(hash, key); i != 0 {
-		l.drop(i)
-	}
-}
-
-// drop lets go of the entry in slot i.
+// drop lets go of the entry in slot i, if i is one.
 func (l *list) drop(i uint32) {
+	if i == 0 {
+		return
+	}
 	s := &l.slots[i]
 	l.index.remove(s.hash, i)
 	l.bytes -= int64(s.weight)
