@@ -146,7 +146,7 @@ func (f *follower) measure(ctx context.Context, feed ports.RetainingFeed) {
 // apply invalidates what has changed. After an error the change is not acknowledged.
 func (f *follower) apply(ctx context.Context, c ports.Change) error {
 	ctx = context.WithoutCancel(ctx)
-	err := f.invalidate(ctx, c)
+	err := f.s.Purge(ctx, f.route.Purge(c))
 	if err != nil {
 		return err
 	}
@@ -156,30 +156,26 @@ func (f *follower) apply(ctx context.Context, c ports.Change) error {
 	f.isFollowed(now)
 	if c.Behind > feedPatience && time.Since(f.swept) > f.s.opts.TTLWithoutChanges {
 		f.swept = time.Now()
-		return f.purgeRoute(ctx)
+		return f.s.Purge(ctx, f.route.Purge(ports.Change{All: true}))
 	}
 	return nil
 }
 
-func (f *follower) invalidate(ctx context.Context, c ports.Change) error {
+// Purge returns what a change of the route's source makes stale: perhaps nothing.
+func (r Route) Purge(c ports.Change) (p domain.PurgeRequest) {
 	if c.All {
-		return f.purgeRoute(ctx)
+		p.Purge = domain.Purge{Tags: domain.Tags{domain.RouteTag(r.Name)}, Soft: true}
+		return p
 	}
-	keys := make([]domain.Key, 0, len(c.Keys))
 	for _, key := range c.Keys {
-		if whole, err := key.Prefixed(f.route.Prefix); err == nil { // else there is no such key here
-			keys = append(keys, whole)
+		if whole, err := key.Prefixed(r.Prefix); err == nil { // else there is no such key here
+			p.Keys = append(p.Keys, whole)
 		}
 	}
-	if !f.route.ChangeVersions {
-		c.Version = 0
+	if r.ChangeVersions {
+		p.Version = c.Version
 	}
-	return f.s.Purge(ctx, domain.PurgeRequest{Keys: keys, Version: c.Version})
-}
-
-// purgeRoute makes all values of the route stale.
-func (f *follower) purgeRoute(ctx context.Context) error {
-	return f.s.Purge(ctx, domain.PurgeRequest{Purge: domain.Purge{Tags: domain.Tags{domain.RouteTag(f.route.Name)}, Soft: true}})
+	return p
 }
 
 // age is how long ago the follower began, in ns, never 0.

@@ -12,6 +12,7 @@ import (
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/changefeed/table"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/httpapi"
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/sqlsource"
+	"github.com/multi-layer-cache/multi-layer-cache/app"
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 	"github.com/multi-layer-cache/multi-layer-cache/ports"
 )
@@ -115,7 +116,7 @@ func newTableFeed(dsn, name, key string, log *slog.Logger) (ports.ChangeFeed, fu
 // newChangeEvents returns how Debezium's events become purges, or nil if no route has
 // a table for them.
 func newChangeEvents(routes []routeConfig) (httpapi.ChangeEvents, error) {
-	var of []routeConfig
+	var of []app.Route
 	var templates []map[string]string
 	for _, r := range routes {
 		if r.Changes.Type != changesDebezium {
@@ -125,7 +126,8 @@ func newChangeEvents(routes []routeConfig) (httpapi.ChangeEvents, error) {
 		if err != nil {
 			return nil, r.refused(err)
 		}
-		of, templates = append(of, r), append(templates, map[string]string{r.Changes.Table: key})
+		of = append(of, app.Route{Name: r.name, Prefix: r.prefix, ChangeVersions: r.Changes.Versions})
+		templates = append(templates, map[string]string{r.Changes.Table: key})
 	}
 	if len(of) == 0 {
 		return nil, nil
@@ -140,28 +142,8 @@ func newChangeEvents(routes []routeConfig) (httpapi.ChangeEvents, error) {
 			return nil, err
 		}
 		for i, c := range changes {
-			if !of[i].Changes.Versions {
-				c.Version = 0
-			}
-			purges = append(purges, of[i].purges(c)...)
+			purges = append(purges, of[i].Purge(c))
 		}
 		return purges, nil
 	}, nil
-}
-
-// purges returns what a change of the route purges.
-func (r routeConfig) purges(c ports.Change) []domain.PurgeRequest {
-	if c.All {
-		return []domain.PurgeRequest{{Purge: domain.Purge{Tags: domain.Tags{domain.RouteTag(r.name)}, Soft: true}}}
-	}
-	keyed := domain.PurgeRequest{Version: c.Version}
-	for _, key := range c.Keys {
-		if whole, err := key.Prefixed(r.prefix); err == nil {
-			keyed.Keys = append(keyed.Keys, whole)
-		}
-	}
-	if len(keyed.Keys) == 0 {
-		return nil
-	}
-	return []domain.PurgeRequest{keyed}
 }
