@@ -111,7 +111,7 @@ routes:
 func startStock(t *testing.T, n int, changes string) (*stock, *fleet) {
 	t.Helper()
 	server := startStockPostgres(t)
-	s := newStock(t, server, 30*time.Second, true)
+	s := newStock(t, server, 30*time.Second, false) // rows have no versions
 	return s, s.serve(n, redistest.Start(t), stockRoute{dsn: server.DSN(), query: stockQuery, changes: changes})
 }
 
