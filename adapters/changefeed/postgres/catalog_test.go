@@ -127,7 +127,7 @@ func publicationsThatLoseATable(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("CREATE TABLE unlisted (id int PRIMARY KEY)")
 	feed := newFeed(t, server.DSN(), "public.unlisted", "{id}", slotted("unlisted"))
 	f := follow(t, feed)
-	f.all()
+	f.begins()
 	server.Exec("DROP PUBLICATION public_unlisted")
 	require.ErrorContains(t, f.end(), `CREATE PUBLICATION "public_unlisted" FOR TABLE "public"."unlisted"`)
 	server.Exec("INSERT INTO unlisted VALUES (1)", "CREATE PUBLICATION public_unlisted FOR TABLE unlisted")

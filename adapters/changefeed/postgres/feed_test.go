@@ -180,7 +180,7 @@ func refusedAllIsRepeated(t *testing.T, server *sqltest.Postgres) {
 func idleFeedsAcknowledge(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("CREATE TABLE idle (id int PRIMARY KEY)", "CREATE TABLE busy (id int)")
 	f := follow(t, newFeed(t, server.DSN(), "public.idle", "{id}", slotted("idle")))
-	f.all()
+	f.begins()
 	server.Exec("INSERT INTO busy SELECT generate_series(1, 1000)")
 	written := value[string](t, server, "SELECT pg_current_wal_insert_lsn()::text")
 	confirmed := func() bool {
