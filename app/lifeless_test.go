@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 
@@ -48,6 +50,41 @@ func TestAResultWithoutTTLLeavesNoOldCopy(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The one that waited is told of the result, perhaps before the invalidation comes.
+func TestAResultWithoutTTLLeavesNoOldCopyWhereItWasAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, func(ctx context.Context, call int64) (domain.Value, error) {
+			switch call {
+			case 1:
+				return domain.Value{Body: "old"}, nil
+			case 2:
+				time.Sleep(loadTime)
+				return domain.Value{}, domain.ErrNotFound
+			}
+			return domain.Value{}, errors.New("down")
+		}, never, func(o *app.Options) { o.NegativeTTL = 0 })
+		key := mustKey(t, "k")
+		f.get(t, 0, key)
+		f.get(t, 1, key)
+		time.Sleep(40 * time.Second) // now it is stale
+		var all sync.WaitGroup
+		for i := range 2 {
+			all.Go(func() {
+				got, err := f.with(i, key, domain.Constraints{})
+				assert.NoError(t, err)
+				assert.True(t, got.Entry != nil && got.Entry.Missing())
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 2, f.source.calls.Load())
+		for i := range 2 {
+			got, err := f.with(i, key, domain.Constraints{})
+			require.ErrorIs(t, err, domain.ErrSourceFailed, fmt.Sprint(got.Entry))
+			time.Sleep(time.Minute) // the cool-down
+		}
+	})
 }
 
 func TestAResultWithoutTTLIsDeletedAlsoWhenTheLockerCannotBeUsed(t *testing.T) {

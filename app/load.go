@@ -183,6 +183,7 @@ func (c *call) awaitLease(ctx context.Context, asked time.Time) (answer domain.A
 		s.l2Failed(ctx, "await", err)
 		return domain.Answer{}, ctx.Err() == nil, err
 	case ending.Entry != nil && c.isLateEnough(copyOf(ending.Entry)) && !s.purges.isPurged(ending.Entry) && !hasNewer(s.l1, c.key, ending.Entry):
+		s.l1.Delete(c.key) // which may be older
 		return domain.Answer{Copy: copyOf(ending.Entry), Outcome: domain.Coalesced}, false, nil
 	case ending.Unshared && !c.refresh:
 		answer, err = c.loadBeside(ctx)

@@ -24,6 +24,9 @@ func (c *call) store(ctx context.Context, answer domain.Answer, lease ports.Leas
 		s.rec.Event(ports.LeaseLost)
 		again = !c.lost && !c.voided.Load() && !c.refresh
 		c.lost = true
+		if !again { // what is held may be older than the answer
+			s.l1.Delete(c.key)
+		}
 		return answer, again, nil
 	case errors.Is(err, domain.ErrOutdated) && !c.outdated:
 		c.outdated, c.lease = true, lease

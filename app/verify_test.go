@@ -64,6 +64,31 @@ func TestWhatWasPutInL1WhileInvalidationsWereMissedIsUnverifiedAfterwards(t *tes
 	})
 }
 
+// The second gap keeps what the load returned from being held.
+func TestOnceANewerValueWasTheAnswerTheUnverifiedOneIsNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f *fleet
+		f = newFleet(t, 1, func(ctx context.Context, call int64) (domain.Value, error) {
+			if call == 2 {
+				f.bus(0).reconnect()
+			}
+			return slow(ctx, call)
+		})
+		s, key := f.services[0], mustKey(t, "k")
+		_, err := s.Get(context.Background(), key)
+		require.NoError(t, err)
+		require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{})) // and no word of it
+		f.bus(0).reconnect()
+		for range 2 {
+			got, err := s.Get(context.Background(), key)
+			require.NoError(t, err)
+			require.Equal(t, "value of call 2", got.Entry.Body())
+			f.bus(0).connected.Store(false)
+			f.bus(0).reachable.Store(false) // memory is trusted, since nobody can verify it
+		}
+	})
+}
+
 func TestAStaleUnverifiedCopyDoesNotAnswerForAFailingSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, key := newFleet(t, 1, func(_ context.Context, call int64) (domain.Value, error) {

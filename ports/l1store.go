@@ -19,9 +19,11 @@ type L1Store interface {
 	Epoch(key domain.Key) Epoch
 
 	// Set holds c for key in place of what was held before, and reports
-	// whether it does. It does not if the epoch has ended since; nothing is
-	// changed then. Nor if the entry is too large for the store or no longer
-	// of use; its predecessor is not held either then.
+	// whether it does. It does not if the epoch has ended since; a copy that is
+	// Unverified is dropped then, and nothing else is changed: what the caller
+	// has read must not be followed by something older. Nor if the entry is too
+	// large for the store or no longer of use; its predecessor is not held
+	// either then.
 	Set(key domain.Key, c domain.Copy, since Epoch) bool
 
 	// Delete drops what is held for key and ends its epoch. A Set with an

@@ -103,6 +103,9 @@ func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
 	switch {
 	case c.epoch(h).Load() != uint64(since):
 		holds = false
+		if i := s.find(uint32(h), k); s.slots[i].meta.unverified() {
+			s.drop(i)
+		}
 	case holds:
 		deadline := now + min(copy.Remaining, maxTTL)
 		s.set(k, slot{newMeta(deadline, len(k)), unsafe.StringData(k), copy.Entry, uint32(h), uint32(weight)}, now)

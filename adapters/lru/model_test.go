@@ -67,6 +67,9 @@ func (m *model) copy(it item, now time.Duration) (domain.Copy, bool) {
 func (m *model) set(key domain.Key, c domain.Copy, since ports.Epoch, now time.Duration, gone func(item) bool) bool {
 	m.sweep(now)
 	if since != m.epochs[key.String()] {
+		if m.unverified[key.String()] {
+			m.remove(key)
+		}
 		return false
 	}
 	m.remove(key)
