@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -236,12 +237,13 @@ type answered struct {
 // Changes are applied in the order of commits. So p has been told of those before if it
 // held a row in memory that is replaced then, by a later change that was committed when
 // an earlier one had arrived: not even a batch has both. Only changes may have
-// replaced the row, so the proof has to be done before the TTL without changes has passed.
+// replaced the row, so the proof has to be done before the TTL without changes has passed,
+// and without a gap: after one, it is Redis that tells of each row when it is read.
 func (s *stock) prove(p *process, instance int, over <-chan struct{}) {
 	db := s.server.Open()
 	defer func() { _ = db.Close() }()
 	for ; !isClosed(over) && !s.t.Failed(); time.Sleep(50 * time.Millisecond) {
-		rows, began := s.least(), time.Now()
+		rows, began, before := s.least(), time.Now(), p.subscription()
 		inTime := func() bool {
 			return time.Since(began) < s.ttlWithoutChanges && !isClosed(over) && !s.t.Failed()
 		}
@@ -249,7 +251,7 @@ func (s *stock) prove(p *process, instance int, over <-chan struct{}) {
 		for told < 3 && s.sees(db, p, instance, inTime) { // the copy of the first may be older than the proof
 			told++
 		}
-		if told == 3 && inTime() {
+		if told == 3 && inTime() && strings.Contains(before, "up 1") && p.subscription() == before {
 			s.proves(instance, rows)
 			s.proofs[instance].Add(1)
 		}
@@ -300,7 +302,18 @@ func (f *fleet) leader() (at int) {
 }
 
 func (p *process) leads() bool {
-	return strings.Contains(p.do(http.MethodGet, "/metrics?format=prometheus", "").body, `mlcache_changes_leader{route="stock"} 1`)
+	return strings.Contains(p.exposed(), `mlcache_changes_leader{route="stock"} 1`)
+}
+
+// subscription returns whether p receives invalidations, and how often it may have
+// missed some.
+func (p *process) subscription() string {
+	return strings.Join(regexp.MustCompile(`mlcache_bus_(up|gaps_total) .*`).FindAllString(p.exposed(), -1), " ")
+}
+
+// exposed is what Prometheus would read, and empty while p is away.
+func (p *process) exposed() string {
+	return p.do(http.MethodGet, "/metrics?format=prometheus", "").body
 }
 
 // documented returns the statements of docs/changes.md for a database, with the versions
