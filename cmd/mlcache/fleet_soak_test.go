@@ -176,8 +176,16 @@ func (s *soak) requireRefusalsExcused() {
 	s.windows = append(s.windows, breathless...)
 }
 
+// requireLoadsShared knows that a record of purges that was lost is missed at the next
+// gap: what was loaded since counts as purged then.
 func (s *soak) requireLoadsShared() {
 	s.t.Helper()
+	forgotten := false
+	for i := range s.windows {
+		w := &s.windows[i]
+		w.alone = w.alone || forgotten
+		forgotten = w.forgets || forgotten && !w.gap
+	}
 	alone := func(t trouble) bool { return t.alone }
 	for _, p := range s.probes {
 		most := 1

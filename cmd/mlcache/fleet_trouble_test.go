@@ -16,6 +16,8 @@ type trouble struct {
 	late    bool // news may be missed, so that old values may be served up to their TTL
 	refuses bool // requests may fail
 	alone   bool // each instance may load for itself
+	forgets bool // the record of purges is lost
+	gap     bool // that record is read again
 
 	begin func()
 	end   func() // nil: it is over at once
@@ -40,17 +42,17 @@ func (s *soak) troubles(victim int) []trouble {
 	p := s.members[victim]
 	command := func(args ...string) func() { return func() { s.redis.Command(args...) } }
 	return []trouble{
-		{name: "redis is killed", at: cachetest.Everywhere, late: true, alone: true, begin: s.redis.Kill, end: s.redis.Restart},
+		{name: "redis is killed", at: cachetest.Everywhere, late: true, alone: true, gap: true, begin: s.redis.Kill, end: s.redis.Restart},
 		{name: "redis hangs", at: cachetest.Everywhere, late: true, alone: true, begin: s.redis.Pause, end: s.redis.Resume},
 		{name: "redis pauses its clients", at: cachetest.Everywhere, late: true, alone: true,
 			begin: command("CLIENT", "PAUSE", "2500"), end: command("PING")}, // which is answered when it is over
-		{name: "redis is emptied", at: cachetest.Everywhere, alone: true, begin: command("FLUSHALL")},
+		{name: "redis is emptied", at: cachetest.Everywhere, alone: true, forgets: true, begin: command("FLUSHALL")},
 		{name: "redis is full", at: cachetest.Everywhere, alone: true,
 			begin: command("CONFIG", "SET", "maxmemory", "1kb"), end: command("CONFIG", "SET", "maxmemory", "0")},
-		{name: "subscriptions are cut", at: cachetest.Everywhere, late: true, begin: command("CLIENT", "KILL", "TYPE", "pubsub")},
+		{name: "subscriptions are cut", at: cachetest.Everywhere, late: true, gap: true, begin: command("CLIENT", "KILL", "TYPE", "pubsub")},
 		{name: "connections are cut", at: cachetest.Everywhere, alone: true, begin: command("CLIENT", "KILL", "TYPE", "normal")},
 		{name: "an instance is cut off in silence", at: behindProxy, late: true, alone: true, begin: s.proxy.Silence, end: s.proxy.Resume},
-		{name: "the connections of an instance are cut", at: behindProxy, late: true, alone: true, begin: s.proxy.Cut},
+		{name: "the connections of an instance are cut", at: behindProxy, late: true, alone: true, gap: true, begin: s.proxy.Cut},
 		{name: "the subscription of an instance falls silent", at: behindDeafener, late: true,
 			begin: func() { s.deafener.withhold(true) }, end: func() { s.deafener.withhold(false) }},
 		{name: "an instance is stopped", at: victim, late: true, alone: true, begin: p.Pause, end: p.Resume},
