@@ -78,7 +78,10 @@ func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
 	all.Go(func() { s.traffic(s.history, usualLoad([]string{"a", "b", "c", "d"}, seed), after(length)) })
 	all.Go(func() { s.probeUntil(s.began.Add(length)) })
 	all.Go(func() { s.havoc(s.began.Add(length)) })
+	var still []window
+	all.Go(func() { still = standstills(s.began.Add(length)) })
 	all.Wait()
+	s.windows = append(s.windows, still...)
 	s.requireNoLeases()
 	t.Logf("%d reads, %d refused, %d probes", s.history.Reads(), len(s.history.Refused), len(s.probes))
 	s.requireReadsAllowed()
@@ -102,6 +105,20 @@ func soakSettings(t *testing.T, usual time.Duration) (length time.Duration, seed
 		require.NoError(t, err)
 	}
 	return length, seed
+}
+
+// standstills returns when the machine did not run a goroutine of this process for as
+// long as a call of Redis may take: leases may run out then.
+func standstills(end time.Time) (all []window) {
+	for from := time.Now(); from.Before(end); {
+		time.Sleep(10 * time.Millisecond)
+		to := time.Now()
+		if to.Sub(from) > soakBudget {
+			all = append(all, window{trouble{name: "the machine stands still", at: cachetest.Everywhere, alone: true}, from, to})
+		}
+		from = to
+	}
+	return all
 }
 
 // probeUntil asks for new keys, each on all instances at once.
