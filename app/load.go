@@ -167,8 +167,7 @@ func (c *call) acquire(ctx context.Context) (ports.Lease, error) {
 	return ports.Lease{}, failure
 }
 
-// awaitLease waits for the instance that has the lease. It reports again when what
-// that came to is not an answer.
+// awaitLease waits for the holder of the lease, and reports again if that is no answer.
 func (c *call) awaitLease(ctx context.Context, asked time.Time) (answer domain.Answer, again bool, err error) {
 	s := c.s
 	first := c.waitBegan.IsZero()

@@ -103,7 +103,7 @@ func (c *Cache) Set(key domain.Key, copy domain.Copy, since ports.Epoch) bool {
 	switch {
 	case c.epoch(h).Load() != uint64(since):
 		holds = false
-		if i := s.find(uint32(h), k); s.slots[i].meta.unverified() {
+		if i := s.find(uint32(h), k); s.slots[i].meta.unverified() { // it may be older than copy
 			s.drop(i)
 		}
 	case holds:

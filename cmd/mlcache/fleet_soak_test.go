@@ -81,11 +81,11 @@ func TestFleetKeepsItsPromisesThroughAllKindsOfTrouble(t *testing.T) {
 	var still []window
 	all.Go(func() { still = standstills(s.began.Add(length)) })
 	all.Wait()
-	s.windows = append(s.windows, still...)
 	s.requireNoLeases()
 	t.Logf("%d reads, %d refused, %d probes", s.history.Reads(), len(s.history.Refused), len(s.probes))
 	s.requireReadsAllowed()
 	s.requireRefusalsExcused()
+	s.windows = append(s.windows, still...) // which excuse no refusal
 	s.requireLoadsShared()
 	require.Less(t, s.memory(), s.early+s.early/2+(20<<20), "bytes that the instances occupy, together")
 	s.requireFewGoroutines()
@@ -168,8 +168,6 @@ func (s *soak) requireReadsAllowed() {
 	}))
 }
 
-// requireRefusalsExcused finds out when the machine was out of breath, so that Redis did
-// not answer in time. Then each instance may load for itself.
 func (s *soak) requireRefusalsExcused() {
 	s.t.Helper()
 	refuses := func(t trouble) bool { return t.refuses }
@@ -177,20 +175,18 @@ func (s *soak) requireRefusalsExcused() {
 		require.True(s.t, s.excused(refuses, r.At, s.began.Add(r.Begun), s.began.Add(r.Ended)), "%v: %s", r, r.Body)
 	}
 	troubled := func(trouble) bool { return true }
-	all := 0
-	var breathless []window
+	all, refused := 0, 0
 	for key := range s.history.Operations {
 		for _, w := range s.history.Writes(key) {
 			all++
-			begun, ended := s.began.Add(w.Begun), s.began.Add(w.Ended)
-			if !w.Succeeded() && !s.excused(troubled, w.At, begun, ended) {
-				breathless = append(breathless, window{trouble{at: w.At, alone: true}, begun, ended})
+			if !w.Succeeded() && !s.excused(troubled, w.At, s.began.Add(w.Begun), s.began.Add(w.Ended)) {
+				refused++
 				s.t.Logf("refused without trouble: %s: %v", key, w)
 			}
 		}
 	}
-	require.LessOrEqual(s.t, len(breathless), all/200, "of %d writes", all)
-	s.windows = append(s.windows, breathless...)
+	// A machine that is out of breath for 50 ms is a Redis that does not answer.
+	require.LessOrEqual(s.t, refused, all/200, "of %d writes", all)
 }
 
 // requireLoadsShared knows that a record of purges that was lost is missed at the next
