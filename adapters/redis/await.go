@@ -27,6 +27,9 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 		case held == "":
 			return woken.endingOf(lease, stood), nil
 		}
+		if lease == "" {
+			l.bus.wakes.leftWord(woken)
+		}
 		lease, stood = held, asked
 		poll := time.NewTimer(pollAfter(left))
 		select {

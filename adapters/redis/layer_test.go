@@ -111,39 +111,16 @@ func awaitListening(t *testing.T, in instance) {
 	eventually(t, "the subscription is up", in.bus.Subscribed)
 }
 
-// waiting returns how many Awaits of key wait in these instances, none of which
-// is asking the server at the moment.
+// waiting returns how many Awaits of key in these instances have left word.
 func waiting(key domain.Key, instances ...instance) (n int) {
 	for _, in := range instances {
-		if in.client.asking() {
-			return 0
-		}
 		in.bus.wakes.mu.Lock()
 		if w := in.bus.wakes.waiting[key.String()]; w != nil {
-			n += w.waiters
+			n += w.left
 		}
 		in.bus.wakes.mu.Unlock()
 	}
 	return n
-}
-
-// asking reports whether a call is under way.
-func (c *Client) asking() bool {
-	var all []*node
-	switch nodes := c.nodes.(type) {
-	case single:
-		all = []*node{nodes.node}
-	case *cluster:
-		all = nodes.all()
-	}
-	for _, n := range all {
-		for _, l := range n.lanes {
-			if queued, _ := l.load(); queued > 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // older makes everything on the server whose name begins with prefix d older without
