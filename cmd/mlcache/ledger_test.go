@@ -124,13 +124,6 @@ func (l *ledger) least() map[int]int {
 	return all
 }
 
-// last is that of one row.
-func (l *ledger) last(row int) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.committed[row].before(time.Now().Add(time.Hour))
-}
-
 // proves notes that the instance has been told of all changes up to these numbers.
 func (l *ledger) proves(instance int, rows map[int]int) {
 	l.mu.Lock()
@@ -200,5 +193,4 @@ func TestTheLedgerFindsEachKindOfWrongRead(t *testing.T) {
 	l.late = time.Nanosecond
 	require.ErrorContains(t, l.read(instance+2, row, stored{firstNumber, 0}, time.Now().Add(time.Second)), "ago")
 	require.Equal(t, map[int]int{row: 2}, l.least())
-	require.Equal(t, 2, l.last(row))
 }
