@@ -107,8 +107,8 @@ func (b *Bus) confirm(channel string) {
 	for _, l := range b.listening() {
 		l.Gap()
 	}
-	b.connected.Store(true)
 	b.wakes.callAll()
+	b.connected.Store(true)
 }
 
 // cut is called when messages may be lost from now on.

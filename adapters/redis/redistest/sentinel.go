@@ -5,7 +5,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Three sentinels of which two must agree are the least that outlives the loss
@@ -14,11 +16,15 @@ const (
 	sentinels = 3
 	quorum    = 2
 
+	// silence is for how long a master has to be silent before it is replaced: longer than
+	// one that runs ever is on a busy machine.
+	silence = 5 * time.Second
+
 	// masterName is what the sentinels call the master.
 	masterName = "main"
 )
 
-// Sentinel is a Pair watched by sentinels, which promote the replica about two
+// Sentinel is a Pair watched by sentinels, which promote the replica some
 // seconds after the master went silent.
 type Sentinel struct {
 	Pair
@@ -50,6 +56,23 @@ func (s *Sentinel) URL() string {
 	return s.sentinels[0].URL() + "?" + query.Encode()
 }
 
+// KillMaster kills the master and waits until the replica has taken its place.
+func (s *Sentinel) KillMaster() {
+	s.Master.t.Helper()
+	s.Master.Kill()
+	s.AwaitFailover()
+}
+
+// AwaitFailover waits until the replica is the master, and all sentinels know: until
+// then they may take the former one for the master, if it comes back.
+func (s *Sentinel) AwaitFailover() {
+	s.Master.t.Helper()
+	s.Pair.AwaitFailover()
+	for _, one := range s.sentinels {
+		one.await("127.0.0.1\n"+strconv.Itoa(s.Master.port), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", masterName)
+	}
+}
+
 func startSentinel(t T, master *Server) *Server {
 	t.Helper()
 	s := newServer(t)
@@ -58,7 +81,7 @@ func startSentinel(t T, master *Server) *Server {
 	must(t, os.WriteFile(file, []byte(strings.Join([]string{
 		fmt.Sprintf("port %d", s.port), "bind 127.0.0.1", "dir " + dir,
 		fmt.Sprintf("sentinel monitor %s 127.0.0.1 %d %d", masterName, master.port, quorum),
-		"sentinel down-after-milliseconds " + masterName + " 500",
+		fmt.Sprintf("sentinel down-after-milliseconds %s %d", masterName, silence.Milliseconds()),
 		"sentinel failover-timeout " + masterName + " 3000",
 	}, "\n")+"\n"), 0o600))
 	s.args = []string{file, "--sentinel"}

@@ -1,9 +1,11 @@
 package prove
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/adapters/mlcache/cachetest"
@@ -182,11 +184,12 @@ func failover(s *stage) {
 	f.together()
 	f.within(time.Since(replicated), 2*time.Second, "when the former master follows the new one, all work together again")
 	f.join(sentinel.URL(), 1, "--redis-wait=1") // which has nothing in memory
-	kept := 0
+	var lost []string
 	for i := range keys {
-		if r := f.members[instances].Get("put-" + strconv.Itoa(i)); r.Body == "written" {
-			kept++
+		key := "put-" + strconv.Itoa(i)
+		if r := f.members[instances].Get(key); r.Body != "written" {
+			lost = append(lost, fmt.Sprintf("%s: %d %s (%s)", key, r.Status, r.Body, r.Layer()))
 		}
 	}
-	f.claim(kept == keys, "no write is lost that was answered as done", "%d of %d", kept, keys)
+	f.claim(len(lost) == 0, "no write is lost that was answered as done", "%d of %d %s", keys-len(lost), keys, strings.Join(lost, ", "))
 }
