@@ -61,7 +61,8 @@ func rowsNameTheirKeys(t *testing.T, server *sqltest.Postgres) {
 	server.Exec("DELETE FROM rows WHERE id = 1")
 	f.keys("fr/1")
 	server.Exec("TRUNCATE rows")
-	require.NotZero(t, f.all().Version)
+	for f.all().Version == 0 { // a look at the catalog may be first
+	}
 	f.stopped()
 	require.Eventually(t, func() bool { // the server drops it when it notices
 		return value[int](t, server, "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'mlcache%'") == 0
