@@ -63,6 +63,11 @@ test-fleet-long: ## run those with faults at random for ten minutes each; MLCACH
 	@command -v redis-server >/dev/null || { echo "test-fleet-long needs redis-server (Debian: apt-get install redis-server)"; exit 1; }
 	@$(call SUMMARY,MLCACHE_TEST_SOAK=$${MLCACHE_TEST_SOAK:-10m} go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -tags fleet -run 'FleetKeepsItsPromises|FleetFollowsChangesThrough|FleetStoresNothingOlder' -timeout 45m ./cmd/mlcache,-v proof=1)
 
+.PHONY: test-paused
+test-paused: ## run the tests with pauses of some milliseconds in all functions, which fails those that rely on luck (15 minutes)
+	@dir=$$(mktemp -d); trap "rm -rf $$dir" EXIT; go run .ci/pauses.go $$dir && \
+		$(call SUMMARY,go test -v -count=1 -shuffle=on -vet=off -overlay $$dir/overlay.json $(PARALLEL) $(PATIENCE) $(TESTFLAGS) ./...)
+
 .PHONY: prove
 prove: prove-one-load prove-shared-failure prove-takeover prove-ttl prove-writes prove-outages prove-lru prove-limits prove-counts prove-api ## prove all promises of README.md, which takes as long as test-fleet; each alone:
 
