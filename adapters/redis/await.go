@@ -15,7 +15,7 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 	// Before asking, so that no wake-up can come in between.
 	woken, forget := l.bus.wakes.await(key)
 	defer forget()
-	lease, stood := "", time.Time{}
+	lease, stood, expires := "", time.Time{}, time.Time{}
 	for ctx.Err() == nil {
 		asked := time.Now()
 		held, left, err := l.leaveWord(context.WithoutCancel(ctx), key)
@@ -25,12 +25,15 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 		case err != nil:
 			return ports.Ending{}, err
 		case held == "":
+			if time.Now().Before(expires) { // somebody ended it, and the server has sent the wake-up
+				woken.soon(ctx)
+			}
 			return woken.endingOf(lease, stood), nil
 		}
 		if lease == "" {
 			l.bus.wakes.leftWord(woken)
 		}
-		lease, stood = held, asked
+		lease, stood, expires = held, asked, asked.Add(left)
 		poll := time.NewTimer(pollAfter(left))
 		select {
 		case <-woken.called:

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -38,6 +39,21 @@ func (w *wake) endingOf(lease string, stood time.Time) ports.Ending {
 		ending.Stored = domain.Copy{Entry: e, Remaining: e.TTL() - time.Since(stood)}
 	}
 	return ending
+}
+
+// overtaken is by how much a reply may be ahead of a wake-up that was sent before, on
+// another connection.
+const overtaken = 100 * time.Millisecond
+
+// soon waits for the wake-up for as long as it may be overtaken by a reply.
+func (w *wake) soon(ctx context.Context) {
+	late := time.NewTimer(overtaken)
+	defer late.Stop()
+	select {
+	case <-w.called:
+	case <-late.C:
+	case <-ctx.Done():
+	}
 }
 
 // await registers for the next wake-up for key. The caller calls forget when it waits

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -127,4 +128,21 @@ func TestAWaiterIsNotToldTheEndingOfALeaseBefore(t *testing.T) {
 	late.Deliver()
 	<-first
 	require.Zero(t, <-second, "it looks again")
+}
+
+func TestAWakeUpThatAReplyHasOvertakenIsWaitedForShortly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := wakes{waiting: make(map[string]*wake)}
+		next, forget := w.await(parse(t, "k"))
+		defer forget()
+		began := time.Now()
+		next.soon(t.Context())
+		require.Equal(t, overtaken, time.Since(began))
+		require.Zero(t, next.endingOf("lease", began))
+		ended := ports.Ending{Failure: domain.ErrTimeout}
+		time.AfterFunc(overtaken/2, func() { w.call(wakeUp{key: "k", lease: "lease", ending: ended}) })
+		next.soon(t.Context())
+		require.Equal(t, overtaken*3/2, time.Since(began))
+		require.Equal(t, ended, next.endingOf("lease", began))
+	})
 }
