@@ -25,7 +25,7 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 		case err != nil:
 			return ports.Ending{}, err
 		case held == "":
-			if time.Now().Before(expires) { // somebody ended it, and the server has sent the wake-up
+			if time.Now().Before(expires) { // ended, not expired: the wake-up has been sent, unless Redis lost the lease
 				woken.soon(ctx)
 			}
 			return woken.endingOf(lease, stood), nil
