@@ -137,7 +137,7 @@ func (i *inspector) again(ctx context.Context) bool {
 // holds reports whether L1 has the copy, and would answer with it.
 func (i *inspector) holds(s suspect) bool {
 	held, ok := i.s.l1.Peek(s.key)
-	return ok && held.Fresh() && held.Entry.ETag() == s.entry.ETag() && held.Entry.Missing() == s.entry.Missing()
+	return ok && held.Fresh() && held.Entry.SameValue(s.entry)
 }
 
 // reinspect counts a copy that still differs.

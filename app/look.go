@@ -27,7 +27,11 @@ func (s *Service) look(ctx context.Context, key domain.Key) (domain.Copy, error)
 	since := s.l1.Epoch(key)
 	found, _, err := s.l2.Get(ctx, key)
 	if err != nil {
-		return domain.Copy{}, s.unread(ctx, key, err)
+		err = s.unread(ctx, key, err)
+		if errors.Is(err, errPurgesUnknown) && !s.holdsThat(key, found) {
+			err = nil // L2 did answer: nothing that is older may
+		}
+		return domain.Copy{}, err
 	}
 	s.promote(key, found, since)
 	return found, nil
@@ -57,8 +61,13 @@ func (s *Service) lookMany(ctx context.Context, keys []domain.Key) []foundAt {
 	return all
 }
 
-// unread counts that L2 did not return what it has. What cannot be decoded, or may have
-// been purged, is a miss.
+// holdsThat reports whether L1 has the value that was found.
+func (s *Service) holdsThat(key domain.Key, found domain.Copy) bool {
+	held, _ := s.l1.Peek(key)
+	return held.Entry.SameValue(found.Entry)
+}
+
+// unread counts that L2 did not return what it has. What cannot be decoded is a miss.
 func (s *Service) unread(ctx context.Context, key domain.Key, err error) error {
 	if errors.Is(err, domain.ErrUndecodable) {
 		s.rec.Event(ports.L2Undecodable)
@@ -66,9 +75,6 @@ func (s *Service) unread(ctx context.Context, key domain.Key, err error) error {
 		return nil
 	}
 	s.l2Failed(ctx, "get", err)
-	if errors.Is(err, errPurgesUnknown) {
-		return nil // L2 did answer: nothing that is older may
-	}
 	return err
 }
 

@@ -351,23 +351,54 @@ func TestAWaiterThatReceivesWhatHasBeenPurgedLooksInL2(t *testing.T) {
 	})
 }
 
-// L2 answers, but its record of purges cannot be read.
+// L2 answers, but its record of purges cannot be read: as in a Cluster of which a part is
+// down. What memory has is as good then as without L2, unless L2 has something else.
 func TestWhenTheRecordOfPurgesIsUnknownL2DecidesAgainstMemory(t *testing.T) {
-	for name, inL2 := range map[string]bool{"L2 has nothing": false, "L2 has a copy": true} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f, key := newFleet(t, 1, tagged("a"), never), mustKey(t, "k")
-				f.get(t, 0, key)
-				f.bus(0).connected.Store(false)
-				f.purger.fails.Store(true)
-				if !inL2 {
-					require.NoError(t, f.l2.Invalidate(context.Background(), key, domain.Invalidation{}))
-				}
-				got := f.get(t, 0, key)
-				require.Equal(t, domain.Loaded, got.Outcome)
-				require.Equal(t, "value of call 2", got.Entry.Body())
+	for name, c := range map[string]struct {
+		change  func(*fleet, domain.Key) error // in L2, which is not heard of
+		outcome domain.Outcome
+		body    string
+	}{
+		"L2 has the same": {
+			func(*fleet, domain.Key) error { return nil }, domain.L1Hit, "value of call 1",
+		},
+		"L2 has nothing": {
+			func(f *fleet, key domain.Key) error {
+				return f.l2.Invalidate(context.Background(), key, domain.Invalidation{})
+			}, domain.Loaded, "value of call 2",
+		},
+		"L2 has another value": {
+			func(f *fleet, key domain.Key) error {
+				return f.l2.Put(context.Background(), key, domain.NewEntry(domain.Value{Body: "put", Tags: domain.Tags{"a"}}, time.Minute, 0))
+			}, domain.Loaded, "value of call 2",
+		},
+	} {
+		for way, get := range map[string]func(*fleet, domain.Key) (domain.Answer, error){
+			"one key": func(f *fleet, key domain.Key) (domain.Answer, error) {
+				return f.services[0].Get(context.Background(), key)
+			},
+			"a batch": func(f *fleet, key domain.Key) (domain.Answer, error) {
+				one := f.services[0].GetMany(context.Background(), []domain.Key{key}, nil)[0]
+				return one.Answer, one.Err
+			},
+			"at most so stale": func(f *fleet, key domain.Key) (domain.Answer, error) {
+				return f.services[0].GetWith(context.Background(), key, domain.Constraints{MaxStale: time.Second})
+			},
+		} {
+			t.Run(name+"/"+way, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f, key := newFleet(t, 1, tagged("a"), never), mustKey(t, "k")
+					f.get(t, 0, key)
+					f.bus(0).connected.Store(false)
+					f.purger.fails.Store(true)
+					require.NoError(t, c.change(f, key))
+					got, err := get(f, key)
+					require.NoError(t, err)
+					require.Equal(t, c.outcome, got.Outcome)
+					require.Equal(t, c.body, got.Entry.Body())
+				})
 			})
-		})
+		}
 	}
 }
 

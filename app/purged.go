@@ -44,13 +44,14 @@ type purgedL2 struct {
 var errPurgesUnknown = errors.New("whether it was purged is not known")
 
 // Get is that of the store. It takes no longer when the record of purges has to be read.
-// If that fails, what the store has is of no use, but that it has nothing counts.
+// If that fails, the error is errPurgesUnknown and the copy may have been purged; that the
+// store has nothing counts.
 func (l purgedL2) Get(ctx context.Context, key domain.Key) (domain.Copy, bool, error) {
 	current := l.purges.read(ctx)
 	c, _, err := l.L2Store.Get(ctx, key)
 	failed := current()
 	if failed != nil && err == nil && c.Entry != nil {
-		return domain.Copy{}, false, fmt.Errorf("%w: %w", errPurgesUnknown, failed)
+		return c, true, fmt.Errorf("%w: %w", errPurgesUnknown, failed)
 	}
 	c = l.purges.judge(c)
 	return c, c.Entry != nil, err

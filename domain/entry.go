@@ -184,6 +184,12 @@ func (e *Entry) Mark() Mark {
 	return e.said.mark
 }
 
+// SameValue reports whether both entries say the same of what the key names, whenever
+// they were loaded. It is false if one of them is nil.
+func (e *Entry) SameValue(other *Entry) bool {
+	return e != nil && other != nil && e.missing == other.missing && e.etag == other.etag
+}
+
 // Missing reports whether the entry says that the source has no such key.
 func (e *Entry) Missing() bool { return e.missing }
 

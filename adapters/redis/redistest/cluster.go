@@ -11,7 +11,7 @@ const (
 )
 
 // Cluster is a Redis Cluster of three masters with a replica each, which is
-// promoted about two seconds after its master went silent. In between, the whole
+// promoted some seconds after its master went silent. In between, the whole
 // Cluster refuses what concerns keys, as it does unless configured otherwise.
 type Cluster struct {
 	t     T
@@ -41,7 +41,7 @@ func startNode(t T) *Server {
 	t.Helper()
 	return Start(t, Args(
 		"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(FreePort(t)),
-		"--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
+		"--cluster-node-timeout", strconv.FormatInt(silence.Milliseconds(), 10), "--cluster-replica-validity-factor", "0",
 	))
 }
 

@@ -1,9 +1,6 @@
 package redistest
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // Pair is a master and its replica, as of the last failover that was waited for.
 type Pair struct {
@@ -11,20 +8,14 @@ type Pair struct {
 	between         *cable // nil when they are connected directly
 }
 
-// KillMaster kills the master and waits until the replica has taken its place. It has
-// done so before if the master was too slow for a while, as on a busy machine: then the
-// one that is the master now is killed.
+// KillMaster kills the master and waits until the replica has taken its place.
 func (p *Pair) KillMaster() {
 	p.Master.t.Helper()
-	if strings.Contains(p.Replica.Command("INFO", "replication"), "role:master") {
-		p.AwaitFailover()
-		p.AwaitInStep()
-	}
 	p.Master.Kill()
 	p.AwaitFailover()
 }
 
-// AwaitFailover waits until the replica is the master, for whatever reason.
+// AwaitFailover waits until the replica is the master.
 func (p *Pair) AwaitFailover() {
 	p.Replica.t.Helper()
 	p.Replica.await("role:master", "INFO", "replication")
