@@ -157,11 +157,13 @@ func (l *limiter) adaptLocked() {
 	}
 }
 
-// endProbeLocked returns to the limit before, unless calls are slower than usual and still
-// get faster the fewer there are: then it looks at half of the half.
+// endProbeLocked returns to the limit before, unless calls are slower than usual and take
+// another time than before it was halved: then it looks at half of the half. They are
+// faster if fewer of them queue, and slower if the source has changed just now.
 func (l *limiter) endProbeLocked(median time.Duration) {
-	slower, falls := float64(median) > slowdown*float64(l.usual), slowdown*float64(median) < float64(l.last)
-	if slower && falls && l.limit > 1 {
+	slower := float64(median) > slowdown*float64(l.usual)
+	steady := slowdown*float64(median) >= float64(l.last) && float64(median) <= slowdown*float64(l.last)
+	if slower && !steady && l.limit > 1 {
 		l.last, l.limit = median, max(1, l.limit/2)
 		return
 	}
