@@ -15,10 +15,17 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 	// Before asking, so that no wake-up can come in between.
 	woken, forget := l.bus.wakes.await(key)
 	defer forget()
+	return woken.ends(ctx, func(ctx context.Context) (held string, left time.Duration, err error) {
+		return l.leaveWord(ctx, key)
+	})
+}
+
+// ends waits for the end of the lease that leaveWord tells of.
+func (w *wake) ends(ctx context.Context, leaveWord func(context.Context) (held string, left time.Duration, err error)) (ports.Ending, error) {
 	lease, stood, expires := "", time.Time{}, time.Time{}
 	for ctx.Err() == nil {
 		asked := time.Now()
-		held, left, err := l.leaveWord(context.WithoutCancel(ctx), key)
+		held, left, err := leaveWord(context.WithoutCancel(ctx))
 		switch {
 		case ctx.Err() != nil:
 			continue
@@ -26,19 +33,19 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 			return ports.Ending{}, err
 		case held == "":
 			if time.Now().Before(expires) { // ended, not expired: the wake-up has been sent, unless Redis lost the lease
-				woken.soon(ctx)
+				w.soon(ctx)
 			}
-			return woken.endingOf(lease, stood), nil
+			return w.endingOf(lease, stood), nil
 		}
 		if lease == "" {
-			l.bus.wakes.leftWord(woken)
+			w.left.Add(1)
 		}
 		lease, stood, expires = held, asked, asked.Add(left)
 		poll := time.NewTimer(pollAfter(left))
 		select {
-		case <-woken.called:
+		case <-w.called:
 			poll.Stop()
-			return woken.endingOf(lease, stood), nil
+			return w.endingOf(lease, stood), nil
 		case <-ctx.Done():
 			poll.Stop()
 		case <-poll.C:

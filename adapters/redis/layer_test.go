@@ -116,7 +116,7 @@ func waiting(key domain.Key, instances ...instance) (n int) {
 	for _, in := range instances {
 		in.bus.wakes.mu.Lock()
 		if w := in.bus.wakes.waiting[key.String()]; w != nil {
-			n += w.left
+			n += int(w.left.Load())
 		}
 		in.bus.wakes.mu.Unlock()
 	}

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
@@ -18,8 +19,8 @@ type wakes struct {
 // wake is what all callers that wait for one key share.
 type wake struct {
 	called  chan struct{} // closed by the wake-up
-	waiters int           // guarded by wakes.mu, as is left
-	left    int           // how many of them left word; tests look at it
+	waiters int           // guarded by wakes.mu
+	left    atomic.Int32  // how many of them left word; tests look at it
 	says    wakeUp        // set before called is closed
 }
 
@@ -69,13 +70,6 @@ func (w *wakes) await(key domain.Key) (next *wake, forget func()) {
 	}
 	k.waiters++
 	return k, func() { w.forget(name, k) }
-}
-
-// leftWord notes that one more of those that wait for k will be called.
-func (w *wakes) leftWord(k *wake) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	k.left++
 }
 
 func (w *wakes) forget(name string, k *wake) {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -130,19 +131,38 @@ func TestAWaiterIsNotToldTheEndingOfALeaseBefore(t *testing.T) {
 	require.Zero(t, <-second, "it looks again")
 }
 
+// The server has sent the wake-up when it says that a lease is gone before its time, but on
+// another connection.
 func TestAWakeUpThatAReplyHasOvertakenIsWaitedForShortly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wakes{waiting: make(map[string]*wake)}
-		next, forget := w.await(parse(t, "k"))
-		defer forget()
-		began := time.Now()
-		next.soon(t.Context())
-		require.Equal(t, overtaken, time.Since(began))
-		require.Zero(t, next.endingOf("lease", began))
-		ended := ports.Ending{Failure: domain.ErrTimeout}
-		time.AfterFunc(overtaken/2, func() { w.call(wakeUp{key: "k", lease: "lease", ending: ended}) })
-		next.soon(t.Context())
-		require.Equal(t, overtaken*3/2, time.Since(began))
-		require.Equal(t, ended, next.endingOf("lease", began))
-	})
+	failed := ports.Ending{Failure: domain.ErrTimeout}
+	for name, c := range map[string]struct {
+		lease time.Duration // as long as the first reply says that it stands
+		late  time.Duration // after the second one, the wake-up
+		waits time.Duration // after that reply
+		want  ports.Ending
+	}{
+		"it comes late":              {time.Minute, overtaken / 2, overtaken / 2, failed},
+		"it does not come":           {time.Minute, time.Hour, overtaken, ports.Ending{}},
+		"nobody has ended the lease": {time.Second / 2, overtaken / 2, 0, ports.Ending{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := wakes{waiting: make(map[string]*wake)}
+				next, forget := w.await(parse(t, "k"))
+				defer forget()
+				var gone time.Time
+				got, err := next.ends(t.Context(), func(context.Context) (string, time.Duration, error) {
+					if next.left.Load() == 0 {
+						return "lease", c.lease, nil
+					}
+					gone = time.Now()
+					time.AfterFunc(c.late, func() { w.call(wakeUp{key: "k", lease: "lease", ending: failed}) })
+					return "", 0, nil
+				})
+				require.NoError(t, err)
+				require.Equal(t, c.want, got)
+				require.Equal(t, c.waits, time.Since(gone))
+			})
+		})
+	}
 }
