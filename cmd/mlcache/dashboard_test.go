@@ -49,10 +49,14 @@ func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {
 // prefer sets what the user likes: light or dark.
 func (p *page) prefer(scheme string) {
 	p.t.Helper()
+	// What listens is told in the order in which it began to.
+	get[bool](p, fmt.Sprintf(`window.wanted = matchMedia("(prefers-color-scheme: %s)");
+		window.preferred = new Promise((done) => wanted.matches ? done(true) : wanted.addEventListener("change", () => done(true))); true`, scheme))
 	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
 	require.NoError(p.t, err)
+	get[bool](p, "preferred")
 }
 
 // until waits until the expression is true.
