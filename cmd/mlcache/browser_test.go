@@ -68,11 +68,11 @@ func (b *browser) leave() {
 
 func findBrowser(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	skip(t, "chromium (Debian: apt-get install chromium)")
+	skip(t, "chromium (Debian: apt-get install chromium-headless-shell)")
 	return ""
 }

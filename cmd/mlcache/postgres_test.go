@@ -36,7 +36,7 @@ func product(key int) string { return fmt.Sprintf(`{"name":"name %d","price":%d.
 
 // fromPostgres are the flags for it. Only a hang meets the time-out of a request.
 func fromPostgres(server *sqltest.Postgres, query string, more ...string) []string {
-	return append([]string{"--source-dsn=" + server.DSN(), "--source-query=" + query, "--request-timeout=5m", "--refresh-ahead=0"}, more...)
+	return append([]string{"--source-dsn=" + server.DSN(), "--source-query=" + query, "--source-timeout=5m", "--request-timeout=10m", "--refresh-ahead=0"}, more...)
 }
 
 // item is what a batch answers for a key.

@@ -78,7 +78,7 @@ func start(t *testing.T, flags ...string) *instance {
 	in := &instance{t: t, log: &syncBuffer{}, client: &http.Client{Transport: &http.Transport{}}}
 	address, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
-		args := append([]string{"serve", "--addr=127.0.0.1:0", "--ttl=1h"}, flags...)
+		args := append([]string{"serve", "--addr=127.0.0.1:0", "--ttl=1h", "--source-timeout=5m", "--request-timeout=10m"}, flags...)
 		ended <- run(ctx, args, io.Discard, in.log, func(a net.Addr) { address <- a })
 	}()
 	in.stop = sync.OnceValue(func() error {
