@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 
 	"github.com/multi-layer-cache/multi-layer-cache/domain"
 )
@@ -13,7 +12,10 @@ import (
 func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanation {
 	var x domain.Explanation
 	x.L1.Copy, _ = s.l1.Peek(key)
-	x.L2.Copy, _, x.L2.Err = s.l2.Get(ctx, key)
+	found, _, err := s.l2.Get(ctx, key)
+	if x.L2.Err = err; err == nil {
+		x.L2.Copy = found
+	}
 	x.Lease = s.locker.State(ctx, key)
 	if state, ok := s.calls.State(callKey{key, anyCopy}); ok {
 		x.Call = domain.CallState{Under: true, Waiters: state.Waiters, Since: state.Age}
@@ -30,12 +32,12 @@ func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanatio
 		x.RefreshChance = nearest.RefreshChance(s.opts.RefreshAhead)
 	}
 	x.Purges = s.purges.mark()
-	x.Next = s.next(x)
+	x.Next = s.next(x, s.leavesToL1(key, found, err))
 	return x
 }
 
-// next follows the path of Get.
-func (s *Service) next(x domain.Explanation) domain.Step {
+// next follows the path of Get, for which L2 may leave the answer to L1.
+func (s *Service) next(x domain.Explanation, leaves bool) domain.Step {
 	switch {
 	case x.L1.Fresh() && s.trusts(x.L1.Copy):
 		return domain.StepL1Hit
@@ -45,7 +47,7 @@ func (s *Service) next(x domain.Explanation) domain.Step {
 		return domain.StepJoin
 	case x.L2.Fresh():
 		return domain.StepL2Hit
-	case x.L1.Fresh() && x.L2.Err != nil && !errors.Is(x.L2.Err, domain.ErrUndecodable): // nobody can verify it
+	case x.L1.Fresh() && leaves:
 		return domain.StepL1Hit
 	case s.mayServeStale(x.L2.Copy):
 		return domain.StepStale

@@ -163,22 +163,18 @@ func (i *inspector) differs(ctx context.Context, s suspect) bool {
 		return false
 	}
 	i.counts.total.Add(1)
-	if same(first, s.entry) {
+	if first.SameValue(s.entry) {
 		return false
 	}
 	second, ok := i.ask(ctx, s.key)
 	if !ok {
 		return false
 	}
-	if !same(first, second) {
+	if !first.SameValue(second) {
 		i.counts.volatile.Add(1)
 		return false
 	}
 	return true
-}
-
-func same(a, b *domain.Entry) bool {
-	return a.Missing() == b.Missing() && a.Body() == b.Body() && a.ContentType() == b.ContentType()
 }
 
 // ask returns what the source has, if there is a slot that nobody wants and it answers.

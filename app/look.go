@@ -22,14 +22,13 @@ func (s *Service) needsVerifying(held domain.Copy, d domain.Constraints) bool {
 
 // look returns the copy that L2 has, which may be stale, and promotes it if it is
 // fresh. A failing layer is a counted miss; the error is for callers to whom it makes
-// a difference that L2 did not say so.
+// a difference that L2 did not say so: see leavesToL1.
 func (s *Service) look(ctx context.Context, key domain.Key) (domain.Copy, error) {
 	since := s.l1.Epoch(key)
 	found, _, err := s.l2.Get(ctx, key)
 	if err != nil {
-		err = s.unread(ctx, key, err)
-		if errors.Is(err, errPurgesUnknown) && !s.holdsThat(key, found) {
-			err = nil // L2 did answer: nothing that is older may
+		if err = s.unread(ctx, key, err); !s.leavesToL1(key, found, err) {
+			err = nil
 		}
 		return domain.Copy{}, err
 	}
@@ -61,10 +60,18 @@ func (s *Service) lookMany(ctx context.Context, keys []domain.Key) []foundAt {
 	return all
 }
 
-// holdsThat reports whether L1 has the value that was found.
-func (s *Service) holdsThat(key domain.Key, found domain.Copy) bool {
-	held, _ := s.l1.Peek(key)
-	return held.Entry.SameValue(found.Entry)
+// leavesToL1 reports whether err says that L2 cannot tell what it has of key, so that a
+// copy in L1 answers unverified. When only the record of purges cannot be read, L2 does
+// tell whether that copy is the last.
+func (s *Service) leavesToL1(key domain.Key, found domain.Copy, err error) bool {
+	switch {
+	case err == nil || errors.Is(err, domain.ErrUndecodable):
+		return false
+	case errors.Is(err, errPurgesUnknown):
+		held, _ := s.l1.Peek(key)
+		return held.Entry.SameValue(found.Entry)
+	}
+	return true
 }
 
 // unread counts that L2 did not return what it has. What cannot be decoded is a miss.

@@ -357,20 +357,21 @@ func TestWhenTheRecordOfPurgesIsUnknownL2DecidesAgainstMemory(t *testing.T) {
 	for name, c := range map[string]struct {
 		change  func(*fleet, domain.Key) error // in L2, which is not heard of
 		outcome domain.Outcome
+		next    domain.Step
 		body    string
 	}{
 		"L2 has the same": {
-			func(*fleet, domain.Key) error { return nil }, domain.L1Hit, "value of call 1",
+			func(*fleet, domain.Key) error { return nil }, domain.L1Hit, domain.StepL1Hit, "value of call 1",
 		},
 		"L2 has nothing": {
 			func(f *fleet, key domain.Key) error {
 				return f.l2.Invalidate(context.Background(), key, domain.Invalidation{})
-			}, domain.Loaded, "value of call 2",
+			}, domain.Loaded, domain.StepLoad, "value of call 2",
 		},
 		"L2 has another value": {
 			func(f *fleet, key domain.Key) error {
 				return f.l2.Put(context.Background(), key, domain.NewEntry(domain.Value{Body: "put", Tags: domain.Tags{"a"}}, time.Minute, 0))
-			}, domain.Loaded, "value of call 2",
+			}, domain.Loaded, domain.StepLoad, "value of call 2",
 		},
 	} {
 		for way, get := range map[string]func(*fleet, domain.Key) (domain.Answer, error){
@@ -392,6 +393,7 @@ func TestWhenTheRecordOfPurgesIsUnknownL2DecidesAgainstMemory(t *testing.T) {
 					f.bus(0).connected.Store(false)
 					f.purger.fails.Store(true)
 					require.NoError(t, c.change(f, key))
+					require.Equal(t, c.next, f.services[0].Explain(context.Background(), key).Next)
 					got, err := get(f, key)
 					require.NoError(t, err)
 					require.Equal(t, c.outcome, got.Outcome)
