@@ -54,12 +54,13 @@ func onDatabase(t *testing.T, name, dsn string) {
 		d.exec(statement)
 	}
 	for what, test := range map[string]func(*testing.T, *database){
-		"triggers name the keys of rows":            triggersNameKeys,
-		"what was not applied comes again":          unappliedComesAgain,
-		"more rows than the limit are all":          tooManyAreAll,
-		"versions are those of the rows":            versionsOfRows,
-		"rows that are committed late are not lost": lateCommits,
-		"no row of concurrent writers is lost":      concurrentWriters,
+		"triggers name the keys of rows":                triggersNameKeys,
+		"what was not applied comes again":              unappliedComesAgain,
+		"more rows than the limit are all":              tooManyAreAll,
+		"versions are those of the rows":                versionsOfRows,
+		"rows that are committed late are not lost":     lateCommits,
+		"a transaction that stays open holds up nobody": openTransaction,
+		"no row of concurrent writers is lost":          concurrentWriters,
 	} {
 		t.Run(what, func(t *testing.T) {
 			d := &database{t: t, Pool: pool}
@@ -277,6 +278,24 @@ func lateCommits(t *testing.T, d *database) {
 			f.keys(id) // before the next one is committed
 		}
 	}
+}
+
+// Several rows are removed at once, beside one that is not committed.
+func openTransaction(t *testing.T, d *database) {
+	if d.Kind() == "sqlite" {
+		return // has one writer at a time
+	}
+	d.exec("INSERT INTO products VALUES (1, 'x'), (2, 'x'), (3, 'x')")
+	tx, err := d.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), "INSERT INTO products VALUES (4, 'x')")
+	require.NoError(t, err)
+	f := d.follow(t, d.feed())
+	f.keys("1", "2", "3")
+	d.exec("INSERT INTO products VALUES (5, 'x')")
+	f.keys("5") // which is read when the others have been removed
+	require.NoError(t, tx.Commit())
+	f.keys("4")
 }
 
 // Many writers, whose order of commits nobody knows.

@@ -15,25 +15,28 @@ type dialect struct {
 	age    string // seconds since changed_at
 	limit  string // of n rows
 	remove string // rows of a table by a list of numbers
+	comma  string // in that list
 }
 
 func dialects(kind string) (d dialect, known bool) {
-	const limit, remove = "LIMIT %d", "DELETE FROM %s WHERE seq IN (%s)"
+	const limit, remove, comma = "LIMIT %d", "DELETE FROM %s WHERE seq IN (%s)", ","
 	switch kind {
 	case "postgres":
-		return dialect{"extract(epoch FROM clock_timestamp() - c.changed_at)", limit, remove}, true
+		return dialect{"extract(epoch FROM clock_timestamp() - c.changed_at)", limit, remove, comma}, true
 	case "mysql":
 		return dialect{
 			"TIMESTAMPDIFF(MICROSECOND, c.changed_at, CURRENT_TIMESTAMP(6)) / 1000000", limit,
-			// A scan, which a small table tempts to, would wait for rows that are not committed.
-			"DELETE c FROM %s AS c FORCE INDEX (PRIMARY) WHERE c.seq IN (%s)",
+			// Row by row: a scan, which a small table tempts to, whatever index is forced,
+			// would wait for rows that are not committed.
+			"DELETE c FROM (SELECT %[2]s AS seq) AS read_rows STRAIGHT_JOIN %[1]s AS c FORCE INDEX (PRIMARY) ON c.seq = read_rows.seq",
+			" AS seq UNION ALL SELECT ",
 		}, true
 	case "sqlite":
-		return dialect{"(julianday('now') - julianday(c.changed_at)) * 86400", limit, remove}, true
+		return dialect{"(julianday('now') - julianday(c.changed_at)) * 86400", limit, remove, comma}, true
 	case "oracle":
 		return dialect{
 			"(CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - CAST(SYS_EXTRACT_UTC(c.changed_at) AS DATE)) * 86400",
-			"FETCH FIRST %d ROWS ONLY", remove,
+			"FETCH FIRST %d ROWS ONLY", remove, comma,
 		}, true
 	}
 	return dialect{}, false
@@ -164,7 +167,7 @@ func (f *Feed) remove(ctx context.Context, rows []row) error {
 		var list strings.Builder
 		for i, r := range some {
 			if i > 0 {
-				list.WriteByte(',')
+				list.WriteString(f.dialect.comma)
 			}
 			list.WriteString(strconv.FormatInt(r.seq, 10))
 		}
