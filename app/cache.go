@@ -61,9 +61,9 @@ func (s *Service) getFarther(ctx context.Context, key domain.Key, held domain.Co
 		return domain.Answer{Outcome: domain.Abandoned}, context.Cause(ctx)
 	}
 	if d.OnlyIfCached || d.MaxStale > 0 { // nobody shares what such a request finds
-		found, err := s.look(ctx, key)
+		found, err := s.look(ctx, key, held.Entry)
 		if err != nil && s.needsVerifying(held, d) {
-			found, err = s.look(ctx, key)
+			found, err = s.look(ctx, key, held.Entry)
 		}
 		switch {
 		case s.calls.Closed():

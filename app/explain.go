@@ -32,7 +32,7 @@ func (s *Service) Explain(ctx context.Context, key domain.Key) domain.Explanatio
 		x.RefreshChance = nearest.RefreshChance(s.opts.RefreshAhead)
 	}
 	x.Purges = s.purges.mark()
-	x.Next = s.next(x, s.leavesToL1(key, found, err))
+	x.Next = s.next(x, leavesToL1(x.L1.Entry, found.Entry, err))
 	return x
 }
 

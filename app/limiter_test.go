@@ -232,28 +232,40 @@ func TestTheLimitFollowsTheCapacityOfTheSource(t *testing.T) {
 	require.LessOrEqual(t, limits[len(limits)*95/100], 16)
 }
 
-// awaitProbe returns when the limit has just been halved to measure what is usual, which
-// happens while it is used.
-func (l *limited) awaitProbe() {
-	for before := 0; ; time.Sleep(time.Millisecond) {
+// changedWhileMeasured has the source change when the limit has just been halved to measure
+// what is usual. It returns the least limit within forty seconds of that, and what share of
+// its capacity the source works then, and the greatest limit.
+func changedWhileMeasured(t *testing.T, capacity int, change func(*server)) (least int, share float64, greatest int) {
+	t.Helper()
+	s := &server{capacity: capacity, takes: 200 * time.Millisecond}
+	l := runLimited(t, s, 150)
+	l.during(10 * time.Second)
+	l.awaitProbe(t)
+	change(s)
+	_, least, _ = l.during(40 * time.Second)
+	share, _, greatest = l.during(20 * time.Second)
+	t.Logf("limit at least %d, then at most %d, share %.3f", least, greatest, share)
+	return least, share, greatest
+}
+
+// awaitProbe returns when the limit has just been halved.
+func (l *limited) awaitProbe(t *testing.T) {
+	t.Helper()
+	before := 0
+	for range time.Minute / time.Millisecond {
 		now := l.Activity().SourceSlots
 		if now <= before/2 {
 			return
 		}
 		before = now
+		time.Sleep(time.Millisecond)
 	}
+	require.FailNow(t, "it is not measured what is usual")
 }
 
 func TestTheLimitFollowsACapacityThatFallsWhileItIsMeasured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{capacity: 40, takes: 200 * time.Millisecond}
-		l := runLimited(t, s, 150)
-		l.during(10 * time.Second)
-		l.awaitProbe()
-		s.resize(4)
-		l.during(40 * time.Second)
-		share, least, greatest := l.during(20 * time.Second)
-		t.Logf("share %.3f limit %d to %d", share, least, greatest)
+		_, share, greatest := changedWhileMeasured(t, 40, func(s *server) { s.resize(4) })
 		require.GreaterOrEqual(t, share, 0.93)
 		require.LessOrEqual(t, greatest, 20)
 	})
@@ -261,14 +273,8 @@ func TestTheLimitFollowsACapacityThatFallsWhileItIsMeasured(t *testing.T) {
 
 func TestASourceThatIsSlowerForGoodWhileItIsMeasuredIsNotCalledLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{capacity: 100, takes: 200 * time.Millisecond}
-		l := runLimited(t, s, 150)
-		l.during(10 * time.Second)
-		l.awaitProbe()
-		s.slowDown(480 * time.Millisecond)
-		l.during(20 * time.Second)
-		share, least, greatest := l.during(20 * time.Second)
-		t.Logf("share %.3f limit %d to %d", share, least, greatest)
+		least, share, _ := changedWhileMeasured(t, 100, func(s *server) { s.slowDown(480 * time.Millisecond) })
+		require.GreaterOrEqual(t, least, 25, "some halvings, until two agree")
 		require.GreaterOrEqual(t, share, 0.93)
 	})
 }

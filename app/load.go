@@ -51,7 +51,7 @@ func (c *call) lookFirst(ctx context.Context) (domain.Copy, error) {
 
 func (c *call) look(ctx context.Context) (domain.Copy, error) {
 	asked := time.Now()
-	found, err := c.s.look(ctx, c.key)
+	found, err := c.s.look(ctx, c.key, c.held)
 	if err == nil {
 		c.lookedAt = asked
 	}

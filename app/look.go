@@ -22,12 +22,12 @@ func (s *Service) needsVerifying(held domain.Copy, d domain.Constraints) bool {
 
 // look returns the copy that L2 has, which may be stale, and promotes it if it is
 // fresh. A failing layer is a counted miss; the error is for callers to whom it makes
-// a difference that L2 did not say so: see leavesToL1.
-func (s *Service) look(ctx context.Context, key domain.Key) (domain.Copy, error) {
+// a difference that L2 did not say so about what L1 held: see leavesToL1.
+func (s *Service) look(ctx context.Context, key domain.Key, held *domain.Entry) (domain.Copy, error) {
 	since := s.l1.Epoch(key)
 	found, _, err := s.l2.Get(ctx, key)
 	if err != nil {
-		if err = s.unread(ctx, key, err); !s.leavesToL1(key, found, err) {
+		if err = s.unread(ctx, key, err); !leavesToL1(held, found.Entry, err) {
 			err = nil
 		}
 		return domain.Copy{}, err
@@ -60,16 +60,15 @@ func (s *Service) lookMany(ctx context.Context, keys []domain.Key) []foundAt {
 	return all
 }
 
-// leavesToL1 reports whether err says that L2 cannot tell what it has of key, so that a
-// copy in L1 answers unverified. When only the record of purges cannot be read, L2 does
-// tell whether that copy is the last.
-func (s *Service) leavesToL1(key domain.Key, found domain.Copy, err error) bool {
+// leavesToL1 reports whether err says that L2 cannot tell what it has, so that what L1
+// held answers unverified. When only the record of purges cannot be read, L2 does tell
+// whether that is the last value.
+func leavesToL1(held, found *domain.Entry, err error) bool {
 	switch {
 	case err == nil || errors.Is(err, domain.ErrUndecodable):
 		return false
 	case errors.Is(err, errPurgesUnknown):
-		held, _ := s.l1.Peek(key)
-		return held.Entry.SameValue(found.Entry)
+		return held.SameValue(found)
 	}
 	return true
 }

@@ -70,7 +70,7 @@ func (s *Service) fetch(ctx context.Context, keys []domain.Key) (f fetched) {
 		some = clones(some)
 		for n, found := range s.lookMany(ctx, some) {
 			if found.Large {
-				found.Copy, found.Err = s.look(ctx, some[n])
+				found.Copy, found.Err = s.look(ctx, some[n], nil)
 			}
 			if found.Err != nil {
 				f.err = found.Err

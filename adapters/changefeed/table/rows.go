@@ -12,17 +12,17 @@ import (
 
 // dialect is what is different between databases.
 type dialect struct {
-	age    string // seconds since changed_at
-	limit  string // of n rows
-	remove string // rows of a table by a list of numbers
-	comma  string // in that list
+	age     string // seconds since changed_at
+	limit   string // of n rows
+	remove  string // rows of a table by a list of numbers
+	between string // two of them
 }
 
 func dialects(kind string) (d dialect, known bool) {
-	const limit, remove, comma = "LIMIT %d", "DELETE FROM %s WHERE seq IN (%s)", ","
+	const limit, remove, between = "LIMIT %d", "DELETE FROM %s WHERE seq IN (%s)", ","
 	switch kind {
 	case "postgres":
-		return dialect{"extract(epoch FROM clock_timestamp() - c.changed_at)", limit, remove, comma}, true
+		return dialect{"extract(epoch FROM clock_timestamp() - c.changed_at)", limit, remove, between}, true
 	case "mysql":
 		return dialect{
 			"TIMESTAMPDIFF(MICROSECOND, c.changed_at, CURRENT_TIMESTAMP(6)) / 1000000", limit,
@@ -32,11 +32,11 @@ func dialects(kind string) (d dialect, known bool) {
 			" AS seq UNION ALL SELECT ",
 		}, true
 	case "sqlite":
-		return dialect{"(julianday('now') - julianday(c.changed_at)) * 86400", limit, remove, comma}, true
+		return dialect{"(julianday('now') - julianday(c.changed_at)) * 86400", limit, remove, between}, true
 	case "oracle":
 		return dialect{
 			"(CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - CAST(SYS_EXTRACT_UTC(c.changed_at) AS DATE)) * 86400",
-			"FETCH FIRST %d ROWS ONLY", remove, comma,
+			"FETCH FIRST %d ROWS ONLY", remove, between,
 		}, true
 	}
 	return dialect{}, false
@@ -167,7 +167,7 @@ func (f *Feed) remove(ctx context.Context, rows []row) error {
 		var list strings.Builder
 		for i, r := range some {
 			if i > 0 {
-				list.WriteString(f.dialect.comma)
+				list.WriteString(f.dialect.between)
 			}
 			list.WriteString(strconv.FormatInt(r.seq, 10))
 		}
