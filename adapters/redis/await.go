@@ -15,51 +15,51 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 	// Before asking, so that no wake-up can come in between.
 	woken, forget := l.bus.wakes.await(key)
 	defer forget()
-	return woken.ends(ctx, func(ctx context.Context) (held string, left time.Duration, err error) {
-		return l.leaveWord(ctx, key)
+	return woken.ends(ctx, l.client.timeout, func(ctx context.Context, again bool) (held string, left time.Duration, err error) {
+		return l.leaveWord(ctx, key, again)
 	})
 }
 
-// ends waits for the end of the lease that leaveWord tells of.
-func (w *wake) ends(ctx context.Context, leaveWord func(context.Context) (held string, left time.Duration, err error)) (ports.Ending, error) {
-	lease, stood, expires := "", time.Time{}, time.Time{}
+// ends waits for the end of the lease that leaveWord tells of. When that, asked again,
+// says that nobody holds it, a wake-up is on its way: that of the end, else one sent then.
+// It may take as long as a call.
+func (w *wake) ends(ctx context.Context, timeout time.Duration, leaveWord func(ctx context.Context, again bool) (held string, left time.Duration, err error)) (ports.Ending, error) {
+	lease, stood := "", time.Time{}
 	for ctx.Err() == nil {
 		asked := time.Now()
-		held, left, err := leaveWord(context.WithoutCancel(ctx))
+		held, left, err := leaveWord(context.WithoutCancel(ctx), lease != "")
 		switch {
 		case ctx.Err() != nil:
 			continue
 		case err != nil:
 			return ports.Ending{}, err
+		case held == "" && lease == "":
+			return ports.Ending{}, nil
 		case held == "":
-			if time.Now().Before(expires) { // ended, not expired: the wake-up has been sent, unless Redis lost the lease
-				w.soon(ctx)
-			}
+			w.within(ctx, timeout)
 			return w.endingOf(lease, stood), nil
 		}
 		if lease == "" {
 			w.left.Add(1)
 		}
-		lease, stood, expires = held, asked, asked.Add(left)
-		poll := time.NewTimer(pollAfter(left))
-		select {
-		case <-w.called:
-			poll.Stop()
+		lease, stood = held, asked
+		if w.within(ctx, pollAfter(left)) {
 			return w.endingOf(lease, stood), nil
-		case <-ctx.Done():
-			poll.Stop()
-		case <-poll.C:
 		}
 	}
 	return ports.Ending{}, ctx.Err()
 }
 
 // leaveWord has this instance woken at the end of the lease of key, and returns that
-// lease and for how long it stands; none when nobody holds it.
-func (l *Locker) leaveWord(ctx context.Context, key domain.Key) (held string, left time.Duration, err error) {
-	n := namesOf(l.client.prefix, key)
+// lease and for how long it stands; none when nobody holds it. If it is called again it is
+// woken then, too.
+func (l *Locker) leaveWord(ctx context.Context, key domain.Key, again bool) (held string, left time.Duration, err error) {
+	n, freed := namesOf(l.client.prefix, key), ""
+	if again {
+		freed = key.String()
+	}
 	cmd, err := l.client.run(ctx, awaitScript, leases, []string{n.lock, n.waiters},
-		l.opts.TTL.Milliseconds(), l.client.own(), waitersTTL.Milliseconds())
+		l.opts.TTL.Milliseconds(), l.client.own(), waitersTTL.Milliseconds(), freed)
 	if err != nil {
 		return "", 0, fmt.Errorf("redis await: %w", err)
 	}

@@ -72,7 +72,9 @@ func TestAFillLeavesTheValueWithItsTTLAndNothingElse(t *testing.T) {
 
 func TestAMissedWakeUpIsMadeUpForByThePoll(t *testing.T) {
 	t.Parallel()
-	in := open(t, redistest.Start(t).URL(), times)
+	o := options(redistest.Start(t).URL())
+	o.Timeout = time.Hour // which the waiter does not wait for
+	in := instanceOf(t, o, times)
 	key := parse(t, "k")
 	awaitListening(t, in)
 	_, err := in.locker.Acquire(t.Context(), key)
@@ -96,20 +98,6 @@ func TestASubscriptionThatBrokeMakesWaitersLookAgain(t *testing.T) {
 	require.NoError(t, in.client.rdb.Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub").Err())
 	require.Zero(t, <-waiting)
 	awaitListening(t, in)
-}
-
-func TestAServerThatDiesMakesWaitersLookAgain(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	in := open(t, server.URL(), times)
-	key := parse(t, "k")
-	awaitListening(t, in)
-	_, err := in.locker.Acquire(t.Context(), key)
-	require.NoError(t, err)
-	waiting := waitFor(t, in, key)
-	server.Kill()
-	// A poll would come later, and with the error of its connection.
-	require.Zero(t, <-waiting)
 }
 
 // It would block the key for its TTL, which is an hour, with nobody loading.

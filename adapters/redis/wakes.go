@@ -42,19 +42,17 @@ func (w *wake) endingOf(lease string, stood time.Time) ports.Ending {
 	return ending
 }
 
-// overtaken is by how much a reply may be ahead of a wake-up that was sent before, on
-// another connection.
-const overtaken = 100 * time.Millisecond
-
-// soon waits for the wake-up for as long as it may be overtaken by a reply.
-func (w *wake) soon(ctx context.Context) {
-	late := time.NewTimer(overtaken)
+// within waits for the wake-up for at most d, and reports whether it came.
+func (w *wake) within(ctx context.Context, d time.Duration) bool {
+	late := time.NewTimer(d)
 	defer late.Stop()
 	select {
 	case <-w.called:
+		return true
 	case <-late.C:
 	case <-ctx.Done():
 	}
+	return false
 }
 
 // await registers for the next wake-up for key. The caller calls forget when it waits

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -64,26 +63,20 @@ func TestWaitersReceiveWhatAFillStores(t *testing.T) {
 			o.Timeout, o.CompressAbove = patience, c.compressAbove
 			there, here := instanceOf(t, o, times), join(t, server.URL())
 			e := domain.NewEntry(domain.Value{Body: strings.Repeat("v", c.bytes)}, time.Minute, 0)
-			// A waiter that asks just as the lease ends may not be told.
-			for attempt := range 10 {
-				key := parse(t, fmt.Sprint(name, attempt))
-				lease, err := there.locker.Acquire(t.Context(), key)
-				require.NoError(t, err)
-				began := time.Now()
-				waiting := waitFor(t, here.instance, key)
-				require.NoError(t, there.store.Fill(t.Context(), key, e, lease))
-				switch ending := <-waiting; {
-				case c.told && ending.Stored.Entry == nil && attempt < 9:
-					continue
-				case c.told:
-					require.Equal(t, e, ending.Stored.Entry)
-					require.Greater(t, ending.Stored.Remaining, time.Minute-time.Since(began))
-					require.LessOrEqual(t, ending.Stored.Remaining, time.Minute)
-				default:
-					require.Zero(t, ending)
-				}
+			key := parse(t, name)
+			lease, err := there.locker.Acquire(t.Context(), key)
+			require.NoError(t, err)
+			began := time.Now()
+			waiting := waitFor(t, here.instance, key)
+			require.NoError(t, there.store.Fill(t.Context(), key, e, lease))
+			ending := <-waiting
+			if !c.told {
+				require.Zero(t, ending)
 				return
 			}
+			require.Equal(t, e, ending.Stored.Entry)
+			require.Greater(t, ending.Stored.Remaining, time.Minute-time.Since(began))
+			require.LessOrEqual(t, ending.Stored.Remaining, time.Minute)
 		})
 	}
 }
@@ -131,19 +124,20 @@ func TestAWaiterIsNotToldTheEndingOfALeaseBefore(t *testing.T) {
 	require.Zero(t, <-second, "it looks again")
 }
 
-// The server has sent the wake-up when it says that a lease is gone before its time, but on
-// another connection.
-func TestAWakeUpThatAReplyHasOvertakenIsWaitedForShortly(t *testing.T) {
-	failed := ports.Ending{Failure: domain.ErrTimeout}
+// The server has sent the wake-up when it says that the lease is gone, but on another
+// connection.
+func TestAWakeUpThatAReplyHasOvertakenIsWaitedFor(t *testing.T) {
+	const timeout = time.Second
+	failed := wakeUp{key: "k", lease: "lease", ending: ports.Ending{Failure: domain.ErrTimeout}}
 	for name, c := range map[string]struct {
-		lease time.Duration // as long as the first reply says that it stands
-		late  time.Duration // after the second one, the wake-up
-		waits time.Duration // after that reply
+		says  wakeUp
+		late  time.Duration // after the reply, the wake-up
+		waits time.Duration // after the reply
 		want  ports.Ending
 	}{
-		"it comes late":              {time.Minute, overtaken / 2, overtaken / 2, failed},
-		"it does not come":           {time.Minute, time.Hour, overtaken, ports.Ending{}},
-		"nobody has ended the lease": {time.Second / 2, overtaken / 2, 0, ports.Ending{}},
+		"it comes late":              {failed, timeout / 2, timeout / 2, failed.ending},
+		"it does not come":           {failed, time.Hour, timeout, ports.Ending{}},
+		"nobody has ended the lease": {wakeUp{key: "k"}, time.Millisecond, time.Millisecond, ports.Ending{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -151,12 +145,12 @@ func TestAWakeUpThatAReplyHasOvertakenIsWaitedForShortly(t *testing.T) {
 				next, forget := w.await(parse(t, "k"))
 				defer forget()
 				var gone time.Time
-				got, err := next.ends(t.Context(), func(context.Context) (string, time.Duration, error) {
-					if next.left.Load() == 0 {
-						return "lease", c.lease, nil
+				got, err := next.ends(t.Context(), timeout, func(_ context.Context, again bool) (string, time.Duration, error) {
+					if !again {
+						return "lease", time.Minute, nil
 					}
 					gone = time.Now()
-					time.AfterFunc(c.late, func() { w.call(wakeUp{key: "k", lease: "lease", ending: failed}) })
+					time.AfterFunc(c.late, func() { w.call(c.says) })
 					return "", 0, nil
 				})
 				require.NoError(t, err)
@@ -165,4 +159,33 @@ func TestAWakeUpThatAReplyHasOvertakenIsWaitedForShortly(t *testing.T) {
 			})
 		})
 	}
+}
+
+// However late it is: the server sends another one after it.
+func TestAWaiterThatFindsTheLeaseFreeHasBeenToldHowItEnded(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	o := options(proxy.URL())
+	o.Timeout = patience
+	here, there := instanceOf(t, o, times), join(t, server.URL())
+	awaitListening(t, here)
+	key := parse(t, "k")
+	lease, err := there.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	waiting := waitFor(t, here, key)
+	second := there.client.rdb.Subscribe(t.Context(), here.client.own())
+	defer func() { require.NoError(t, second.Close()) }()
+	_, err = second.Receive(t.Context())
+	require.NoError(t, err)
+	late := proxy.HoldMessage("k\x00")
+	require.NoError(t, there.locker.Release(t.Context(), key, lease, ports.Ending{Failure: domain.ErrTimeout}))
+	awaitClosed(t, late.Begun)
+	for message := ""; message != "k"; { // it has asked
+		m, err := second.ReceiveMessage(t.Context())
+		require.NoError(t, err)
+		message = m.Payload
+	}
+	late.Deliver()
+	require.Equal(t, ports.Ending{Failure: domain.ErrTimeout}, <-waiting)
 }
