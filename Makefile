@@ -30,6 +30,9 @@ PARALLEL  := -parallel 8
 # A machine may be busy with other things: only what hangs takes that long.
 PATIENCE  := -timeout 25m
 
+# Matches the tests in files with a build constraint that begins like that.
+constrained = ^($(shell grep -rl --include='*_test.go' 'go:build $(1)' . | xargs grep -oh '^func Test[A-Za-z0-9]*' | cut -d ' ' -f 2 | paste -sd '|' -))$$
+
 # Shows what fails and counts what is skipped. Its status is that of go test.
 SUMMARY = { $(1) 2>&1; echo "go test ended with status $$?"; } | awk $(2) -f .ci/summary.awk
 
@@ -54,9 +57,9 @@ test: ## run the tests, and count those that are skipped; TESTFLAGS=-race for th
 	@$(call SUMMARY,go test -v $(PARALLEL) $(PATIENCE) $(TESTFLAGS) ./...)
 
 .PHONY: test-fleet
-test-fleet: ## run the long tests of several processes on a real Redis (15 minutes); TESTFLAGS=-race for the race detector
+test-fleet: ## run the long tests of several processes on a real Redis, which make test leaves out; TESTFLAGS=-race for the race detector
 	@command -v redis-server >/dev/null || { echo "test-fleet needs redis-server (Debian: apt-get install redis-server redis-sentinel)"; exit 1; }
-	@$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -tags fleet -run Fleet $(PATIENCE) ./adapters/redis ./cmd/mlcache ./cmd/mlcache/edge,-v proof=1)
+	@$(call SUMMARY,go test -v -count=1 $(PARALLEL) $(TESTFLAGS) -tags fleet -run '$(call constrained,fleet)' $(PATIENCE) ./adapters/redis ./cmd/mlcache ./cmd/mlcache/edge,-v proof=1)
 
 .PHONY: test-fleet-long
 test-fleet-long: ## run those with faults at random for ten minutes each; MLCACHE_TEST_SOAK_SEED=n for other faults
@@ -226,12 +229,9 @@ bench-stampede: ## compare what reaches the source with other loaders on a real 
 bench-sql: ## compare a thousand cold rows of PostgreSQL through the cache with one statement written by hand (1 minute)
 	go test -run '^$$' -bench Rows -benchtime 200x ./adapters/sqlsource ./cmd/mlcache
 
-# The tests in files that are not built with the race detector.
-NORACE = $(shell grep -rl --include='*_test.go' 'go:build !race' . | xargs grep -oh '^func Test[A-Za-z0-9]*' | cut -d ' ' -f 2 | paste -sd '|' -)
-
 .PHONY: bench-smoke
 bench-smoke: ## run the benchmarks of the hot path briefly, and the tests that the race detector leaves out, which fail if it allocates more than it should
-	go test -count=1 -run '^($(NORACE))$$' -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./adapters/mlcache ./app ./adapters/httpapi
+	go test -count=1 -run '$(call constrained,!race)' -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./adapters/mlcache ./app ./adapters/httpapi
 
 .PHONY: replay
 replay: ## print hit ratios over a trace: make replay TRACE=file CAPACITY=n[,n...]
