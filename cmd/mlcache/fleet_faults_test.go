@@ -24,7 +24,7 @@ func TestFleetAnswersInBoundedTimeWhateverTheOriginDoes(t *testing.T) {
 		"fails": {"1m", http.StatusBadGateway, map[string]func(*cachetest.Origin, http.ResponseWriter, *http.Request){
 			"status": cachetest.Fail, "too-much": cachetest.TooMuch, "too-much-bit-by-bit": cachetest.TooMuchBitByBit, "half-a-body": cachetest.Half,
 		}},
-		"hangs": {"2s", http.StatusGatewayTimeout, map[string]func(*cachetest.Origin, http.ResponseWriter, *http.Request){
+		"hangs": {"5s", http.StatusGatewayTimeout, map[string]func(*cachetest.Origin, http.ResponseWriter, *http.Request){
 			"hangs": cachetest.Hang, "ignores-the-end": cachetest.Ignore, "half-a-body-and-hangs": cachetest.HalfAndHang,
 		}},
 	} {
