@@ -66,7 +66,7 @@ func TestTheHealthcheckAsksByTLS(t *testing.T) {
 // A profile may take longer than a request may take to arrive.
 func TestAProfileLastsAsLongAsItIsAskedTo(t *testing.T) {
 	t.Parallel()
-	p := start(t, "MLCACHE_ADMIN_ADDR=127.0.0.1:0", "MLCACHE_REQUEST_TIMEOUT=1ms")
+	p := start(t, "MLCACHE_ADMIN_ADDR=127.0.0.1:0", "MLCACHE_REQUEST_TIMEOUT=1s")
 	began := time.Now()
 	a := p.admin().get("/debug/pprof/profile?seconds=7")
 	require.Equal(t, http.StatusOK, a.status)

@@ -140,13 +140,15 @@ func TestBodiesBeyondTheBudgetAreRefused(t *testing.T) {
 			refused <- string(all)
 		}()
 	}
-	select {
-	case got := <-refused:
-		require.Contains(t, got, "HTTP/1.1 503 ")
-		require.Contains(t, got, "Retry-After: ")
-	case <-time.After(patience):
-		require.FailNow(t, "all bodies are taken")
+	got := ""
+	for end := time.After(patience); !strings.Contains(got, "HTTP/1.1 503 "); { // some come too late on a busy machine
+		select {
+		case got = <-refused:
+		case <-end:
+			require.FailNow(t, "all bodies are taken")
+		}
 	}
+	require.Contains(t, got, "Retry-After: ")
 	a := p.do("POST", "/batch", `{"keys":[]}`, asJSON)
 	require.Equal(t, http.StatusOK, a.status, "small bodies still are taken")
 	p.modest()
@@ -202,7 +204,7 @@ func TestAClientThatHasLeftIsToldFromOneThatIsHalfClosed(t *testing.T) {
 		eventually(t, "the load begins", func() bool { return p.counted("source_calls_under_way") == 1 })
 		conn.Close()
 		eventually(t, "the load ends", func() bool { return p.counted("source_calls_under_way") == 0 })
-		require.Equal(t, abandoned+1, p.counted("abandoned"))
+		eventually(t, "the request counts as abandoned", func() bool { return p.counted("abandoned") == abandoned+1 })
 	}
 	p.modest()
 

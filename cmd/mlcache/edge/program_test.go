@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/multi-layer-cache/multi-layer-cache/cmd/mlcache/prove"
 )
 
 // binary is the program, built once for all tests.
@@ -182,7 +184,7 @@ func (p *program) peak() int { p.t.Helper(); return p.memory("VmHWM") }
 // dial returns a raw connection to the program.
 func (p *program) dial() net.Conn {
 	p.t.Helper()
-	conn, err := net.Dial("tcp", p.addr)
+	conn, err := prove.Dial(p.t.Context(), "tcp", p.addr)
 	require.NoError(p.t, err)
 	p.t.Cleanup(func() { conn.Close() })
 	return conn
