@@ -3,7 +3,6 @@ package app_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -151,38 +150,6 @@ func within(t *testing.T, name string) domain.Key {
 	t.Helper()
 	line := "GET " + name + strings.Repeat("?", 1<<20)
 	return mustKey(t, line[4:4+len(name)])
-}
-
-func TestKeysThatAreKeptKeepOnlyTheirOwnBytes(t *testing.T) {
-	const n = 100
-	load := func(_ context.Context, call int64) (domain.Value, error) {
-		if call%2 == 0 {
-			return domain.Value{}, errors.New("no") // and noted for the cool-down
-		}
-		return domain.Value{Body: "v"}, nil
-	}
-	for how, do := range map[string]func(*app.Service, domain.Key){
-		"get": func(s *app.Service, k domain.Key) { _, _ = s.Get(t.Context(), k) },
-		"no-cache": func(s *app.Service, k domain.Key) {
-			_, _ = s.GetWith(t.Context(), k, domain.Constraints{NoCache: true})
-		},
-		"min-fresh": func(s *app.Service, k domain.Key) {
-			_, _ = s.GetWith(t.Context(), k, domain.Constraints{MinFresh: time.Second})
-		},
-		"batch":  func(s *app.Service, k domain.Key) { s.GetMany(t.Context(), []domain.Key{k}, nil) },
-		"put":    func(s *app.Service, k domain.Key) { _ = s.Put(t.Context(), k, domain.Value{Body: "v"}, -1) },
-		"delete": func(s *app.Service, k domain.Key) { _ = s.Delete(t.Context(), k) },
-	} {
-		t.Run(how, func(t *testing.T) {
-			f := newFleet(t, 1, load, func(o *app.Options) { o.FailureCooldown = time.Hour })
-			before := heap()
-			for i := range n {
-				do(f.services[0], within(t, fmt.Sprint("key ", i)))
-			}
-			require.Less(t, heap()-before, n<<20/4)
-			runtime.KeepAlive(f)
-		})
-	}
 }
 
 func TestAContentTypeKeepsOnlyItsOwnBytes(t *testing.T) {
