@@ -230,7 +230,7 @@ bench-sql: ## compare a thousand cold rows of PostgreSQL through the cache with 
 	go test -run '^$$' -bench Rows -benchtime 200x ./adapters/sqlsource ./cmd/mlcache
 
 .PHONY: bench-smoke
-bench-smoke: ## run the benchmarks of the hot path briefly, and the tests that the race detector leaves out, which fail if it allocates more than it should
+bench-smoke: ## run the benchmarks of the hot path briefly, and the tests that are left out with the race detector: what it allocates, and long simulations
 	go test -count=1 -run '$(call constrained,!race)' -bench 'GetHit|AHit|SetEvict' -benchtime 200ms -benchmem ./adapters/lru ./adapters/mlcache ./app ./adapters/httpapi
 
 .PHONY: replay
