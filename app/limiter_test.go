@@ -204,7 +204,7 @@ func changedWhileMeasured(t *testing.T, capacity int, change func(*server)) (lea
 	return least, share, greatest
 }
 
-// awaitProbe returns when the limit has just been halved.
+// awaitProbe returns when the limit has just been halved, in simulated time.
 func (l *limited) awaitProbe(t *testing.T) {
 	t.Helper()
 	before := 0

@@ -15,15 +15,14 @@ func (l *Locker) Await(ctx context.Context, key domain.Key) (ports.Ending, error
 	// Before asking, so that no wake-up can come in between.
 	woken, forget := l.bus.wakes.await(key)
 	defer forget()
-	return woken.ends(ctx, l.client.timeout, func(ctx context.Context, again bool) (held string, left time.Duration, err error) {
+	return woken.ends(ctx, func(ctx context.Context, again bool) (held string, left time.Duration, err error) {
 		return l.leaveWord(ctx, key, again)
 	})
 }
 
-// ends waits for the end of the lease that leaveWord tells of. When that, asked again,
-// says that nobody holds it, a wake-up is on its way: that of the end, else one sent then.
-// It may take as long as a call.
-func (w *wake) ends(ctx context.Context, timeout time.Duration, leaveWord func(ctx context.Context, again bool) (held string, left time.Duration, err error)) (ports.Ending, error) {
+// ends waits for the end of the lease that leaveWord tells of. When leaveWord, called
+// again, finds the lease free, a wake-up is on its way: that of the end, or one sent then.
+func (w *wake) ends(ctx context.Context, leaveWord func(ctx context.Context, again bool) (held string, left time.Duration, err error)) (ports.Ending, error) {
 	lease, stood := "", time.Time{}
 	for ctx.Err() == nil {
 		asked := time.Now()
@@ -33,10 +32,8 @@ func (w *wake) ends(ctx context.Context, timeout time.Duration, leaveWord func(c
 			continue
 		case err != nil:
 			return ports.Ending{}, err
-		case held == "" && lease == "":
-			return ports.Ending{}, nil
 		case held == "":
-			w.within(ctx, timeout)
+			w.within(ctx, left)
 			return w.endingOf(lease, stood), nil
 		}
 		if lease == "" {
@@ -51,8 +48,8 @@ func (w *wake) ends(ctx context.Context, timeout time.Duration, leaveWord func(c
 }
 
 // leaveWord has this instance woken at the end of the lease of key, and returns that
-// lease and for how long it stands; none when nobody holds it. If it is called again it is
-// woken then, too.
+// lease and for how long it stands. When nobody holds it, a call after the first has this
+// instance woken at once, and returns how long that may take.
 func (l *Locker) leaveWord(ctx context.Context, key domain.Key, again bool) (held string, left time.Duration, err error) {
 	n, freed := namesOf(l.client.prefix, key), ""
 	if again {
@@ -70,7 +67,12 @@ func (l *Locker) leaveWord(ctx context.Context, key domain.Key, again bool) (hel
 		ms, _ := reply[2].(int64)
 		return held, time.Duration(ms) * time.Millisecond, nil
 	case len(reply) == 1 && reply[0] == "free":
-		return "", 0, nil
+		// All are woken when a subscription begins and when it ends, so only a message that
+		// the server itself loses is waited for in vain.
+		if again && l.bus.Subscribed() {
+			left = max(pollEvery, l.client.timeout)
+		}
+		return "", left, nil
 	case isLate(reply):
 		return "", 0, fmt.Errorf("redis await: %w", errNotSent)
 	}

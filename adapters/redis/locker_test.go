@@ -87,6 +87,20 @@ func TestAMissedWakeUpIsMadeUpForByThePoll(t *testing.T) {
 	require.NoError(t, err, "the waiter has not taken it")
 }
 
+func TestWithoutASubscriptionNoWakeUpIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	o := options(redistest.Start(t).URL())
+	o.Timeout = time.Hour // which it would take
+	in := instanceOf(t, o, times)
+	key := parse(t, "k")
+	_, err := in.locker.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	in.bus.Close()
+	waiting := waitFor(t, in, key)
+	require.NoError(t, in.client.rdb.Del(t.Context(), namesOf(prefix, key).lock).Err())
+	require.Zero(t, <-waiting)
+}
+
 func TestASubscriptionThatBrokeMakesWaitersLookAgain(t *testing.T) {
 	t.Parallel()
 	in := open(t, redistest.Start(t).URL(), times)

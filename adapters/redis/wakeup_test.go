@@ -145,13 +145,13 @@ func TestAWakeUpThatAReplyHasOvertakenIsWaitedFor(t *testing.T) {
 				next, forget := w.await(parse(t, "k"))
 				defer forget()
 				var gone time.Time
-				got, err := next.ends(t.Context(), timeout, func(_ context.Context, again bool) (string, time.Duration, error) {
+				got, err := next.ends(t.Context(), func(_ context.Context, again bool) (string, time.Duration, error) {
 					if !again {
 						return "lease", time.Minute, nil
 					}
 					gone = time.Now()
 					time.AfterFunc(c.late, func() { w.call(c.says) })
-					return "", 0, nil
+					return "", timeout, nil
 				})
 				require.NoError(t, err)
 				require.Equal(t, c.want, got)

@@ -62,9 +62,9 @@ func Launch(t cachetest.T, program Program, n int, flags ...string) []*Process {
 	return processes
 }
 
-// Dial connects to an instance on this machine. An instance closes a connection on which
-// nothing has come for 5 s, and on a busy machine it may take longer to hear that one is
-// open: it is opened anew then.
+// Dial connects to an instance on this machine. An instance closes a connection
+// that sends it nothing for 5 s. When a busy machine reports a connection so late that this
+// may have happened, Dial closes it and dials again. The error is that of net.Dialer.
 func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 	for {
