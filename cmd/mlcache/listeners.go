@@ -110,12 +110,14 @@ func (ds doors) abandon() {
 
 // newServer bounds what a client may take: headers in time and size, idle
 // connections, and the time of whole requests with their bodies. The listener
-// bounds the time of answers.
+// bounds the time of answers. A header has some seconds however short requests may
+// be, since clients connect before they have something to ask.
 func newServer(h http.Handler, cfg Config, log *slog.Logger) *http.Server {
+	header := max(5*time.Second, cfg.RequestTimeout)
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       5*time.Second + cfg.RequestTimeout,
+		ReadHeaderTimeout: header,
+		ReadTimeout:       header + cfg.RequestTimeout,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    httpapi.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),

@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/multi-layer-cache/multi-layer-cache/cmd/mlcache/prove"
 	"github.com/multi-layer-cache/multi-layer-cache/ports/portstest"
 )
 
@@ -76,7 +75,7 @@ func (s *syncBuffer) String() string {
 func start(t *testing.T, flags ...string) *instance {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	in := &instance{t: t, log: &syncBuffer{}, client: &http.Client{Transport: &http.Transport{DialContext: prove.Dial}}}
+	in := &instance{t: t, log: &syncBuffer{}, client: &http.Client{Transport: &http.Transport{}}}
 	address, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
 		args := append([]string{"serve", "--addr=127.0.0.1:0", "--ttl=1h", "--source-timeout=5m", "--request-timeout=10m"}, flags...)

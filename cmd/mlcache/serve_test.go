@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -205,6 +207,14 @@ func TestAShutdownThatLastsTooLongGivesTheLeasesBack(t *testing.T) {
 	require.NoError(t, in.stop())
 	require.Equal(t, 503, <-cut)
 	require.Equal(t, 200, other.mustGet("/data/k").status) // a lease not given back would cost an hour
+}
+
+func TestAHeaderHasTheTimeOfARequestAndFiveSecondsAtLeast(t *testing.T) {
+	for request, header := range map[time.Duration]time.Duration{time.Millisecond: 5 * time.Second, 5 * time.Second: 5 * time.Second, time.Minute: time.Minute} {
+		server := newServer(http.NotFoundHandler(), Config{RequestTimeout: request}, slog.New(slog.DiscardHandler))
+		require.Equal(t, header, server.ReadHeaderTimeout)
+		require.Equal(t, header+request, server.ReadTimeout, "the body has the time of a request, too")
+	}
 }
 
 func TestTheHealthcheckCommandAsksTheRunningService(t *testing.T) {

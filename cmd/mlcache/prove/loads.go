@@ -11,7 +11,7 @@ import (
 
 func storm(s *stage) {
 	const many, keys, each = 1000, 10, 30
-	f := s.gather("--lock-ttl=3s")
+	f := s.gather()
 	replies, _ := f.getHeld(many, "cold", cachetest.Plan{})
 	f.answered(replies, http.StatusOK, cachetest.ValueOf("cold", 0))
 	f.loads("cold", 1, "1,000 requests for one key are one call of the source")
@@ -28,7 +28,9 @@ func storm(s *stage) {
 	}
 	f.claim(calls == keys, "10 keys at once are one call each", "%d calls for %d keys", calls, keys)
 
-	replies, _ = f.getHeld(60, "slow", cachetest.Plan{Delay: 4 * time.Second})
+	ttl := s.leaseTTL(3 * time.Second)
+	f = s.gather("--lock-ttl=" + ttl.String())
+	replies, _ = f.getHeld(60, "slow", cachetest.Plan{Delay: ttl + time.Second})
 	f.answered(replies, http.StatusOK, cachetest.ValueOf("slow", 0))
 	f.loads("slow", 1, "also when the load takes longer than the TTL of its lock")
 }
@@ -80,8 +82,8 @@ func hungSource(s *stage) {
 }
 
 func killedHolder(s *stage) {
-	const lockTTL = 3 * time.Second
-	f := s.gather("--lock-ttl=" + lockTTL.String())
+	ttl := s.leaseTTL(3 * time.Second)
+	f := s.gather("--lock-ttl=" + ttl.String())
 	holder, others := f.members[0], f.members[1:]
 	release := f.origin.Hold("k", cachetest.Plan{})
 	cut := make(chan Reply, 1)
@@ -93,7 +95,7 @@ func killedHolder(s *stage) {
 	holder.Kill()
 	killed := time.Now()
 	f.origin.AwaitCall(f.stage, "k", 2)
-	f.within(time.Since(killed), lockTTL, "another instance loads")
+	f.within(time.Since(killed), ttl, "another instance loads")
 	release()
 	f.answered(<-replies, http.StatusOK, cachetest.ValueOf("k", 0))
 	<-cut
@@ -101,7 +103,7 @@ func killedHolder(s *stage) {
 }
 
 func pausedHolder(s *stage) {
-	f := s.gather("--lock-ttl=1s")
+	f := s.gather("--lock-ttl=" + s.leaseTTL(time.Second).String())
 	paused, other := f.members[0], f.members[1]
 	f.origin.Change("k", 1)
 	release := f.origin.Hold("k", cachetest.Plan{})

@@ -1,9 +1,7 @@
 package prove
 
 import (
-	"context"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -51,7 +49,7 @@ func Launch(t cachetest.T, program Program, n int, flags ...string) []*Process {
 	for i := range processes {
 		processes[i] = &Process{t: t, program: program, flags: flags, Client: &http.Client{
 			Timeout:   10 * time.Minute, // longer than any answer may take
-			Transport: &http.Transport{MaxIdleConnsPerHost: 1000, DialContext: Dial},
+			Transport: &http.Transport{MaxIdleConnsPerHost: 1000},
 		}}
 		processes[i].begin()
 		t.Cleanup(processes[i].End)
@@ -60,21 +58,6 @@ func Launch(t cachetest.T, program Program, n int, flags ...string) []*Process {
 		p.awaitListening()
 	}
 	return processes
-}
-
-// Dial connects to an instance on this machine. An instance closes a connection
-// that sends it nothing for 5 s. When a busy machine reports a connection so late that this
-// may have happened, Dial closes it and dials again. The error is that of net.Dialer.
-func Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var d net.Dialer
-	for {
-		began := time.Now()
-		conn, err := d.DialContext(ctx, network, address)
-		if err != nil || time.Since(began) < 2*time.Second {
-			return conn, err
-		}
-		_ = conn.Close()
-	}
 }
 
 // Restart starts an instance that was killed. Other methods may be called meanwhile if

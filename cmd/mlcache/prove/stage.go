@@ -81,6 +81,10 @@ func (s *stage) claim(kept bool, says, seen string, args ...any) {
 	s.claims = append(s.claims, Claim{Says: says, Seen: fmt.Sprintf(seen, args...), Kept: kept})
 }
 
+// leaseTTL returns the TTL of leases that a scenario has run out: this one, or more on a
+// busy machine, where an instance waits for its turn to renew them.
+func (s *stage) leaseTTL(usual time.Duration) time.Duration { return max(usual, s.slack/4) }
+
 // within claims that something took no longer than the bound, and what a busy machine
 // may add to it, which is told.
 func (s *stage) within(took, bound time.Duration, says string) {
