@@ -71,7 +71,7 @@ func TestABatchOfManyLargeValuesFromL2(t *testing.T) {
 func TestManyBatchesOfLargeValuesHoldABudget(t *testing.T) {
 	t.Parallel()
 	p := start(t, "MLCACHE_L1_MAX_BYTES=16MiB", "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_L2_TIMEOUT=1m",
-		"MLCACHE_SOURCE=http", "MLCACHE_SOURCE_URL="+originOf(t, mib)+"/{key}", "MLCACHE_REFRESH_AHEAD=0", "MLCACHE_REQUEST_TIMEOUT=5s")
+		"MLCACHE_SOURCE=http", "MLCACHE_SOURCE_URL="+originOf(t, mib)+"/{key}", "MLCACHE_REFRESH_AHEAD=0", "MLCACHE_SOURCE_TIMEOUT=5m")
 	for i := range 50 {
 		body := keys(fmt.Sprintf("k%d-", i), 1000)
 		p.stall(p.head("POST", "/batch", len(body), asJSON) + body)
