@@ -31,7 +31,10 @@ func TestFleetContractsAreKeptOnAnyNetwork(t *testing.T) {
 
 func TestFleetNoWriteThatSucceededIsLostInAnyOfManyFailovers(t *testing.T) {
 	for seed := range uint64(100) {
-		failOverUnderWrites(t, 1000+seed)
+		t.Run(fmt.Sprint("seed ", 1000+seed), func(t *testing.T) {
+			t.Parallel()
+			failOverUnderWrites(t, 1000+seed)
+		})
 	}
 }
 

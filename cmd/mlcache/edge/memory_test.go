@@ -18,12 +18,12 @@ import (
 
 const attackers = 10_000
 
-// attacked is a program whose L1 and L2 budgets are 64 MiB, with an origin of values
-// of 1 MiB.
+// attacked is a program whose L1 and L2 budgets are 64 MiB, and which has as much time
+// for requests as it has by default, with an origin of values of 1 MiB.
 func attacked(t *testing.T) *program {
 	t.Helper()
 	return start(t, "MLCACHE_REDIS_URL="+redistest.Start(t).URL(), "MLCACHE_SOURCE=http", "MLCACHE_SOURCE_URL="+originOf(t, mib)+"/{key}",
-		"MLCACHE_REFRESH_AHEAD=0", "MLCACHE_TOKEN="+token)
+		"MLCACHE_REFRESH_AHEAD=0", "MLCACHE_REQUEST_TIMEOUT=10s")
 }
 
 // attack has each of many clients send a request and not read, all at once.
