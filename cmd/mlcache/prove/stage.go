@@ -81,8 +81,9 @@ func (s *stage) claim(kept bool, says, seen string, args ...any) {
 	s.claims = append(s.claims, Claim{Says: says, Seen: fmt.Sprintf(seen, args...), Kept: kept})
 }
 
-// leaseTTL returns the TTL of leases that a scenario has run out: this one, or more on a
-// busy machine, where an instance waits for its turn to renew them.
+// leaseTTL returns the TTL of the leases of a scenario that lasts longer than that: the
+// usual one, or more where the machine may be busy, since an instance that waits for the
+// processor renews them late.
 func (s *stage) leaseTTL(usual time.Duration) time.Duration { return max(usual, s.slack/4) }
 
 // within claims that something took no longer than the bound, and what a busy machine
